@@ -1,0 +1,57 @@
+# How every target of this project is compiled, and the two functions that declare one.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+
+find_package(Threads REQUIRED)
+
+add_library(quorumd_flags INTERFACE)
+target_compile_options(quorumd_flags INTERFACE
+  -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wimplicit-fallthrough -Werror -fno-omit-frame-pointer)
+# The sanitizers' binaries and the inner loop's are bounded by compile time, the release's is not.
+target_compile_definitions(quorumd_flags INTERFACE
+  BOOST_ASIO_RECYCLING_ALLOCATOR_CACHE_SIZE=16 BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_REGEX
+  QUORUMD_VERSION="${PROJECT_VERSION}")
+target_include_directories(quorumd_flags INTERFACE ${PROJECT_SOURCE_DIR})
+target_link_libraries(quorumd_flags INTERFACE Threads::Threads)
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  target_compile_options(quorumd_flags INTERFACE -O2 -g1 -UNDEBUG)
+endif()
+if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  target_link_options(quorumd_flags INTERFACE -fuse-ld=lld)
+endif()
+if(QUORUMD_SANITIZE STREQUAL "asan")
+  target_compile_options(quorumd_flags INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all -O1 -g1)
+  target_link_options(quorumd_flags INTERFACE -fsanitize=address,undefined)
+elseif(QUORUMD_SANITIZE STREQUAL "tsan")
+  target_compile_options(quorumd_flags INTERFACE -fsanitize=thread -O1 -g1)
+  target_link_options(quorumd_flags INTERFACE -fsanitize=thread)
+elseif(QUORUMD_SANITIZE)
+  message(FATAL_ERROR "QUORUMD_SANITIZE is '${QUORUMD_SANITIZE}': expected asan, tsan or nothing")
+endif()
+
+# quorumd_library(NAME SOURCES a.cpp ... USES lib ...): the library quorumd_NAME. USES is the permission to
+# include: a module may include exactly the folders of what it names here (tests/tidy checks).
+function(quorumd_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;USES" ${ARGN})
+  if(arg_SOURCES)
+    add_library(quorumd_${name} STATIC ${arg_SOURCES})
+    target_link_libraries(quorumd_${name} PUBLIC quorumd_flags ${arg_USES})
+  else()
+    add_library(quorumd_${name} INTERFACE)
+    target_link_libraries(quorumd_${name} INTERFACE quorumd_flags ${arg_USES})
+  endif()
+endfunction()
+
+# quorumd_test(NAME SOURCES a.cpp ... USES lib ...): the doctest executable test_NAME, each of whose cases is a
+# CTest test named NAME/case.
+function(quorumd_test name)
+  cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;USES;LABELS" ${ARGN})
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+  string(REPLACE "/" "_" target ${name})
+  add_executable(test_${target} ${arg_SOURCES} ${PROJECT_SOURCE_DIR}/tests/main.cpp)
+  target_link_libraries(test_${target} PRIVATE quorumd_flags ${arg_USES})
+  doctest_discover_tests(test_${target} TEST_PREFIX "${name}/" PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}")
+endfunction()

@@ -1,0 +1,155 @@
+#pragma once
+
+#include "consensus/raft/message.hpp"
+#include "consensus/raft/ready.hpp"
+
+#include <boost/system/result.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace quorumd::raft {
+
+/// Deliberate bugs that the simulator must find; none in production. One build serves all.
+enum class mutant : std::uint8_t {
+  none,
+  ack_before_sync,          ///< an append is acknowledged before it is durable
+  vote_request_before_sync, ///< votes are asked for before the own vote is durable
+  two_votes_a_term,         ///< the vote given is forgotten
+  commit_old_term,          ///< an older term's entry is committed by counting (figure 8)
+  skip_conflict_check,      ///< an append is taken without comparing prev_term
+  read_without_round,       ///< a read is served without its quorum round
+};
+
+struct options {
+  group_id group{1};
+  node_id self;
+  std::uint64_t seed = 1; ///< of the random election timeouts
+
+  std::uint32_t election_ticks = 30; ///< timeouts are drawn from [this, twice this)
+  std::uint32_t heartbeat_ticks = 5;
+  std::uint32_t disk_stall_ticks = 60; ///< a leader whose oldest write is older steps down (case 29)
+
+  std::size_t append_bytes_max = std::size_t{256} * 1024; ///< of entries in one append, unless one entry is larger
+  std::uint32_t inflight_appends_max = 256;               ///< unanswered appends to one follower
+  std::size_t inflight_bytes_max = std::size_t{8} * 1024 * 1024;
+  std::size_t uncommitted_bytes_max = std::size_t{64} * 1024 * 1024; ///< proposals beyond are refused
+  std::size_t cache_bytes_max = std::size_t{32} * 1024 * 1024;       ///< of entries kept in memory once applied
+  std::size_t committed_bytes_max = std::size_t{4} * 1024 * 1024;    ///< of entries handed out in one ready
+
+  raft::mutant mutant = mutant::none;
+};
+
+/// What recovery found.
+struct initial_state {
+  hard_state hard;
+  snapshot_mark start;         ///< the log's entries follow it; index 0 for a new log, whose members are the cluster's
+  std::vector<term_run> runs;  ///< of the entries after the start
+  log_index last;              ///< the last entry; start.index for none
+  log_index commit;            ///< known committed; between start.index and last
+  log_index applied;           ///< what the state machine already holds; at least start.index
+};
+
+enum class propose_error : std::uint8_t {
+  none = 0,
+  not_leader,    ///< see soft state for who is
+  transferring,  ///< leadership is being handed over
+  too_much,      ///< uncommitted_bytes_max is reached: try later
+};
+
+/// Where a proposed batch stands in the log: entry i of it is (term, first + i).
+struct proposed {
+  quorumd::term term;
+  log_index first;
+};
+
+/// For status and metrics.
+struct peer_progress {
+  node_id id;
+  log_index match;
+  log_index next;
+  enum class state : std::uint8_t { probe, replicate, snapshot } state = state::probe;
+  bool recently_active = false;
+};
+
+/// The Raft state of one group: elections with pre-vote and check-quorum, replication, the commit rule, ReadIndex,
+/// snapshots, leadership transfer (Ongaro's thesis). No input or output, clock, randomness, logging or threads of its
+/// own: the same inputs give the same outputs.
+///
+/// The driver calls the inputs, then take(), and carries the output out as `ready` says. Several inputs may precede
+/// one take(): their outputs are merged (one acknowledgement covers all that one write covers). The core never waits
+/// for a write: it goes on with later inputs, and what depends on a write is held back by its number.
+///
+/// A broken invariant aborts the process.
+class core {
+public:
+  core(options o, initial_state s);
+  ~core();
+  core(const core&) = delete;
+  core& operator=(const core&) = delete;
+
+  // --- inputs -------------------------------------------------------------------------------------------------
+  /// Time passed by one tick (10 ms in production).
+  void tick();
+  /// A message arrived from a member. Terms and indexes are at most number_max and entries of an append are dense and
+  /// ascending: the codec checks. Messages of nodes that are not members are dropped.
+  void step(node_id from, message m);
+  /// Appends the commands, all or none. They are sealed (moved from) only on success.
+  [[nodiscard]] boost::system::result<proposed, propose_error> propose(std::span<proposal> batch);
+  /// Asks for a linearizable read (thesis §6.4): the answer comes as a read_state, later or in the next ready. A
+  /// follower asks the leader; without a known leader the answer is not ok.
+  void read_index(read_context context);
+  /// Hands leadership to the member, which catches up first (thesis §3.10). Not the leader or not a voter: nothing
+  /// happens and the answer is false. Given up after an election timeout.
+  bool transfer_leadership(node_id to);
+  /// The best target for a transfer: the voter with the highest match that was heard lately; 0 for none.
+  [[nodiscard]] node_id transfer_target() const;
+  /// Campaigns at once, without waiting for the timeout; with pre-vote.
+  void campaign();
+
+  /// Write n and all before are durable.
+  void persisted(write_number n);
+  /// The state machine holds everything up to index.
+  void applied(log_index index);
+  /// The answer to a load_request.
+  void loaded(std::uint64_t ticket, std::vector<entry> entries);
+  /// A snapshot was made and covers everything up to the mark, which is applied: entries up to `keep_from` (exclusive)
+  /// need not be kept. The driver truncates the log itself.
+  void compacted(snapshot_mark mark, log_index keep_from);
+  /// The snapshot for the member ended: it arrived and was acknowledged by its driver, or not.
+  void snapshot_sent(node_id to, bool success);
+  /// Messages to the member may have been lost: go back to probing.
+  void unreachable(node_id peer);
+  /// The stream to the member is full, or has room again: no appends to it meanwhile.
+  void set_writable(node_id peer, bool writable);
+  /// The stream to the member broke. If it was the leader, its lease is forgotten and a pre-vote follows after a
+  /// short random delay.
+  void stream_reset(node_id peer);
+
+  // --- output -------------------------------------------------------------------------------------------------
+  /// Moves everything that became due into `out`, which is empty.
+  void take(ready& out);
+  /// Whether take() would give something.
+  [[nodiscard]] bool has_ready() const;
+
+  // --- state --------------------------------------------------------------------------------------------------
+  [[nodiscard]] soft_state soft() const;
+  [[nodiscard]] hard_state hard() const;
+  [[nodiscard]] log_index commit() const;
+  [[nodiscard]] log_index last_index() const;
+  [[nodiscard]] log_index first_index() const; ///< of the kept log
+  [[nodiscard]] log_index persisted_index() const;
+  /// The term of an index of the kept log or its start; term 0 beyond.
+  [[nodiscard]] term term_at(log_index index) const;
+  [[nodiscard]] const configuration& members() const;
+  [[nodiscard]] std::vector<peer_progress> progress() const;
+
+private:
+  struct state;
+  std::unique_ptr<state> state_;
+};
+
+} // namespace quorumd::raft
