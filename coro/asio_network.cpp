@@ -1,0 +1,254 @@
+#include "coro/asio_network.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/basic_socket_acceptor.hpp>
+#include <boost/asio/basic_stream_socket.hpp>
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/ip/basic_resolver.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include <charconv>
+
+namespace quorumd::coro {
+namespace {
+
+using boost::system::error_code;
+using boost::system::result;
+using tcp = boost::asio::ip::tcp;
+using local = boost::asio::local::stream_protocol;
+
+template <class F>
+class on_exit {
+public:
+  explicit on_exit(F f) : f_(std::move(f)) {}
+  on_exit(const on_exit&) = delete;
+  on_exit& operator=(const on_exit&) = delete;
+  ~on_exit() { f_(); }
+
+private:
+  F f_;
+};
+
+constexpr auto as_tuple = boost::asio::as_tuple(use_task);
+
+void tune(boost::asio::basic_stream_socket<tcp, executor>& s) {
+  error_code ignored; // a socket that is already reset says so at the first read
+  s.set_option(tcp::no_delay(true), ignored);
+  s.set_option(boost::asio::socket_base::keep_alive(true), ignored);
+}
+void tune(boost::asio::basic_stream_socket<local, executor>&) {}
+
+std::string name_of(const boost::asio::basic_stream_socket<tcp, executor>& s) {
+  error_code error;
+  const tcp::endpoint e = s.remote_endpoint(error);
+  return error ? "a closed connection" : to_string(endpoint{e.address().to_string(), e.port()});
+}
+std::string name_of(const boost::asio::basic_stream_socket<local, executor>&) { return "a local socket"; }
+
+template <class Protocol>
+class asio_stream final : public stream {
+public:
+  using socket = boost::asio::basic_stream_socket<Protocol, executor>;
+
+  explicit asio_stream(socket s) : socket_(std::move(s)), remote_(name_of(socket_)) {
+    error_code error;
+    socket_.non_blocking(true, error);
+    tune(socket_);
+  }
+
+  result<std::size_t> read_some(std::span<std::byte> into) override {
+    error_code error;
+    const std::size_t n = socket_.read_some(boost::asio::buffer(into.data(), into.size()), error);
+    if (error) return error;
+    return n;
+  }
+
+  result<std::size_t> write_some(std::span<const std::byte> from) override {
+    error_code error;
+    const std::size_t n = socket_.write_some(boost::asio::buffer(from.data(), from.size()), error);
+    if (error) return error;
+    return n;
+  }
+
+  task<void> readable() override { return socket_.async_wait(socket::wait_read, use_task); }
+  task<void> writable() override { return socket_.async_wait(socket::wait_write, use_task); }
+
+  void close() override {
+    error_code ignored; // nothing is left to be done about a socket that will not close
+    socket_.shutdown(socket::shutdown_both, ignored);
+    socket_.close(ignored);
+  }
+
+  void limit_unsent(std::size_t bytes) override {
+    if constexpr (std::is_same_v<Protocol, tcp>) {
+      const int value = static_cast<int>(bytes);
+      ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &value, sizeof value);
+    }
+  }
+
+  const std::string& remote() const override { return remote_; }
+
+  std::optional<credentials> peer_credentials() const override {
+    if constexpr (std::is_same_v<Protocol, tcp>) {
+      return std::nullopt;
+    } else {
+      const int fd = const_cast<socket&>(socket_).native_handle();
+      ucred who{};
+      socklen_t length = sizeof who;
+      if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &length) != 0) return std::nullopt;
+      credentials c{who.uid, who.gid, {}};
+      length = 0;
+      ::getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, nullptr, &length); // fails and says how much room it takes
+      c.groups.resize(length / sizeof(gid_t));
+      if (length != 0 && ::getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, c.groups.data(), &length) != 0) c.groups.clear();
+      return c;
+    }
+  }
+
+private:
+  socket socket_;
+  std::string remote_;
+};
+
+endpoint endpoint_of(const tcp::endpoint& e) { return {e.address().to_string(), e.port()}; }
+endpoint endpoint_of(const local::endpoint& e) { return {e.path(), 0}; }
+
+template <class Protocol>
+class asio_acceptor final : public acceptor {
+public:
+  using socket_acceptor = boost::asio::basic_socket_acceptor<Protocol, executor>;
+
+  explicit asio_acceptor(socket_acceptor a) : acceptor_(std::move(a)) {}
+
+  task<result<std::unique_ptr<stream>>> accept(loop& owner) override {
+    typename asio_stream<Protocol>::socket peer(owner.get_executor());
+    auto [error] = co_await acceptor_.async_accept(peer, as_tuple);
+    if (error == boost::asio::error::operation_aborted) throw boost::system::system_error(error);
+    if (error) co_return error;
+    co_return std::unique_ptr<stream>(std::make_unique<asio_stream<Protocol>>(std::move(peer)));
+  }
+
+  void close() override {
+    error_code ignored;
+    acceptor_.close(ignored);
+  }
+
+  endpoint local() const override {
+    error_code error;
+    const auto e = acceptor_.local_endpoint(error);
+    return error ? endpoint{} : endpoint_of(e);
+  }
+
+private:
+  socket_acceptor acceptor_;
+};
+
+template <class Protocol>
+result<std::unique_ptr<acceptor>> listen_at(loop& owner, const typename Protocol::endpoint& at) {
+  error_code error;
+  typename asio_acceptor<Protocol>::socket_acceptor a(owner.get_executor());
+  a.open(at.protocol(), error);
+  if (error) return error;
+  if constexpr (std::is_same_v<Protocol, tcp>) {
+    a.set_option(tcp::acceptor::reuse_address(true), error);
+    if (error) return error;
+  }
+  a.bind(at, error);
+  if (error) return error;
+  a.listen(boost::asio::socket_base::max_listen_connections, error);
+  if (error) return error;
+  return std::unique_ptr<acceptor>(std::make_unique<asio_acceptor<Protocol>>(std::move(a)));
+}
+
+} // namespace
+
+std::string to_string(const endpoint& e) {
+  const bool v6 = e.host.find(':') != std::string::npos;
+  return (v6 ? "[" + e.host + "]" : e.host) + ":" + std::to_string(e.port);
+}
+
+std::optional<endpoint> parse_endpoint(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos || colon == 0) return std::nullopt;
+  std::string_view host = text.substr(0, colon);
+  const std::string_view port = text.substr(colon + 1);
+  if (host.front() == '[') {
+    if (host.size() < 3 || host.back() != ']') return std::nullopt;
+    host = host.substr(1, host.size() - 2);
+  } else if (host.find(':') != std::string_view::npos) {
+    return std::nullopt;
+  }
+  std::uint16_t number = 0;
+  const auto [end, failed] = std::from_chars(port.data(), port.data() + port.size(), number);
+  if (failed != std::errc() || end != port.data() + port.size()) return std::nullopt;
+  return endpoint{std::string(host), number};
+}
+
+task<result<std::unique_ptr<stream>>> asio_network::connect(loop& owner, endpoint to, duration timeout) {
+  using resolver = boost::asio::ip::basic_resolver<tcp, executor>;
+  using timer = boost::asio::basic_waitable_timer<std::chrono::steady_clock,
+                                                  boost::asio::wait_traits<std::chrono::steady_clock>, executor>;
+  resolver names(owner.get_executor());
+  asio_stream<tcp>::socket s(owner.get_executor());
+  bool expired = false;
+  timer limit(owner.get_executor(), timeout);
+  // The handler may already be queued when this frame ends: what it looks at first must outlive the frame.
+  const auto frame_lives = std::make_shared<bool>(true);
+  const on_exit frame_ends([&] { *frame_lives = false; });
+  limit.async_wait([&, frame_lives](error_code error) {
+    if (error || !*frame_lives) return;
+    expired = true;
+    names.cancel();
+    error_code ignored;
+    s.close(ignored);
+  });
+
+  error_code last = boost::asio::error::host_not_found;
+  const std::string port = std::to_string(to.port);
+  auto [failed, found] = co_await names.async_resolve(to.host, port, as_tuple);
+  if (failed) last = failed;
+  for (const auto& candidate : found) {
+    if (failed || expired) break;
+    error_code ignored;
+    s.close(ignored);
+    const tcp::endpoint address = candidate.endpoint();
+    auto [error] = co_await s.async_connect(address, as_tuple);
+    last = error;
+    if (!error) break;
+  }
+  limit.cancel();
+  if (expired) co_return boost::asio::error::make_error_code(boost::asio::error::timed_out);
+  if (last == boost::asio::error::operation_aborted) throw boost::system::system_error(last);
+  if (last) co_return last;
+  co_return std::unique_ptr<stream>(std::make_unique<asio_stream<tcp>>(std::move(s)));
+}
+
+task<result<std::unique_ptr<stream>>> asio_network::connect_local(loop& owner, std::string path) {
+  asio_stream<local>::socket s(owner.get_executor());
+  if (path.size() > 107) co_return boost::asio::error::make_error_code(boost::asio::error::name_too_long);
+  const local::endpoint at(path);
+  auto [error] = co_await s.async_connect(at, as_tuple);
+  if (error) co_return error;
+  co_return std::unique_ptr<stream>(std::make_unique<asio_stream<local>>(std::move(s)));
+}
+
+result<std::unique_ptr<acceptor>> asio_network::listen(loop& owner, endpoint at) {
+  error_code error;
+  boost::asio::ip::basic_resolver<tcp, executor> names(owner.get_executor());
+  const auto found = names.resolve(at.host, std::to_string(at.port), tcp::resolver::passive, error);
+  if (error) return error;
+  if (found.empty()) return boost::asio::error::make_error_code(boost::asio::error::host_not_found);
+  return listen_at<tcp>(owner, found.begin()->endpoint());
+}
+
+result<std::unique_ptr<acceptor>> asio_network::listen_local(loop& owner, const std::string& path) {
+  if (path.size() > 107) return boost::asio::error::make_error_code(boost::asio::error::name_too_long);
+  return listen_at<local>(owner, local::endpoint(path));
+}
+
+} // namespace quorumd::coro

@@ -1,0 +1,56 @@
+#pragma once
+
+#include "coro/clock.hpp"
+#include "coro/task.hpp"
+
+#include <boost/asio/async_result.hpp>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <utility>
+
+namespace quorumd::coro {
+
+/// The deadlines of one loop in one queue. Production arms a single Asio timer for the earliest; the simulator pops it.
+class timers {
+public:
+  /// Told when the earliest deadline moved forward.
+  class driver {
+  public:
+    virtual ~driver() = default;
+    virtual void arm(time_point earliest) = 0;
+  };
+
+  timers(const clock& c, executor e) : clock_(c), executor_(e) {}
+  timers(const timers&) = delete;
+  timers& operator=(const timers&) = delete;
+  ~timers();
+
+  [[nodiscard]] time_point now() const { return clock_.now(); }
+  /// Returns at the deadline (at once, through the loop, if it is past); throws operation_aborted when cancelled.
+  [[nodiscard]] task<void> sleep_until(time_point deadline);
+  [[nodiscard]] task<void> sleep_for(duration d) { return sleep_until(now() + d); }
+
+  // --- for whoever drives the loop ---
+  void set_driver(driver* d) { driver_ = d; }
+  [[nodiscard]] std::optional<time_point> earliest() const;
+  /// Posts everything that is due; returns how many.
+  std::size_t fire_due();
+
+private:
+  using handler = boost::asio::async_result<use_task_t, void(boost::system::error_code)>::handler_type;
+  /// A deadline, and a number that orders equal deadlines and names the sleeper.
+  using key = std::pair<time_point, std::uint64_t>;
+  void add(time_point deadline, handler wake);
+  void cancel(key k);
+  void complete(handler wake, boost::system::error_code why);
+
+  const clock& clock_;
+  executor executor_;
+  driver* driver_ = nullptr;
+  std::uint64_t next_number_ = 0;
+  std::map<key, handler> sleepers_;
+};
+
+} // namespace quorumd::coro
