@@ -1,0 +1,110 @@
+#pragma once
+
+#include "consensus/types/ids.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+/// The commands and reads of the state machine, in etcd v3's model. Everything here is a view: the bytes belong to
+/// the log entry or frame that the command was decoded from, and a plain put needs no allocation.
+///
+/// Ranges, wherever a key comes with a range_end: an empty range_end means the one key, a range_end of one zero byte
+/// means every key from `key` on, anything else the keys from `key` up to but without range_end.
+namespace quorumd::kv {
+
+/// The operations that one list of a transaction may hold; nested transactions share what is left (as in etcd).
+inline constexpr std::size_t operations_max = 128;
+/// The bytes of keys and values that one command may carry in all. A constant, not an option: every node must judge
+/// a command in the log alike.
+inline constexpr std::size_t request_bytes_max = std::size_t{3} * 512 * 1024;
+
+/// Sets a key.
+struct put {
+  std::string_view key;
+  std::string_view value;
+  lease_id lease;
+  bool prev_kv = false;      ///< answer with the version that this one replaces
+  bool ignore_value = false; ///< keep the key's value; `value` must be empty and the key present
+  bool ignore_lease = false; ///< keep the key's lease; `lease` must be 0 and the key present
+};
+
+/// Deletes the keys of a range.
+struct delete_range {
+  std::string_view key;
+  std::string_view range_end;
+  bool prev_kv = false; ///< answer with the deleted versions
+};
+
+enum class sort_target : std::uint8_t { key = 0, version = 1, create = 2, mod = 3, value = 4 };
+/// `none` is the order of keys, but ascending by the target if that is another than the key.
+enum class sort_order : std::uint8_t { none = 0, ascend = 1, descend = 2 };
+
+/// Reads the keys of a range as of one revision.
+struct range_request {
+  std::string_view key;
+  std::string_view range_end;
+  std::uint64_t limit = 0;    ///< at most so many keys, counted after filters and sorting; 0: all
+  quorumd::revision revision; ///< 0: the current one
+  bool keys_only = false;     ///< leave the values out
+  bool count_only = false;    ///< answer with the count alone
+  sort_target target = sort_target::key;
+  sort_order order = sort_order::none;
+  /// Only keys whose revisions lie within; 0: no bound.
+  quorumd::revision min_mod_revision;
+  quorumd::revision max_mod_revision;
+  quorumd::revision min_create_revision;
+  quorumd::revision max_create_revision;
+
+  /// For whoever pages through a range (not part of etcd's request). A page ends, with `more`, before the key and value
+  /// bytes pass this bound; it holds at least one key. 0: no bound.
+  std::uint64_t page_bytes_max = 0;
+  /// End at the page's end instead of counting the whole range: `count` is then the number of keys in the reply.
+  bool skip_count = false;
+};
+
+enum class compare_target : std::uint8_t { version = 0, create = 1, mod = 2, value = 3, lease = 4 };
+enum class compare_relation : std::uint8_t { equal = 0, greater = 1, less = 2, not_equal = 3 };
+
+/// A condition: the target of every key in the range stands in the relation to the operand. A range without keys
+/// compares as one record of zeros, except by value, which is then false.
+struct compare {
+  std::string_view key;
+  std::string_view range_end;
+  compare_target target = compare_target::version;
+  compare_relation relation = compare_relation::equal;
+  std::int64_t number = 0; ///< the operand, unless the target is the value
+  std::string_view value;  ///< the operand if the target is the value
+};
+
+struct operation;
+
+/// Runs `success` if all compares hold, else `failure`, as one revision. Every compare, those of nested transactions
+/// too, is decided before anything runs.
+struct txn {
+  std::vector<compare> compares;
+  std::vector<operation> success;
+  std::vector<operation> failure;
+};
+
+/// One operation of a transaction.
+struct operation {
+  std::variant<put, range_request, delete_range, txn> what;
+};
+
+/// Forgets history: afterwards reads below the revision fail.
+struct compact {
+  quorumd::revision revision;
+};
+
+/// What is replicated.
+using command = std::variant<put, delete_range, txn, compact>;
+
+/// The range_end for which [prefix, range_end) holds exactly the keys with that prefix; one zero byte if there is no
+/// greater key. For the empty prefix use one zero byte as the key too.
+[[nodiscard]] std::string prefix_end(std::string_view prefix);
+
+} // namespace quorumd::kv

@@ -1,0 +1,96 @@
+#pragma once
+
+#include "daemon/kv/result.hpp"
+#include "daemon/kv/store.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace quorumd::kv {
+
+/// The state at the moment a snapshot was pinned, but for the versions of the keys.
+struct snapshot_header {
+  log_index applied;
+  revision current;
+  revision compacted;
+  std::uint64_t content_hash = 0; ///< store::content_hash() then: the builder's proof that nothing is missing
+
+  friend bool operator==(const snapshot_header&, const snapshot_header&) = default;
+};
+
+/// One version of a key. A tombstone has version 0, no value, no lease and create_revision 0.
+struct record_view {
+  std::string_view key;
+  std::string_view value;
+  revision create_revision;
+  revision mod_revision;
+  std::uint32_t sub = 0; ///< the place of the change within its revision, from 0
+  std::uint64_t version = 0;
+  lease_id lease;
+
+  [[nodiscard]] bool tombstone() const { return version == 0; }
+  friend bool operator==(const record_view&, const record_view&) = default;
+};
+
+/// Takes a snapshot of the store as it is when the cursor is made, while the store goes on being written and
+/// compacted: physical compaction leaves alone what the cursor has to yield. Several may run at once. On the store's
+/// loop; gone before the store is.
+class snapshot_cursor {
+public:
+  explicit snapshot_cursor(store& s);
+  snapshot_cursor(const snapshot_cursor&) = delete;
+  snapshot_cursor& operator=(const snapshot_cursor&) = delete;
+  ~snapshot_cursor();
+
+  [[nodiscard]] const snapshot_header& header() const { return header_; }
+  [[nodiscard]] bool done() const { return done_; }
+  /// The next records, ordered by key and then by revision: everything that can be read at a revision from
+  /// header().compacted to header().current, and the tombstones in between. Stops once it has visited about
+  /// bytes_max of them; may yield none before done(), where the store has grown many keys since. The views hold until
+  /// the store's next apply or compact_step, the span until the next call.
+  [[nodiscard]] std::span<const record_view> next(std::size_t bytes_max);
+
+private:
+  store& store_;
+  snapshot_header header_;
+  std::string key_;   ///< where to go on: this key,
+  revision after_;    ///< its versions above this revision
+  bool done_ = false;
+  std::vector<record_view> slice_;
+};
+
+/// Makes a store of a snapshot's header and records, in the order in which a cursor yields them. The input may be
+/// anything: what contradicts itself is an error, and the builder is then to be thrown away.
+class store_builder {
+public:
+  store_builder(const options& o, const snapshot_header& header);
+  ~store_builder();
+
+  /// Copies the record's bytes.
+  [[nodiscard]] result<void> add(const record_view& r);
+  /// The store, whose content_hash() is the header's; once, after the last record.
+  [[nodiscard]] result<std::unique_ptr<store>> finish();
+
+private:
+  struct left_behind {
+    revision at;
+    std::uint32_t sub;
+    record* of;
+    std::uint64_t hash;
+  };
+  [[nodiscard]] bool follows(const record& before, const record_view& r) const;
+  [[nodiscard]] bool opens(const record_view& r) const;
+  void close_record();
+
+  snapshot_header header_;
+  std::unique_ptr<store> store_;
+  record* last_ = nullptr;
+  std::vector<left_behind> left_behind_;
+};
+
+} // namespace quorumd::kv

@@ -1,0 +1,135 @@
+#pragma once
+
+#include "consensus/types/ids.hpp"
+#include "daemon/kv/command.hpp"
+#include "daemon/kv/record.hpp"
+#include "daemon/kv/result.hpp"
+
+#include <absl/container/btree_map.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string_view>
+#include <vector>
+
+namespace quorumd::kv {
+
+struct options {
+  /// due_compaction lets history outgrow what is to be kept by a tenth or by this many revisions, whichever is more.
+  std::uint64_t compaction_slack = 1000;
+};
+
+/// The state machine: etcd v3's data model in memory. A pure function of the commands applied: no clock, no I/O, no
+/// randomness. Belongs to one loop. An empty store is at revision 1; each command that changes something makes the
+/// next revision, which all of its operations share. A key's versions are kept until compacted.
+class store {
+public:
+  explicit store(const options& o);
+  store(const store&) = delete;
+  store& operator=(const store&) = delete;
+  /// Every snapshot_cursor of the store is gone by then.
+  ~store();
+
+  /// Applies the command of the log entry at that index, which is above applied(). Judges it as validate() does; an
+  /// error changes nothing but applied(). The reply's views hold until the next apply or compact_step.
+  [[nodiscard]] result<reply> apply(log_index index, const command& c);
+  /// Notes an entry that carries no command for the state machine.
+  void skip(log_index index);
+
+  /// Reads; the views hold until the next apply or compact_step. O(keys in the range), unless skip_count and a limit
+  /// or page end it sooner.
+  [[nodiscard]] result<range_reply> range(const range_request& r) const;
+
+  [[nodiscard]] log_index applied() const { return applied_; }
+  [[nodiscard]] revision current() const { return current_; }
+  /// The lowest revision that can be read; 0 before the first compaction.
+  [[nodiscard]] revision compacted() const { return compacted_; }
+  /// Keys that exist now.
+  [[nodiscard]] std::uint64_t keys() const { return keys_; }
+  /// Bytes of the keys that exist now and of their values.
+  [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
+  /// Bytes of keys and values that are in memory, with history and what physical compaction has yet to free. Differs
+  /// between nodes at the same applied index; all the others here do not.
+  [[nodiscard]] std::uint64_t held_bytes() const { return held_bytes_; }
+
+  /// A hash of everything that can be read: the versions that a read at some revision from compacted() on can find,
+  /// the tombstones above compacted(), and the two revisions. Equal on two nodes at the same applied index, however
+  /// far their physical compaction is. O(1).
+  [[nodiscard]] std::uint64_t content_hash() const;
+  /// The same computed anew from the versions held: for tests.
+  [[nodiscard]] std::uint64_t recompute_content_hash() const;
+
+  /// Frees versions that the last compact command made unreachable, of at most so many changes, oldest first. Returns
+  /// whether another call would free more. What a snapshot_cursor can still yield is left alone: call again after
+  /// the cursor is gone, as after each compact command.
+  bool compact_step(std::size_t changes_max);
+
+  /// The compact command to propose so that the last keep_revisions revisions stay readable; nothing if history has
+  /// not outgrown that by options::compaction_slack yet. Does not know of one that is proposed but not applied.
+  [[nodiscard]] std::optional<revision> due_compaction(std::uint64_t keep_revisions) const;
+
+private:
+  friend class snapshot_cursor;
+  friend class store_builder;
+
+  using map = absl::btree_map<std::string_view, std::unique_ptr<record>, std::less<>>;
+
+  /// A change that left something behind: the version before it and, if it is a deletion, its tombstone. Of use to
+  /// reads until a compaction at or above its revision.
+  struct superseding {
+    revision at;
+    record* of;
+    std::uint64_t hash_sum; ///< the hashes of what this and all earlier changes left behind
+  };
+
+  /// The revision that a command is making, and how many changes it holds so far.
+  struct change {
+    revision main;
+    std::uint32_t subs = 0;
+  };
+
+  // The commands; each judged before it comes here.
+  result<put_reply> run_checked(const put& p);
+  put_reply run(const put& p, change& c);
+  delete_range_reply run(const delete_range& d, change& c);
+  result<txn_reply> run_checked(const txn& t);
+  txn_reply run(const txn& t, change& c, std::vector<bool>::const_iterator& path);
+  result<compact_reply> run(const compact& c);
+
+  // Transactions: what the compares decide, and whether the chosen operations can run.
+  void decide(const txn& t, std::vector<bool>& path) const;
+  [[nodiscard]] bool holds(const compare& c) const;
+  [[nodiscard]] result<void> check(const put& p) const;
+  [[nodiscard]] result<void> check(revision read_at) const;
+  [[nodiscard]] result<void> check(const txn& t, std::vector<bool>::const_iterator& path) const;
+
+  [[nodiscard]] range_reply read(const range_request& r, revision at, revision header) const;
+  void tombstone(record& r, change& c);
+  /// Puts the next version of the record in place and keeps books.
+  void supersede(record& r, version next);
+  void finish(const change& c);
+  void drop_oldest(record& r);
+  [[nodiscard]] revision physical_floor() const;
+
+  options options_;
+  map map_; ///< by views of the records' own keys, so that key views outlive the map's moves
+  std::deque<superseding> superseded_;
+  std::uint64_t superseded_sum_ = 0;
+  std::multiset<revision> pinned_floors_; ///< the compaction floors of the snapshots being taken
+
+  log_index applied_;
+  revision current_{1};
+  revision compacted_;
+  std::uint64_t keys_ = 0;
+  std::uint64_t bytes_ = 0;
+  std::uint64_t held_bytes_ = 0;
+  std::uint64_t versions_hash_ = 0; ///< of the versions that can be read
+  std::uint64_t forgotten_sum_ = 0; ///< superseded_sum_ as of the last change at or below compacted_
+};
+
+} // namespace quorumd::kv
