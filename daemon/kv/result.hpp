@@ -37,9 +37,11 @@ enum class errc : std::uint8_t {
 
 /// The error of this module: a code and the revision that the request ran against.
 class error {
-public:
+ public:
   error() = default;
-  explicit error(errc code, revision bound = {}) : bound_(bound), code_(code) {}
+  explicit error(errc code, revision bound = {})
+      : bound_(bound)
+      , code_(code) {}
 
   [[nodiscard]] errc code() const { return code_; }
   /// The compaction floor for `compacted`, the current revision for `future_revision`, else 0.
@@ -49,7 +51,7 @@ public:
 
   friend bool operator==(const error&, const error&) = default;
 
-private:
+ private:
   revision bound_;
   errc code_ = errc::key_not_provided;
 };
@@ -65,8 +67,8 @@ using result = boost::system::result<T, error>;
 struct key_value_view {
   std::string_view key;
   std::string_view value;
-  revision create_revision; ///< when the key last came into being
-  revision mod_revision;    ///< when this version was written
+  revision create_revision;  ///< when the key last came into being
+  revision mod_revision;     ///< when this version was written
   std::uint64_t version = 0; ///< 1 at creation, one more at each put
   lease_id lease;
 

@@ -41,7 +41,7 @@ struct record_view {
 /// compacted: physical compaction leaves alone what the cursor has to yield. Several may run at once. On the store's
 /// loop; gone before the store is.
 class snapshot_cursor {
-public:
+ public:
   explicit snapshot_cursor(store& s);
   snapshot_cursor(const snapshot_cursor&) = delete;
   snapshot_cursor& operator=(const snapshot_cursor&) = delete;
@@ -55,11 +55,11 @@ public:
   /// the store's next apply or compact_step, the span until the next call.
   [[nodiscard]] std::span<const record_view> next(std::size_t bytes_max);
 
-private:
+ private:
   store& store_;
   snapshot_header header_;
-  std::string key_;   ///< where to go on: this key,
-  revision after_;    ///< its versions above this revision
+  std::string key_; ///< where to go on: this key,
+  revision after_;  ///< its versions above this revision
   bool done_ = false;
   std::vector<record_view> slice_;
 };
@@ -67,7 +67,7 @@ private:
 /// Makes a store of a snapshot's header and records, in the order in which a cursor yields them. The input may be
 /// anything: what contradicts itself is an error, and the builder is then to be thrown away.
 class store_builder {
-public:
+ public:
   store_builder(const options& o, const snapshot_header& header);
   ~store_builder();
 
@@ -76,15 +76,16 @@ public:
   /// The store, whose content_hash() is the header's; once, after the last record.
   [[nodiscard]] result<std::unique_ptr<store>> finish();
 
-private:
+ private:
   struct left_behind {
     revision at;
     std::uint32_t sub;
     record* of;
     std::uint64_t hash;
   };
-  [[nodiscard]] bool follows(const record& before, const record_view& r) const;
+  [[nodiscard]] bool sound(const record_view& r) const;
   [[nodiscard]] bool opens(const record_view& r) const;
+  [[nodiscard]] bool follows(const version& before, const record_view& r) const;
   void close_record();
 
   snapshot_header header_;

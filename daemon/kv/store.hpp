@@ -28,7 +28,7 @@ struct options {
 /// randomness. Belongs to one loop. An empty store is at revision 1; each command that changes something makes the
 /// next revision, which all of its operations share. A key's versions are kept until compacted.
 class store {
-public:
+ public:
   explicit store(const options& o);
   store(const store&) = delete;
   store& operator=(const store&) = delete;
@@ -73,18 +73,18 @@ public:
   /// not outgrown that by options::compaction_slack yet. Does not know of one that is proposed but not applied.
   [[nodiscard]] std::optional<revision> due_compaction(std::uint64_t keep_revisions) const;
 
-private:
+ private:
   friend class snapshot_cursor;
   friend class store_builder;
 
   using map = absl::btree_map<std::string_view, std::unique_ptr<record>, std::less<>>;
 
-  /// A change that left something behind: the version before it and, if it is a deletion, its tombstone. Of use to
-  /// reads until a compaction at or above its revision.
+  /// A change that left something unreachable for reads from its revision on: the version before it and, if it is a
+  /// deletion, its own tombstone.
   struct superseding {
     revision at;
     record* of;
-    std::uint64_t hash_sum; ///< the hashes of what this and all earlier changes left behind
+    std::uint64_t hash_sum; ///< of what this and all earlier changes left behind
   };
 
   /// The revision that a command is making, and how many changes it holds so far.
@@ -93,33 +93,48 @@ private:
     std::uint32_t subs = 0;
   };
 
-  // The commands; each judged before it comes here.
-  result<put_reply> run_checked(const put& p);
-  put_reply run(const put& p, change& c);
-  delete_range_reply run(const delete_range& d, change& c);
-  result<txn_reply> run_checked(const txn& t);
-  txn_reply run(const txn& t, change& c, std::vector<bool>::const_iterator& path);
-  result<compact_reply> run(const compact& c);
+  /// Which list each transaction runs, outer before inner, in order.
+  using path = std::vector<bool>;
 
-  // Transactions: what the compares decide, and whether the chosen operations can run.
-  void decide(const txn& t, std::vector<bool>& path) const;
+  [[nodiscard]] result<reply> execute(const put& p);
+  [[nodiscard]] result<reply> execute(const delete_range& d);
+  [[nodiscard]] result<reply> execute(const txn& t);
+  [[nodiscard]] result<reply> execute(const compact& c);
+
+  // What the compares of a transaction decide, and whether its operations can then run.
+  void decide(const txn& t, path& decided) const;
   [[nodiscard]] bool holds(const compare& c) const;
   [[nodiscard]] result<void> check(const put& p) const;
-  [[nodiscard]] result<void> check(revision read_at) const;
-  [[nodiscard]] result<void> check(const txn& t, std::vector<bool>::const_iterator& path) const;
+  [[nodiscard]] result<void> check_readable(revision r) const;
+  [[nodiscard]] result<void> check(const txn& t, path::const_iterator& decided) const;
 
-  [[nodiscard]] range_reply read(const range_request& r, revision at, revision header) const;
-  void tombstone(record& r, change& c);
-  /// Puts the next version of the record in place and keeps books.
-  void supersede(record& r, version next);
+  // Checked operations: these cannot fail.
+  [[nodiscard]] put_reply run(const put& p, change& c);
+  [[nodiscard]] delete_range_reply run(const delete_range& d, change& c);
+  [[nodiscard]] range_reply run(const range_request& r, change& c);
+  [[nodiscard]] txn_reply run(const txn& t, change& c, path::const_iterator& decided);
+
+  struct span {
+    map::const_iterator first, last;
+  };
+  [[nodiscard]] span find(std::string_view key, std::string_view range_end) const;
+  [[nodiscard]] range_reply read(const range_request& r, revision at) const;
+
+  /// The record of the key, made if need be.
+  record& record_of(std::string_view key);
+  /// Gives the record its next version and keeps the books.
+  void write(record& r, version next, change& c);
   void finish(const change& c);
-  void drop_oldest(record& r);
+  void forget_up_to(revision floor);
+  void free(const superseding& s);
+  /// Up to where nobody needs what was superseded.
   [[nodiscard]] revision physical_floor() const;
 
   options options_;
-  map map_; ///< by views of the records' own keys, so that key views outlive the map's moves
-  std::deque<superseding> superseded_;
-  std::uint64_t superseded_sum_ = 0;
+  map map_; ///< by views of the records' own keys, so that views handed out survive its moves
+  std::deque<superseding> superseded_;    ///< in the order of changes; freed from the front
+  std::uint64_t superseded_sum_ = 0;      ///< the last one's hash_sum
+  std::uint64_t forgotten_sum_ = 0;       ///< the hash_sum of the last one at or below compacted_
   std::multiset<revision> pinned_floors_; ///< the compaction floors of the snapshots being taken
 
   log_index applied_;
@@ -128,8 +143,12 @@ private:
   std::uint64_t keys_ = 0;
   std::uint64_t bytes_ = 0;
   std::uint64_t held_bytes_ = 0;
-  std::uint64_t versions_hash_ = 0; ///< of the versions that can be read
-  std::uint64_t forgotten_sum_ = 0; ///< superseded_sum_ as of the last change at or below compacted_
+  std::uint64_t versions_hash_ = 0; ///< the sum over the versions that can be read
 };
+
+/// The version as clients see it.
+[[nodiscard]] inline key_value_view view_of(const record& r, const version& v) {
+  return {r.key(), v.value.view(), v.create, v.mod, v.number, v.lease};
+}
 
 } // namespace quorumd::kv

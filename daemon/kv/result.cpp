@@ -1,0 +1,52 @@
+#include "daemon/kv/result.hpp"
+
+#include <stdexcept>
+
+namespace quorumd::kv {
+
+const char* describe(errc code) {
+  switch (code) {
+  case errc::compacted:
+    return "the revision has been compacted";
+  case errc::future_revision:
+    return "the revision has not happened yet";
+  case errc::key_not_provided:
+    return "the key is empty";
+  case errc::key_not_found:
+    return "the key whose value or lease is to be kept does not exist";
+  case errc::value_provided:
+    return "a value was given although the key's own is to be kept";
+  case errc::lease_provided:
+    return "a lease was given although the key's own is to be kept";
+  case errc::lease_not_found:
+    return "the lease does not exist";
+  case errc::too_many_operations:
+    return "the transaction has more operations than one may have (128)";
+  case errc::duplicate_key:
+    return "the transaction changes one key more than once";
+  case errc::request_too_large:
+    return "the request's keys and values take more than 1.5 MiB";
+  case errc::invalid_option:
+    return "the request has an option that this quorumd does not know";
+  case errc::snapshot_order:
+    return "the snapshot's records are out of order";
+  case errc::snapshot_record:
+    return "a record of the snapshot contradicts its header or the record before it";
+  case errc::snapshot_hash:
+    return "the snapshot's records do not hash to what its header says";
+  }
+  return "unknown";
+}
+
+std::string error::message() const {
+  std::string text = describe(code_);
+  if (code_ == errc::compacted) text += " (the compaction floor is " + std::to_string(bound_.value()) + ")";
+  if (code_ == errc::future_revision) text += " (the current one is " + std::to_string(bound_.value()) + ")";
+  return text;
+}
+
+void throw_exception_from_error(const error& e, const boost::source_location&) {
+  throw std::runtime_error(e.message());
+}
+
+} // namespace quorumd::kv

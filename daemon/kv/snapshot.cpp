@@ -1,0 +1,145 @@
+#include "daemon/kv/snapshot.hpp"
+
+#include "consensus/types/invariant.hpp"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+namespace quorumd::kv {
+namespace {
+
+/// What visiting a version costs besides its bytes, so that slices without bytes are bounded too.
+constexpr std::size_t visit_bytes = 64;
+
+record_view view_of_record(const record& r, const version& v) {
+  return {.key = r.key(),
+          .value = v.value.view(),
+          .create_revision = v.create,
+          .mod_revision = v.mod,
+          .sub = v.sub,
+          .version = v.number,
+          .lease = v.lease};
+}
+
+} // namespace
+
+snapshot_cursor::snapshot_cursor(store& s)
+    : store_(s)
+    , header_{s.applied_, s.current_, s.compacted_, s.content_hash()} {
+  store_.pinned_floors_.insert(header_.compacted);
+}
+
+snapshot_cursor::~snapshot_cursor() {
+  store_.pinned_floors_.erase(store_.pinned_floors_.find(header_.compacted));
+}
+
+std::span<const record_view> snapshot_cursor::next(std::size_t bytes_max) {
+  slice_.clear();
+  if (done_) return slice_;
+  std::size_t visited = 0;
+  const auto stop = [&](const record& r, revision after) {
+    if (visited == 0 || visited < bytes_max) return false;
+    key_ = r.key();
+    after_ = after;
+    return true;
+  };
+  auto at = store_.map_.lower_bound(key_);
+  if (at != store_.map_.end() && at->first != key_) after_ = {};
+  for (; at != store_.map_.end(); ++at, after_ = {}) {
+    const record& r = *at->second;
+    if (stop(r, after_)) return slice_;
+    const std::size_t yielded = slice_.size();
+    const std::size_t last = r.up_to(header_.current);
+    for (std::size_t i = std::max(r.first_readable(header_.compacted), r.up_to(after_)); i < last; ++i) {
+      if (stop(r, after_)) return slice_;
+      slice_.push_back(view_of_record(r, r[i]));
+      after_ = r[i].mod;
+      visited += visit_bytes + r.key().size() + r[i].value.size();
+    }
+    if (slice_.size() == yielded) visited += visit_bytes;
+  }
+  done_ = true;
+  return slice_;
+}
+
+store_builder::store_builder(const options& o, const snapshot_header& header)
+    : header_(header)
+    , store_(std::make_unique<store>(o)) {
+  store_->applied_ = header.applied;
+  store_->current_ = header.current;
+  store_->compacted_ = header.compacted;
+}
+
+store_builder::~store_builder() = default;
+
+/// Whether a record can be the first of its key: everything older was compacted, or never was.
+bool store_builder::opens(const record_view& r) const {
+  if (r.tombstone()) return false;
+  return r.mod_revision <= header_.compacted || r.version == 1;
+}
+
+/// Whether a record can come after the newest one so far of its key.
+bool store_builder::follows(const version& before, const record_view& r) const {
+  if (r.mod_revision <= before.mod || r.mod_revision <= header_.compacted) return false;
+  if (r.tombstone()) return !before.tombstone();
+  if (before.tombstone()) return r.version == 1;
+  return r.version == before.number + 1 && r.create_revision == before.create && r.lease == before.lease;
+}
+
+/// What holds for a record by itself.
+bool store_builder::sound(const record_view& r) const {
+  if (r.key.empty() || r.mod_revision.value() < 2 || r.mod_revision > header_.current || r.lease) return false;
+  if (r.tombstone()) return r.value.empty() && !r.create_revision;
+  if (r.create_revision.value() < 2 || r.create_revision > r.mod_revision) return false;
+  return (r.version == 1) == (r.create_revision == r.mod_revision) &&
+         r.version - 1 <= r.mod_revision - r.create_revision;
+}
+
+result<void> store_builder::add(const record_view& r) {
+  if (!sound(r)) return error(errc::snapshot_record);
+  const bool same_key = last_ != nullptr && last_->key() == r.key;
+  if (same_key && r.mod_revision <= last_->newest().mod) return error(errc::snapshot_order);
+  if (!same_key && last_ != nullptr && r.key < last_->key()) return error(errc::snapshot_order);
+  if (same_key ? !follows(last_->newest(), r) : !opens(r)) return error(errc::snapshot_record);
+  if (!same_key) {
+    close_record();
+    last_ = &store_->record_of(r.key);
+  }
+  version v;
+  v.value = stable_bytes(r.value);
+  v.create = r.create_revision;
+  v.mod = r.mod_revision;
+  v.sub = r.sub;
+  v.number = r.version;
+  v.lease = r.lease;
+  v.hash = version_hash(r.key, v);
+  store_->versions_hash_ += v.hash;
+  store_->held_bytes_ += v.value.size();
+  if (last_->live()) left_behind_.push_back({v.mod, v.sub, last_, last_->newest().hash + (v.tombstone() ? v.hash : 0)});
+  last_->push(std::move(v));
+  return {};
+}
+
+void store_builder::close_record() {
+  if (last_ == nullptr || !last_->live()) return;
+  ++store_->keys_;
+  store_->bytes_ += last_->key().size() + last_->newest().value.size();
+}
+
+result<std::unique_ptr<store>> store_builder::finish() {
+  QUORUMD_INVARIANT(store_ != nullptr, "a store is built once");
+  close_record();
+  if (header_.current.value() < 1 || header_.compacted > header_.current) return error(errc::snapshot_record);
+  if (store_->content_hash() != header_.content_hash) return error(errc::snapshot_hash);
+  std::sort(left_behind_.begin(), left_behind_.end(),
+            [](const left_behind& a, const left_behind& b) { return std::tie(a.at, a.sub) < std::tie(b.at, b.sub); });
+  for (const left_behind& l : left_behind_) {
+    store_->superseded_sum_ += l.hash;
+    store_->superseded_.push_back({l.at, l.of, store_->superseded_sum_});
+  }
+  left_behind_.clear();
+  return std::move(store_);
+}
+
+} // namespace quorumd::kv
