@@ -1,0 +1,256 @@
+#include "tests/daemon/kv/model.hpp"
+
+#include "daemon/kv/snapshot.hpp"
+#include "tests/daemon/kv/text.hpp"
+
+#include <doctest/doctest.h>
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace quorumd::kv::test {
+namespace {
+
+constexpr std::string_view rest{"\0", 1};
+// Neighbours, prefixes of each other, extreme bytes: whatever makes ranges meet.
+constexpr std::array<std::string_view, 14> some_keys{std::string_view("\0", 1),
+                                                     "a",
+                                                     "aa",
+                                                     "ab",
+                                                     "ab\xff",
+                                                     "b",
+                                                     std::string_view("b\0", 2),
+                                                     "bb",
+                                                     "c1",
+                                                     "c2",
+                                                     "c3",
+                                                     "d",
+                                                     "\xff\xff",
+                                                     "\xff"};
+constexpr std::array<std::string_view, 7> some_values{"",     "1", "2", "longer than a block of the hash",
+                                                      "\xff", "b", "a"};
+
+/// Commands and reads drawn from one seed; all their bytes are literals.
+class generator {
+ public:
+  explicit generator(std::uint64_t seed)
+      : random_(seed) {}
+
+  std::uint64_t below(std::uint64_t n) { return std::uniform_int_distribution<std::uint64_t>(0, n - 1)(random_); }
+  bool one_in(std::uint64_t n) { return below(n) == 0; }
+
+  command next(const model& m) {
+    const std::uint64_t dice = below(20);
+    if (dice < 11) return draw_put();
+    if (dice < 14) return draw_delete();
+    if (dice < 19) return draw_txn(m, 3);
+    return compact{revision(m.compacted() + below(m.current() - m.compacted() + 2))};
+  }
+
+  range_request draw_range(const model& m) {
+    range_request r{.key = key(), .range_end = range_end()};
+    if (one_in(3)) r.limit = 1 + below(5);
+    if (one_in(2)) r.revision = revision(m.compacted() + below(m.current() - m.compacted() + 2));
+    if (one_in(30)) r.revision = revision(below(m.compacted() + 1));
+    r.keys_only = one_in(6);
+    r.count_only = one_in(8);
+    if (one_in(2)) r.target = static_cast<sort_target>(below(5));
+    r.order = static_cast<sort_order>(below(3));
+    const auto bound = [&] { return one_in(5) ? revision(below(m.current() + 2)) : revision(); };
+    r.min_mod_revision = bound();
+    r.max_mod_revision = bound();
+    r.min_create_revision = bound();
+    r.max_create_revision = bound();
+    if (one_in(5)) r.page_bytes_max = 1 + below(40);
+    r.skip_count = !r.count_only && one_in(5);
+    return r;
+  }
+
+ private:
+  std::string_view key() { return some_keys[below(some_keys.size())]; }
+  std::string_view value() { return some_values[below(some_values.size())]; }
+  std::string_view range_end() {
+    const std::uint64_t dice = below(4);
+    return dice == 0 ? std::string_view() : dice == 1 ? rest : key();
+  }
+
+  put draw_put() {
+    put p{.key = key(), .value = value(), .prev_kv = one_in(2)};
+    if (one_in(10)) {
+      p.ignore_value = true;
+      p.value = {};
+    }
+    return p;
+  }
+  delete_range draw_delete() { return {key(), one_in(2) ? std::string_view() : range_end(), one_in(2)}; }
+
+  compare draw_compare(const model& m) {
+    compare c{.key = key(), .range_end = one_in(3) ? range_end() : std::string_view()};
+    c.target = static_cast<compare_target>(below(5));
+    c.relation = static_cast<compare_relation>(below(4));
+    c.number = c.target == compare_target::version ? static_cast<std::int64_t>(below(4))
+                                                   : static_cast<std::int64_t>(below(m.current() + 1));
+    if (one_in(3)) c.number = 0;
+    c.value = value();
+    return c;
+  }
+
+  txn draw_txn(const model& m, unsigned depth) {
+    txn t;
+    for (std::uint64_t n = below(3); n > 0; --n) t.compares.push_back(draw_compare(m));
+    t.success = draw_list(m, depth);
+    t.failure = draw_list(m, depth);
+    return t;
+  }
+
+  std::vector<operation> draw_list(const model& m, unsigned depth) {
+    std::vector<operation> list;
+    for (std::uint64_t n = below(4); n > 0; --n) {
+      const std::uint64_t dice = below(8);
+      if (dice < 3)
+        list.push_back({draw_put()});
+      else if (dice < 4)
+        list.push_back({draw_delete()});
+      else if (dice < 6 || depth == 0)
+        list.push_back({draw_range(m)});
+      else
+        list.push_back({draw_txn(m, depth - 1)});
+    }
+    return list;
+  }
+
+  std::mt19937_64 random_;
+};
+
+/// A snapshot being taken of one store and built into another, a slice now and then.
+struct transfer {
+  transfer(store& from, const model& m)
+      : cursor(from)
+      , builder(options{}, cursor.header())
+      , frozen(m)
+      , expected(frozen.records()) {}
+
+  snapshot_cursor cursor;
+  store_builder builder;
+  model frozen; ///< owns what expected points to
+  std::vector<record_view> expected;
+  std::size_t seen = 0;
+  std::vector<command> since;
+
+  /// Takes a slice; the finished store after the last one.
+  std::unique_ptr<store> step(std::size_t bytes_max) {
+    for (const record_view& r : cursor.next(bytes_max)) {
+      REQUIRE(seen < expected.size());
+      REQUIRE(r == expected[seen++]);
+      REQUIRE(builder.add(r).has_value());
+    }
+    if (!cursor.done()) return nullptr;
+    REQUIRE(seen == expected.size());
+    auto built = builder.finish();
+    REQUIRE(built.has_value());
+    CHECK((*built)->content_hash() == cursor.header().content_hash);
+    return std::move(*built);
+  }
+};
+
+/// Two stores and the model under one sequence of commands. The first store frees memory at random times; the second
+/// never does, and is replaced now and then by one installed from a snapshot of the first.
+class run {
+ public:
+  explicit run(std::uint64_t seed)
+      : random_(seed) {}
+
+  void operations(int count) {
+    for (int i = 0; i < count; ++i) {
+      change();
+      read();
+      if (random_.one_in(4)) freed_ += compact();
+      move_snapshot();
+      if (i % 50 == 0) CHECK(a_->recompute_content_hash() == a_->content_hash());
+    }
+    CHECK(b_->recompute_content_hash() == b_->content_hash());
+  }
+
+  int installed() const { return installed_; }
+  int freed() const { return freed_; }
+  int refused() const { return refused_; }
+
+ private:
+  void change() {
+    const command c = random_.next(model_);
+    index_ = index_.next();
+    const result<reply> expected = model_.apply(c);
+    refused_ += expected ? 0 : 1;
+    const std::string want = text(expected);
+    REQUIRE(text(a_->apply(index_, c)) == want);
+    REQUIRE(text(b_->apply(index_, c)) == want);
+    REQUIRE(a_->content_hash() == b_->content_hash());
+    REQUIRE(a_->keys() == model_.keys());
+    REQUIRE(a_->bytes() == b_->bytes());
+    if (transfer_) transfer_->since.push_back(c);
+  }
+
+  void read() {
+    const range_request r = random_.draw_range(model_);
+    const std::string want = text(model_.range(r));
+    REQUIRE(text(a_->range(r)) == want);
+    REQUIRE(text(b_->range(r)) == want);
+  }
+
+  int compact() {
+    const std::uint64_t before = a_->held_bytes();
+    (void)a_->compact_step(1 + random_.below(6));
+    return a_->held_bytes() < before ? 1 : 0;
+  }
+
+  void move_snapshot() {
+    if (!transfer_) {
+      if (random_.one_in(40)) transfer_.emplace(*a_, model_);
+      return;
+    }
+    if (!random_.one_in(3)) return;
+    std::unique_ptr<store> built = transfer_->step(1 + random_.below(600));
+    if (!built) return;
+    for (const command& c : transfer_->since) (void)built->apply(built->applied().next(), c);
+    CHECK(built->content_hash() == a_->content_hash());
+    CHECK(built->keys() == a_->keys());
+    CHECK(built->bytes() == a_->bytes());
+    transfer_.reset();
+    b_ = std::move(built);
+    ++installed_;
+  }
+
+  generator random_;
+  model model_;
+  std::unique_ptr<store> a_ = std::make_unique<store>(options{});
+  std::unique_ptr<store> b_ = std::make_unique<store>(options{});
+  std::optional<transfer> transfer_; // gone before the store it reads
+  log_index index_;
+  int installed_ = 0, freed_ = 0, refused_ = 0;
+};
+
+} // namespace
+
+// Random commands and reads, with compaction, snapshots and installs in between, agree with the model at every step;
+// and every part of that happens often.
+TEST_CASE("random operations agree with the model") {
+  int installed = 0, freed = 0, refused = 0;
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    CAPTURE(seed);
+    run r(seed);
+    r.operations(400);
+    installed += r.installed();
+    freed += r.freed();
+    refused += r.refused();
+  }
+  CHECK(installed > 40);
+  CHECK(freed > 200);
+  CHECK(refused > 40);
+}
+
+} // namespace quorumd::kv::test

@@ -1,0 +1,44 @@
+#pragma once
+
+#include "daemon/kv/command.hpp"
+#include "daemon/kv/result.hpp"
+#include "daemon/kv/store.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace quorumd::kv::test {
+
+// Replies as text, so that a test states what it expects in one readable line and a mismatch shows both sides.
+//   a version        a=1 c2 m3 v2            (create, mod revision, version)
+//   a put            put, put was [a=1 c2 m2 v1]
+//   a deletion       deleted 2 [a=1 …, b=2 …]
+//   a range          r3 2/5 more [a=1 …, b=2 …]   (store's revision, keys given / counted)
+//   a transaction    yes {put; deleted 0 []}
+//   a whole reply    r3: …
+[[nodiscard]] std::string text(const key_value_view& kv);
+[[nodiscard]] std::string text(const range_reply& r);
+[[nodiscard]] std::string text(const result<range_reply>& r);
+[[nodiscard]] std::string text(const result<reply>& r);
+
+/// A store with the log index that its next command gets.
+struct machine {
+  store s{options{}};
+  log_index index;
+
+  std::string operator()(const command& c) {
+    index = index.next();
+    return text(s.apply(index, c));
+  }
+  [[nodiscard]] std::string range(const range_request& r) const { return text(s.range(r)); }
+  /// Every key as of a revision; 0: now.
+  [[nodiscard]] std::string all(std::uint64_t at = 0) const {
+    return range({.key = {"\0", 1}, .range_end = {"\0", 1}, .revision = revision(at)});
+  }
+  void finish_compaction() {
+    while (s.compact_step(1)) {
+    }
+  }
+};
+
+} // namespace quorumd::kv::test
