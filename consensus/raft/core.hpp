@@ -3,12 +3,15 @@
 #include "consensus/raft/message.hpp"
 #include "consensus/raft/ready.hpp"
 
+#include <boost/assert/source_location.hpp>
 #include <boost/system/result.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace quorumd::raft {
@@ -50,8 +53,11 @@ struct initial_state {
   std::vector<term_run> runs;  ///< of the entries after the start
   log_index last;              ///< the last entry; start.index for none
   log_index commit;            ///< known committed; between start.index and last
-  log_index applied;           ///< what the state machine already holds; at least start.index
+  log_index applied;           ///< what the state machine already holds, and so committed; between start.index and last
 };
+
+/// Why a core must not start from this state, or nothing: a state that no sound recovery yields.
+[[nodiscard]] std::optional<std::string> validate(const initial_state& s);
 
 enum class propose_error : std::uint8_t {
   none = 0,
@@ -59,6 +65,11 @@ enum class propose_error : std::uint8_t {
   transferring,  ///< leadership is being handed over
   too_much,      ///< uncommitted_bytes_max is reached: try later
 };
+
+/// What the error means, in words.
+[[nodiscard]] const char* describe(propose_error error);
+/// For result<T, propose_error>::value().
+[[noreturn]] void throw_exception_from_error(propose_error error, const boost::source_location& where);
 
 /// Where a proposed batch stands in the log: entry i of it is (term, first + i).
 struct proposed {
@@ -86,6 +97,7 @@ struct peer_progress {
 /// A broken invariant aborts the process.
 class core {
 public:
+  /// The state passes validate().
   core(options o, initial_state s);
   ~core();
   core(const core&) = delete;

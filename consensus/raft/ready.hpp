@@ -69,7 +69,10 @@ struct ready {
   std::vector<node_id> snapshots;
   std::optional<soft_state> soft; ///< present when it changed
 
-  /// Empties it and keeps its memory.
+  /// Empty entry vectors of former appends, which take() fills again: no member of an output.
+  std::vector<std::vector<entry>> recycled;
+
+  /// Empties it and keeps its memory, that of the appends which are still in it included.
   void clear();
   [[nodiscard]] bool empty() const;
 };
