@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+namespace quorumd::wire {
+
+/// Bytes on their way out: appended at the end, consumed at the front. 8-byte aligned, never initialised for nothing,
+/// and its memory is kept for the next bytes (up to `keep_bytes`, so that one burst does not hold memory for ever).
+class byte_buffer {
+public:
+  explicit byte_buffer(std::size_t keep_bytes = std::size_t{1024} * 1024) : keep_bytes_(keep_bytes) {}
+  byte_buffer(byte_buffer&&) = default;
+  byte_buffer& operator=(byte_buffer&&) = default;
+
+  [[nodiscard]] bool empty() const { return begin_ == end_; }
+  [[nodiscard]] std::size_t size() const { return end_ - begin_; }
+  [[nodiscard]] std::span<const std::byte> bytes() const { return {base() + begin_, size()}; }
+  [[nodiscard]] std::size_t capacity() const { return capacity_; }
+
+  /// Room for n bytes behind the last one, not initialised; valid until the next call that is not const.
+  [[nodiscard]] std::byte* prepare(std::size_t n);
+  /// The first n bytes of that room were filled.
+  void commit(std::size_t n) { end_ += n; }
+  void append(std::span<const std::byte> bytes);
+  /// Drops bytes at the front.
+  void consume(std::size_t n);
+  void clear();
+  void swap(byte_buffer& other) noexcept;
+
+private:
+  [[nodiscard]] std::byte* base() const { return reinterpret_cast<std::byte*>(words_.get()); }
+
+  std::size_t keep_bytes_;
+  std::unique_ptr<std::uint64_t[]> words_;
+  std::size_t capacity_ = 0;
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
+};
+
+} // namespace quorumd::wire

@@ -1,0 +1,125 @@
+#pragma once
+
+#include "consensus/types/ids.hpp"
+#include "daemon/kv/command.hpp"
+#include "daemon/kv/result.hpp"
+#include "wire/byte_buffer.hpp"
+#include "wire/codec_error.hpp"
+#include "wire/request_error.hpp"
+#include "wire/status.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+/// The client protocol, on the client port and on the admin socket alike: a stream of request frames one way and of
+/// reply frames the other, each request with an id that its reply gives back, in any order.
+///
+/// Everything decoded is a view of its frame, and everything encoded is written straight into the outgoing buffer:
+/// but for transactions, lists and status no call allocates once the buffer has its size.
+namespace quorumd::wire {
+
+inline constexpr std::uint16_t client_version_min = 1;
+inline constexpr std::uint16_t client_version_max = 1;
+
+/// A request frame: a command with its bytes (kv::request_bytes_max), and room for the encoding around them.
+inline constexpr std::size_t client_request_frame_max = kv::request_bytes_max + std::size_t{128} * 1024;
+/// A reply frame: reply_bytes_max, or one item beyond it.
+inline constexpr std::size_t client_reply_frame_max = std::size_t{4} * 1024 * 1024;
+/// Lists in a reply stop before their encoding passes this; a range then says `more`, and a delete has fewer `prev`
+/// than `deleted`. The reply's first item is always there.
+inline constexpr std::size_t reply_bytes_max = std::size_t{1024} * 1024;
+/// Transactions within transactions.
+inline constexpr std::size_t txn_depth_max = 8;
+
+/// May open a connection: says what the client speaks; the server answers with what both do, or with an error.
+struct client_hello {
+  std::uint16_t version_min = client_version_min;
+  std::uint16_t version_max = client_version_max;
+  std::string_view software;
+};
+
+/// A read: linearizable, or of this node's own state as it is.
+struct range_read {
+  kv::range_request request;
+  bool serializable = false;
+};
+
+/// Asks for the status table's rows: of every member, or of this node alone.
+struct status_request {
+  bool all = false;
+};
+
+/// Whether this node can serve a linearizable read.
+struct health_request {};
+
+struct client_request {
+  std::uint64_t id = 0;
+  std::chrono::milliseconds remaining{0}; ///< until the deadline, as the client sent it
+  std::variant<client_hello, kv::command, range_read, status_request, health_request> body;
+};
+
+struct hello_reply {
+  std::uint16_t version = 0;
+  std::string_view software;
+  std::string_view node_name;
+  std::string_view cluster_name;
+};
+
+struct status_reply {
+  std::vector<status_row> rows;
+};
+
+struct health_reply {
+  bool serving = false;
+  std::string_view reason; ///< why not
+};
+
+struct client_error {
+  request_errc code = request_errc::internal;
+  std::string_view text;   ///< for a person
+  std::string_view leader; ///< not_leader: the leader's client address, host:port; empty if unknown
+  kv::error store;         ///< store: its own error
+};
+
+struct client_reply {
+  std::uint64_t id = 0;
+  std::variant<client_error, hello_reply, kv::reply, kv::range_reply, status_reply, health_reply> body;
+};
+
+// Requests: each appends one frame. A command or range is within what validate() allows, and its nesting within
+// txn_depth_max.
+void encode_request(byte_buffer& out, std::uint64_t id, std::chrono::milliseconds remaining, const client_hello& h);
+void encode_request(byte_buffer& out, std::uint64_t id, std::chrono::milliseconds remaining, const kv::command& c);
+void encode_request(byte_buffer& out, std::uint64_t id, std::chrono::milliseconds remaining, const range_read& r);
+void encode_request(byte_buffer& out, std::uint64_t id, std::chrono::milliseconds remaining, const status_request& s);
+void encode_request(byte_buffer& out, std::uint64_t id, std::chrono::milliseconds remaining, const health_request& h);
+void encode_request(byte_buffer& out, const client_request& r);
+
+/// Reads a request from a frame's content (frame.hpp). The views hold as long as the frame's bytes. Keys, operations
+/// and options are kv::validate()'s to judge.
+[[nodiscard]] decoded<client_request> decode_request(std::span<const std::byte> frame);
+/// The id of a request that decode_request refused, if it can be read: for the error reply.
+[[nodiscard]] std::optional<std::uint64_t> request_id(std::span<const std::byte> frame);
+
+// Replies: each appends one frame.
+void encode_reply(byte_buffer& out, std::uint64_t id, const client_error& e);
+void encode_reply(byte_buffer& out, std::uint64_t id, const hello_reply& h);
+/// From the store's views: must be called before its next mutation. An error becomes a client_error `store`.
+void encode_reply(byte_buffer& out, std::uint64_t id, const kv::result<kv::reply>& r);
+void encode_reply(byte_buffer& out, std::uint64_t id, const kv::result<kv::range_reply>& r);
+void encode_reply(byte_buffer& out, std::uint64_t id, const status_reply& s);
+void encode_reply(byte_buffer& out, std::uint64_t id, const health_reply& h);
+/// From the bytes that encode_result() made (command_codec.hpp), here or on another node; an error if they are not.
+[[nodiscard]] decoded<void> encode_reply(byte_buffer& out, std::uint64_t id, std::span<const std::byte> encoded_result);
+
+/// Reads a reply; the views hold as long as the frame's bytes.
+[[nodiscard]] decoded<client_reply> decode_reply(std::span<const std::byte> frame);
+
+} // namespace quorumd::wire

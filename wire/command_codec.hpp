@@ -1,0 +1,27 @@
+#pragma once
+
+#include "consensus/types/chunk.hpp"
+#include "consensus/types/entry.hpp"
+#include "daemon/kv/command.hpp"
+#include "daemon/kv/result.hpp"
+#include "wire/codec_error.hpp"
+#include "wire/peer_message.hpp"
+
+#include <cstddef>
+#include <span>
+
+namespace quorumd::wire {
+
+/// Writes a command straight into the payload of a new proposal, which is finished. The command was validated.
+[[nodiscard]] proposal encode_command(chunk_arena& arena, const kv::command& c);
+/// Reads an entry's or proposal's payload, which is 8-byte aligned as theirs are. The views hold as long as the
+/// payload; only a transaction allocates.
+[[nodiscard]] decoded<kv::command> decode_command(std::span<const std::byte> payload);
+
+/// Writes what a command did, before the store's next mutation, for a reply that is sent later or from another node.
+/// Lists stop as client_protocol.hpp says.
+[[nodiscard]] shared_bytes encode_result(chunk_arena& arena, const kv::result<kv::reply>& r);
+/// Reads it; the views hold as long as the bytes.
+[[nodiscard]] decoded<kv::result<kv::reply>> decode_result(std::span<const std::byte> bytes);
+
+} // namespace quorumd::wire

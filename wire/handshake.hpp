@@ -1,0 +1,78 @@
+#pragma once
+
+#include "consensus/types/ids.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace quorumd::wire {
+
+/// Versions of the peer protocol that this build speaks.
+inline constexpr std::uint16_t peer_version_min = 1;
+inline constexpr std::uint16_t peer_version_max = 1;
+
+/// A member as configured: all nodes must agree on all of them.
+struct member {
+  node_id id;
+  std::string name;
+  std::string address; ///< host:port for peers
+
+  friend bool operator==(const member&, const member&) = default;
+};
+
+/// Who this node is, and whom it expects.
+struct local_identity {
+  cluster_id cluster;
+  std::string cluster_name; ///< for messages to a person
+  node_id id;
+  std::string name;
+  quorumd::incarnation incarnation;
+  boot_id boot;
+  std::string client_address; ///< host:port, as advertised
+  std::string software;       ///< the version, for status
+  std::uint64_t features = 0;
+  std::vector<member> members; ///< with this node
+};
+
+/// The first message each way.
+struct hello {
+  std::uint16_t version_min = peer_version_min;
+  std::uint16_t version_max = peer_version_max;
+  cluster_id cluster;
+  std::string cluster_name;
+  node_id id;
+  std::string name;
+  quorumd::incarnation incarnation;
+  boot_id boot;
+  node_id expected; ///< whom the sender means to talk to
+  std::string client_address;
+  std::string software;
+  std::uint64_t features = 0;
+  std::vector<member> members; ///< sorted by id
+};
+
+/// What a stream knows of its other end.
+struct peer_info {
+  node_id id;
+  std::string name;
+  std::string client_address;
+  std::string software;
+  quorumd::incarnation incarnation;
+  boot_id boot;
+  std::uint16_t version = 0;  ///< the highest that both speak
+  std::uint64_t features = 0; ///< that both have
+};
+
+/// The greeting for the member.
+[[nodiscard]] hello make_hello(const local_identity& self, node_id expected);
+
+/// Why the two can't talk, as a sentence that names what differs; nothing if they can. `dialed` is the member that
+/// this node dialed, 0 if it was called. Judged in this order: cluster, version, identities, members.
+[[nodiscard]] std::optional<std::string> check_hello(const local_identity& self, const hello& other, node_id dialed);
+
+/// What the stream's owner keeps of a greeting that was checked.
+[[nodiscard]] peer_info make_peer_info(const local_identity& self, const hello& other);
+
+} // namespace quorumd::wire

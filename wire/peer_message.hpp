@@ -1,0 +1,93 @@
+#pragma once
+
+#include "consensus/raft/message.hpp"
+#include "consensus/types/chunk.hpp"
+#include "consensus/types/configuration.hpp"
+#include "consensus/types/entry.hpp"
+#include "consensus/types/ids.hpp"
+#include "wire/request_error.hpp"
+#include "wire/status.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <variant>
+
+namespace quorumd::wire {
+
+/// Bytes that keep their chunk alive.
+struct shared_bytes {
+  chunk_ref chunk;
+  std::span<const std::byte> bytes;
+};
+
+/// A message between the cores of one group. Entries that arrive are slices of the chunk they were read into.
+struct raft_message {
+  group_id group;
+  raft::message body;
+};
+
+/// A command that a follower accepted, for the leader to propose. It arrives as a proposal that is finished: decode
+/// its payload (command_codec.hpp) and validate it before proposing. `id` is the sender's and comes back.
+struct forward_request {
+  std::uint64_t id = 0;
+  group_id group;
+  std::chrono::milliseconds remaining{0}; ///< until the deadline
+  proposal command;
+};
+
+/// What became of it: `error` is none and `result` holds an encoded result (command_codec.hpp), or why there is none.
+struct forward_reply {
+  std::uint64_t id = 0;
+  request_errc error = request_errc::none;
+  std::string text;
+  shared_bytes result;
+};
+
+/// The largest piece of a snapshot in one message.
+inline constexpr std::size_t snapshot_chunk_bytes_max = std::size_t{64} * 1024;
+
+/// A piece of the snapshot of the leader of `term`; `transfer` is the sender's number for this sending of it.
+struct snapshot_chunk {
+  group_id group;
+  quorumd::term term;
+  snapshot_mark mark;
+  std::uint64_t transfer = 0;
+  std::uint64_t offset = 0;
+  std::uint64_t total_bytes = 0;
+  bool last = false;
+  shared_bytes bytes; ///< at most snapshot_chunk_bytes_max
+};
+
+enum class snapshot_status : std::uint8_t {
+  more = 0,    ///< everything up to `offset` arrived: the window moves on
+  done = 1,    ///< it is durable
+  refused = 2, ///< it is not wanted or can't be kept, `text` says why; stop sending
+};
+
+/// The receiver's answer: chunks flow by these credits.
+struct snapshot_credit {
+  group_id group;
+  std::uint64_t transfer = 0;
+  std::uint64_t offset = 0;
+  snapshot_status status = snapshot_status::more;
+  std::string text;
+};
+
+/// Asks a member for its row of the status table.
+struct status_query {
+  std::uint64_t id = 0;
+  group_id group;
+};
+
+struct status_answer {
+  std::uint64_t id = 0;
+  status_row row;
+};
+
+using peer_message = std::variant<raft_message, forward_request, forward_reply, snapshot_chunk, snapshot_credit,
+                                  status_query, status_answer>;
+
+} // namespace quorumd::wire

@@ -1,0 +1,59 @@
+@0xe1b5c8d2f7a34061;
+# The client port and the admin socket: Request one way, Reply the other.
+using Cxx = import "/capnp/c++.capnp";
+using Common = import "common.capnp";
+$Cxx.namespace("quorumd::wire::schema");
+
+struct ClientHello {
+  versionMin @0 :UInt16;
+  versionMax @1 :UInt16;
+  software @2 :Text;
+}
+
+struct RangeRead {
+  request @0 :Common.Range;
+  serializable @1 :Bool;
+}
+
+struct Request {
+  id @0 :UInt64;
+  remainingMs @1 :UInt32;
+  union {
+    hello @2 :ClientHello;
+    command @3 :Common.Command;
+    range @4 :RangeRead;
+    status @5 :Bool;  # of all members
+    health @6 :Void;
+  }
+}
+
+struct HelloReply {
+  version @0 :UInt16;
+  software @1 :Text;
+  nodeName @2 :Text;
+  clusterName @3 :Text;
+}
+
+struct HealthReply {
+  serving @0 :Bool;
+  reason @1 :Text;
+}
+
+struct Error {
+  code @0 :UInt8;
+  text @1 :Text;
+  leader @2 :Text;
+  store @3 :Common.StoreError;
+}
+
+struct Reply {
+  id @0 :UInt64;
+  union {
+    error @1 :Error;
+    hello @2 :HelloReply;
+    outcome @3 :Common.Outcome;
+    range @4 :Common.RangeReply;
+    status @5 :List(Common.StatusRow);
+    health @6 :HealthReply;
+  }
+}

@@ -1,0 +1,143 @@
+@0xd3f0a6c1b2e84957;
+# What the client protocol, the log's commands and the peer stream share. docs/wire-format.md explains.
+using Cxx = import "/capnp/c++.capnp";
+$Cxx.namespace("quorumd::wire::schema");
+
+struct Put {
+  key @0 :Data;
+  value @1 :Data;
+  lease @2 :UInt64;
+  prevKv @3 :Bool;
+  ignoreValue @4 :Bool;
+  ignoreLease @5 :Bool;
+}
+
+struct DeleteRange {
+  key @0 :Data;
+  rangeEnd @1 :Data;
+  prevKv @2 :Bool;
+}
+
+struct Range {
+  key @0 :Data;
+  rangeEnd @1 :Data;
+  limit @2 :UInt64;
+  revision @3 :UInt64;
+  keysOnly @4 :Bool;
+  countOnly @5 :Bool;
+  skipCount @6 :Bool;
+  target @7 :UInt8;  # 0 key, 1 version, 2 create revision, 3 mod revision, 4 value
+  order @8 :UInt8;   # 0 none, 1 ascending, 2 descending
+  minModRevision @9 :UInt64;
+  maxModRevision @10 :UInt64;
+  minCreateRevision @11 :UInt64;
+  maxCreateRevision @12 :UInt64;
+  pageBytesMax @13 :UInt64;
+}
+
+struct Compare {
+  key @0 :Data;
+  rangeEnd @1 :Data;
+  target @2 :UInt8;    # 0 version, 1 create revision, 2 mod revision, 3 value, 4 lease
+  relation @3 :UInt8;  # 0 equal, 1 greater, 2 less, 3 not equal
+  number @4 :Int64;
+  value @5 :Data;
+}
+
+struct Operation {
+  union {
+    put @0 :Put;
+    range @1 :Range;
+    deleteRange @2 :DeleteRange;
+    txn @3 :Txn;
+  }
+}
+
+struct Txn {
+  compares @0 :List(Compare);
+  success @1 :List(Operation);
+  failure @2 :List(Operation);
+}
+
+struct Command {
+  union {
+    put @0 :Put;
+    deleteRange @1 :DeleteRange;
+    txn @2 :Txn;
+    compact @3 :UInt64;  # the revision
+  }
+}
+
+struct KeyValue {
+  key @0 :Data;
+  value @1 :Data;
+  createRevision @2 :UInt64;
+  modRevision @3 :UInt64;
+  version @4 :UInt64;
+  lease @5 :UInt64;
+}
+
+struct PutReply {
+  prev @0 :KeyValue;  # null: none
+}
+
+struct DeleteRangeReply {
+  deleted @0 :UInt64;
+  prev @1 :List(KeyValue);
+}
+
+struct RangeReply {
+  revision @0 :UInt64;
+  kvs @1 :List(KeyValue);
+  count @2 :UInt64;
+  more @3 :Bool;
+}
+
+struct OperationReply {
+  union {
+    put @0 :PutReply;
+    range @1 :RangeReply;
+    deleteRange @2 :DeleteRangeReply;
+    txn @3 :TxnReply;
+  }
+}
+
+struct TxnReply {
+  succeeded @0 :Bool;
+  responses @1 :List(OperationReply);
+}
+
+struct StoreError {
+  code @0 :UInt8;
+  bound @1 :UInt64;
+}
+
+struct Outcome {
+  # What a command did.
+  revision @0 :UInt64;
+  union {
+    put @1 :PutReply;
+    deleteRange @2 :DeleteRangeReply;
+    txn @3 :TxnReply;
+    compact @4 :Void;
+    error @5 :StoreError;
+  }
+}
+
+struct StatusRow {
+  id @0 :UInt64;
+  name @1 :Text;
+  address @2 :Text;
+  version @3 :Text;
+  group @4 :UInt64;
+  role @5 :UInt8;  # 0 follower, 1 pre-candidate, 2 candidate, 3 leader
+  leader @6 :UInt64;
+  term @7 :UInt64;
+  commit @8 :UInt64;
+  applied @9 :UInt64;
+  revision @10 :UInt64;
+  keys @11 :UInt64;
+  diskBytes @12 :UInt64;
+  lag @13 :UInt64;
+  error @14 :Text;
+}

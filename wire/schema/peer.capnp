@@ -1,0 +1,186 @@
+@0xb8a94f6e0d1c7523;
+# The stream between two members: a sequence of PeerMessage, the first each way a Hello.
+using Cxx = import "/capnp/c++.capnp";
+using Common = import "common.capnp";
+$Cxx.namespace("quorumd::wire::schema");
+
+struct Member {
+  id @0 :UInt64;
+  name @1 :Text;
+  address @2 :Text;
+}
+
+struct Hello {
+  versionMin @0 :UInt16;
+  versionMax @1 :UInt16;
+  cluster @2 :UInt64;
+  clusterName @3 :Text;
+  id @4 :UInt64;
+  name @5 :Text;
+  incarnation @6 :UInt64;
+  boot @7 :UInt64;
+  expected @8 :UInt64;
+  clientAddress @9 :Text;
+  software @10 :Text;
+  features @11 :UInt64;
+  members @12 :List(Member);
+}
+
+struct Goodbye {
+  reason @0 :Text;
+}
+
+struct Heartbeat {
+  group @0 :UInt64;
+  term @1 :UInt64;
+  commit @2 :UInt64;
+  round @3 :UInt64;
+}
+
+struct HeartbeatResponse {
+  group @0 :UInt64;
+  term @1 :UInt64;
+  round @2 :UInt64;
+}
+
+struct VoteRequest {
+  group @0 :UInt64;
+  term @1 :UInt64;
+  lastIndex @2 :UInt64;
+  lastTerm @3 :UInt64;
+  preVote @4 :Bool;
+  transfer @5 :Bool;
+}
+
+struct VoteResponse {
+  group @0 :UInt64;
+  term @1 :UInt64;
+  preVote @2 :Bool;
+  granted @3 :Bool;
+}
+
+struct AppendRequest {
+  group @0 :UInt64;
+  term @1 :UInt64;
+  prevIndex @2 :UInt64;
+  prevTerm @3 :UInt64;
+  commit @4 :UInt64;
+  round @5 :UInt64;
+  count @6 :UInt32;
+  entries @7 :Data;  # portable entries, one behind the other
+}
+
+struct AppendResponse {
+  group @0 :UInt64;
+  term @1 :UInt64;
+  accepted @2 :Bool;
+  match @3 :UInt64;
+  rejected @4 :UInt64;
+  conflictTerm @5 :UInt64;
+  conflictIndex @6 :UInt64;
+  round @7 :UInt64;
+}
+
+struct SnapshotMark {
+  index @0 :UInt64;
+  term @1 :UInt64;
+  voters @2 :List(UInt64);
+  outgoing @3 :List(UInt64);
+  learners @4 :List(UInt64);
+}
+
+struct InstallSnapshot {
+  group @0 :UInt64;
+  term @1 :UInt64;
+  mark @2 :SnapshotMark;
+}
+
+struct TimeoutNow {
+  group @0 :UInt64;
+  term @1 :UInt64;
+}
+
+struct ReadIndexRequest {
+  group @0 :UInt64;
+  term @1 :UInt64;
+  boot @2 :UInt64;
+  sequence @3 :UInt64;
+}
+
+struct ReadIndexResponse {
+  group @0 :UInt64;
+  term @1 :UInt64;
+  boot @2 :UInt64;
+  sequence @3 :UInt64;
+  ok @4 :Bool;
+  index @5 :UInt64;
+}
+
+struct ForwardRequest {
+  id @0 :UInt64;
+  group @1 :UInt64;
+  remainingMs @2 :UInt32;
+  checksum @3 :UInt32;  # CRC-32C of the command
+  command @4 :Data;     # an encoded Command
+}
+
+struct ForwardReply {
+  id @0 :UInt64;
+  error @1 :UInt8;
+  text @2 :Text;
+  result @3 :Data;  # an encoded Outcome
+}
+
+struct SnapshotChunk {
+  group @0 :UInt64;
+  term @1 :UInt64;
+  mark @2 :SnapshotMark;
+  transfer @3 :UInt64;
+  offset @4 :UInt64;
+  totalBytes @5 :UInt64;
+  last @6 :Bool;
+  bytes @7 :Data;
+}
+
+struct SnapshotCredit {
+  group @0 :UInt64;
+  transfer @1 :UInt64;
+  offset @2 :UInt64;
+  status @3 :UInt8;  # 0 more, 1 done, 2 refused
+  text @4 :Text;
+}
+
+struct StatusQuery {
+  id @0 :UInt64;
+  group @1 :UInt64;
+}
+
+struct StatusAnswer {
+  id @0 :UInt64;
+  row @1 :Common.StatusRow;
+}
+
+struct PeerMessage {
+  union {
+    hello @0 :Hello;
+    goodbye @1 :Goodbye;
+    probe @2 :Void;
+    probeReply @3 :Void;
+    heartbeats @4 :List(Heartbeat);
+    heartbeatResponses @5 :List(HeartbeatResponse);
+    voteRequest @6 :VoteRequest;
+    voteResponse @7 :VoteResponse;
+    append @8 :AppendRequest;
+    appendResponse @9 :AppendResponse;
+    installSnapshot @10 :InstallSnapshot;
+    timeoutNow @11 :TimeoutNow;
+    readIndex @12 :ReadIndexRequest;
+    readIndexResponse @13 :ReadIndexResponse;
+    forward @14 :ForwardRequest;
+    forwardReply @15 :ForwardReply;
+    snapshotChunk @16 :SnapshotChunk;
+    snapshotCredit @17 :SnapshotCredit;
+    statusQuery @18 :StatusQuery;
+    statusAnswer @19 :StatusAnswer;
+  }
+}
