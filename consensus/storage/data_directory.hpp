@@ -1,0 +1,51 @@
+#pragma once
+
+#include "consensus/storage/error.hpp"
+#include "consensus/storage/file.hpp"
+#include "consensus/types/ids.hpp"
+#include "coro/entropy.hpp"
+
+#include <memory>
+#include <string>
+
+namespace quorumd::storage {
+
+/// Whose data a directory holds. Written once, when it is created.
+struct identity {
+  cluster_id cluster;
+  std::string cluster_name;
+  node_id node;
+  std::string node_name;
+  quorumd::incarnation incarnation; ///< random, drawn at creation: a wiped directory has another one
+  bool created = false;             ///< by this open()
+
+  friend bool operator==(const identity&, const identity&) = default;
+};
+
+/// The data directory of a node: `LOCK`, `identity`, `wal/`, `snapshots/`. Held locked while this lives.
+class data_directory {
+public:
+  /// Creates it if it is missing or empty, else checks that it belongs to that cluster and node (incarnation is not
+  /// looked at). Errors: `locked` (names the other process if known), `foreign` (another cluster, node or format
+  /// version: says what to do), `corrupt`, `no_space`, `io`.
+  [[nodiscard]] static result<std::unique_ptr<data_directory>> open(file_system& fs, std::string path,
+                                                                    const identity& expected, coro::entropy& random);
+
+  [[nodiscard]] const storage::identity& identity() const { return identity_; }
+  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] std::string wal_directory() const { return join(path_, "wal"); }
+  [[nodiscard]] std::string snapshot_directory() const { return join(path_, "snapshots"); }
+
+private:
+  data_directory(std::string path, std::unique_ptr<file_lock> lock, storage::identity i)
+      : path_(std::move(path)), lock_(std::move(lock)), identity_(std::move(i)) {}
+
+  std::string path_;
+  std::unique_ptr<file_lock> lock_;
+  storage::identity identity_;
+};
+
+/// Reads the identity without locking: for tools.
+[[nodiscard]] result<identity> read_identity(file_system& fs, const std::string& path);
+
+} // namespace quorumd::storage

@@ -1,0 +1,125 @@
+#pragma once
+
+#include "consensus/storage/error.hpp"
+#include "consensus/storage/file.hpp"
+#include "consensus/types/configuration.hpp"
+#include "consensus/types/ids.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace quorumd::storage {
+
+/// The largest block of a snapshot file.
+inline constexpr std::size_t snapshot_block_max = std::size_t{4} * 1024 * 1024;
+
+/// What a snapshot is of.
+struct snapshot_info {
+  cluster_id cluster;
+  group_id group;
+  snapshot_mark mark;
+  std::uint64_t created_unix_ms = 0;
+
+  friend bool operator==(const snapshot_info&, const snapshot_info&) = default;
+};
+
+/// A published snapshot.
+struct snapshot_file {
+  std::string path;
+  snapshot_info info;
+  std::uint64_t bytes = 0;
+};
+
+/// Writes a snapshot into a temporary file and publishes it whole. Blocking: for the snapshot worker. Destroyed before
+/// finish(), it removes what it wrote. A full volume is no_space, and the temporary file is gone at once.
+class snapshot_writer {
+public:
+  [[nodiscard]] static result<std::unique_ptr<snapshot_writer>> create(file_system& fs, std::string directory,
+                                                                       snapshot_info info);
+  ~snapshot_writer();
+  /// One block of the caller's encoding, 1 to snapshot_block_max bytes.
+  [[nodiscard]] result<void> append(std::span<const std::byte> block);
+  /// Footer, sync, rename, sync of the directory: afterwards the snapshot survives a crash.
+  [[nodiscard]] result<snapshot_file> finish();
+
+private:
+  struct state;
+  explicit snapshot_writer(std::unique_ptr<state> s);
+  std::unique_ptr<state> state_;
+};
+
+/// Reads a published snapshot. Blocking. Every byte that it gives as a block was checked.
+class snapshot_reader {
+public:
+  /// Checks the header and that the footer is there.
+  [[nodiscard]] static result<std::unique_ptr<snapshot_reader>> open(file_system& fs, std::string path);
+  ~snapshot_reader();
+  [[nodiscard]] const snapshot_info& info() const;
+  [[nodiscard]] std::uint64_t bytes() const;
+  /// Reads everything and compares every checksum and count; next() then starts from the first block.
+  [[nodiscard]] result<void> verify();
+  /// The next block; false after the last one, once the footer's count and checksum have been compared too. A
+  /// damaged or missing block is `corrupt` with path and offset.
+  [[nodiscard]] result<bool> next(std::vector<std::byte>& block);
+  /// The file's own bytes, as they are sent to another node; how many, 0 at the end.
+  [[nodiscard]] result<std::size_t> read_raw(std::uint64_t offset, std::span<std::byte> into);
+
+private:
+  struct state;
+  explicit snapshot_reader(std::unique_ptr<state> s);
+  std::unique_ptr<state> state_;
+};
+
+/// Takes a snapshot's bytes from another node, in order, into a temporary file. Blocking. The same snapshot may be
+/// resumed, after a restart too: create() finds what has arrived, and whatever a crash did to it, finish() checks all.
+class snapshot_receiver {
+public:
+  /// `index` and `term` are of the mark the sender says it has, `bytes` the size of the whole file.
+  [[nodiscard]] static result<std::unique_ptr<snapshot_receiver>> create(file_system& fs, std::string directory,
+                                                                         cluster_id cluster, group_id group,
+                                                                         log_index index, quorumd::term term,
+                                                                         std::uint64_t bytes);
+  ~snapshot_receiver();
+  /// The offset that the next chunk must have.
+  [[nodiscard]] std::uint64_t received() const;
+  [[nodiscard]] bool complete() const;
+  /// A chunk at an offset other than received() is ignored if it was received before, else `corrupt`.
+  [[nodiscard]] result<void> write(std::uint64_t offset, std::span<const std::byte> chunk);
+  /// Checks the whole file (checksums, cluster, group, mark), then publishes it as finish() of a writer does. After
+  /// `corrupt` or `foreign` the temporary file is gone, so that the transfer starts anew.
+  [[nodiscard]] result<snapshot_file> finish();
+  /// Gives the transfer up and removes what arrived.
+  void abandon();
+
+private:
+  struct state;
+  explicit snapshot_receiver(std::unique_ptr<state> s);
+  std::unique_ptr<state> state_;
+};
+
+/// The published snapshots of the group, newest first, by name; their contents are not checked. An empty list if the
+/// directory does not exist.
+[[nodiscard]] result<std::vector<snapshot_file>> list_snapshots(file_system& fs, const std::string& directory,
+                                                                group_id group);
+/// The groups that have a published snapshot, ascending.
+[[nodiscard]] result<std::vector<group_id>> snapshot_groups(file_system& fs, const std::string& directory);
+
+struct newest_snapshot_result {
+  std::optional<snapshot_file> newest; ///< checked whole
+  std::vector<error> damaged;          ///< newer ones that were passed over, for the log of the daemon
+};
+/// The newest snapshot of the group that is whole.
+[[nodiscard]] result<newest_snapshot_result> newest_snapshot(file_system& fs, const std::string& directory,
+                                                             group_id group);
+/// Removes the group's snapshots below the index, except the one that is given; how many.
+[[nodiscard]] result<std::size_t> remove_snapshots_below(file_system& fs, const std::string& directory, group_id group,
+                                                         log_index keep);
+/// Removes what unfinished writers left; called at start, before any writer. What a receiver left stays, to be resumed.
+[[nodiscard]] result<void> remove_unfinished_snapshots(file_system& fs, const std::string& directory);
+
+} // namespace quorumd::storage
