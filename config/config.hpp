@@ -1,0 +1,198 @@
+#pragma once
+
+#include "config/address.hpp"
+
+#include <boost/system/result.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace quorumd::config {
+
+inline constexpr std::uint64_t kib = 1024;
+inline constexpr std::uint64_t mib = 1024 * kib;
+inline constexpr std::uint64_t gib = 1024 * mib;
+
+/// More members than this are refused: each costs every write a message.
+inline constexpr std::size_t members_max = 15;
+/// A Unix socket's path can't be longer (sun_path, less its end).
+inline constexpr std::size_t socket_path_max = 107;
+
+/// One voter: its name and where the other members dial it.
+struct member {
+  std::string name;
+  address peer;
+
+  friend bool operator==(const member&, const member&) = default;
+};
+
+enum class log_level : std::uint8_t { trace, debug, info, warn, error };
+
+struct node_settings {
+  std::string name; ///< of a member
+  std::filesystem::path data_dir;
+  friend bool operator==(const node_settings&, const node_settings&) = default;
+};
+
+struct cluster_settings {
+  std::string name;
+  std::vector<member> members; ///< in the file's order; names and addresses are unique
+
+  /// The member of that name, or nullptr.
+  [[nodiscard]] const member* find(std::string_view member_name) const;
+  friend bool operator==(const cluster_settings&, const cluster_settings&) = default;
+};
+
+struct listen_settings {
+  address peer;
+  address client;
+  std::filesystem::path admin; ///< the admin Unix socket, at most socket_path_max bytes
+  friend bool operator==(const listen_settings&, const listen_settings&) = default;
+};
+
+/// What others are told to dial. Filled in by parse(): where the file says nothing, `peer` is the node's address in
+/// cluster.members and `client` is what is listened on.
+struct advertise_settings {
+  address peer;
+  address client;
+  friend bool operator==(const advertise_settings&, const advertise_settings&) = default;
+};
+
+/// Timers are whole multiples of the tick.
+struct raft_settings {
+  std::chrono::milliseconds tick{10};
+  std::chrono::milliseconds heartbeat{50};
+  std::chrono::milliseconds election_timeout{300}; ///< each is drawn from [this, twice this)
+  std::chrono::milliseconds disk_stall{600};       ///< a leader whose oldest write is older steps down
+  std::uint64_t append_bytes_max = 256 * kib;
+  std::uint64_t inflight_appends_max = 256;
+  std::uint64_t inflight_bytes_max = 8 * mib;
+  std::uint64_t uncommitted_bytes_max = 64 * mib;
+  std::uint64_t cache_bytes_max = 32 * mib;
+  friend bool operator==(const raft_settings&, const raft_settings&) = default;
+};
+
+struct storage_settings {
+  std::uint64_t segment_bytes = 64 * mib;           ///< a multiple of 4 KiB
+  std::uint64_t snapshot_every_bytes = 256 * mib;   ///< of log since the last snapshot; whichever comes first
+  std::uint64_t snapshot_every_entries = 1'000'000; ///< applied since the last snapshot
+  std::uint64_t trailing_entries = 10'000;          ///< kept in the log behind a snapshot
+  std::uint64_t reserve_bytes = 64 * mib;           ///< of free disk, below which puts are refused
+  friend bool operator==(const storage_settings&, const storage_settings&) = default;
+};
+
+struct history_settings {
+  std::uint64_t keep_revisions = 100'000; ///< older ones are compacted; 0 keeps all until `compact`
+  friend bool operator==(const history_settings&, const history_settings&) = default;
+};
+
+struct runtime_settings {
+  std::uint64_t loops = 0; ///< 0: half the processors, at least 1 and at most 8
+  friend bool operator==(const runtime_settings&, const runtime_settings&) = default;
+};
+
+struct limits_settings {
+  std::uint64_t clients_max = 512; ///< connections on the client port
+  std::uint64_t request_bytes_max = 1536 * kib;
+  std::uint64_t inflight_requests_max = 65'536; ///< on this node, over all its clients
+  std::uint64_t inflight_per_client_max = 4'096;
+  std::uint64_t peer_queue_bytes_max = 64 * mib;
+  std::uint64_t client_queue_bytes_max = 16 * mib;
+  std::chrono::milliseconds handshake_timeout{10'000};
+  friend bool operator==(const limits_settings&, const limits_settings&) = default;
+};
+
+struct requests_settings {
+  std::chrono::milliseconds timeout_default{5'000}; ///< of a request that brings none
+  std::chrono::milliseconds timeout_max{60'000};    ///< a longer one is cut to this
+  friend bool operator==(const requests_settings&, const requests_settings&) = default;
+};
+
+/// Who may use the admin socket besides root and the daemon's own user: names or numbers.
+struct admin_settings {
+  std::vector<std::string> users;
+  std::vector<std::string> groups;
+  friend bool operator==(const admin_settings&, const admin_settings&) = default;
+};
+
+struct log_settings {
+  log_level level = log_level::info;
+  friend bool operator==(const log_settings&, const log_settings&) = default;
+};
+
+struct shutdown_settings {
+  std::chrono::milliseconds grace{10'000}; ///< from SIGTERM to exit
+  friend bool operator==(const shutdown_settings&, const shutdown_settings&) = default;
+};
+
+/// A whole configuration. What load(), parse() and single_node() return was checked: every value is within its bounds
+/// and fits the others. See keys.hpp for the bounds and config/quorumd.example.yaml for the file's form.
+struct settings {
+  node_settings node;
+  cluster_settings cluster;
+  listen_settings listen;
+  advertise_settings advertise;
+  raft_settings raft;
+  storage_settings storage;
+  history_settings history;
+  runtime_settings runtime;
+  limits_settings limits;
+  requests_settings requests;
+  admin_settings admin;
+  log_settings log;
+  shutdown_settings shutdown;
+
+  friend bool operator==(const settings&, const settings&) = default;
+};
+
+/// One thing that is wrong, and where.
+struct mistake {
+  std::string source;     ///< the file's name, or `--set KEY`
+  std::size_t line = 0;   ///< from 1; 0 where there is no position
+  std::size_t column = 0; ///< from 1
+  std::string what;       ///< what was expected and what stands there instead
+
+  /// `file:line:column: what`, or `--set KEY: what`.
+  [[nodiscard]] std::string text() const;
+  friend bool operator==(const mistake&, const mistake&) = default;
+};
+
+/// Everything that is wrong with a configuration: the file's mistakes in the order of their positions, then the
+/// command line's.
+class mistakes {
+ public:
+  mistakes() = default;
+  explicit mistakes(std::vector<mistake> list)
+      : list_(std::move(list)) {}
+
+  [[nodiscard]] const std::vector<mistake>& list() const { return list_; }
+  /// One line each, every line ended.
+  [[nodiscard]] std::string text() const;
+
+ private:
+  std::vector<mistake> list_;
+};
+[[noreturn]] void throw_exception_from_error(const mistakes& e, const boost::source_location& where);
+
+template <class T>
+using result = boost::system::result<T, mistakes>;
+
+/// What `--set` gave, each `KEY=VALUE`; of two for one key the later counts. A key is written with dots
+/// (`raft.heartbeat=100ms`, `cluster.members.n1=host:2380`), a list with commas (`admin.users=ann,bob`).
+using overrides = std::span<const std::string>;
+
+/// Reads and checks the file. A file that cannot be read is a mistake too.
+[[nodiscard]] result<settings> load(const std::filesystem::path& file, overrides set = {});
+/// The same for a text; `name` stands for the file in the mistakes.
+[[nodiscard]] result<settings> parse(std::string_view text, const std::string& name, overrides set = {});
+/// A cluster of one on loopback and the default ports, with its admin socket in the data directory: what
+/// `serve --data-dir D` runs without a file. Its one member is this node at listen.peer, unless `set` names members.
+[[nodiscard]] result<settings> single_node(const std::filesystem::path& data_dir, overrides set = {});
+
+} // namespace quorumd::config
