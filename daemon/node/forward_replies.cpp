@@ -1,0 +1,39 @@
+#include "daemon/node/forward_replies.hpp"
+
+#include "consensus/types/invariant.hpp"
+#include "wire/command_codec.hpp"
+
+#include <utility>
+
+namespace quorumd::node {
+
+reply_to forward_replies::answer_to(node_id peer, std::uint64_t id) {
+  stream& s = streams_[peer];
+  if (s.slot == 0) {
+    peers_.push_back(peer);
+    s.slot = static_cast<std::uint32_t>(peers_.size());
+  }
+  return {.sink = this, .slot = s.slot, .generation = s.generation, .id = id};
+}
+
+void forward_replies::wrote(const reply_to& to, const kv::result<kv::reply>& r) {
+  queue(to, {.id = to.id, .error = request_errc::none, .text = {}, .result = wire::encode_result(arena_, r)});
+}
+
+void forward_replies::ranged(const reply_to&, const kv::result<kv::range_reply>&) {
+  QUORUMD_INVARIANT(false, "reads are not forwarded: a follower serves them itself");
+}
+
+void forward_replies::failed(const reply_to& to, request_errc why) {
+  queue(to, {.id = to.id, .error = why, .text = {}, .result = {}});
+}
+
+void forward_replies::flush() { transport_.send(outgoing_); }
+
+void forward_replies::queue(const reply_to& to, wire::forward_reply reply) {
+  const node_id peer = peers_[to.slot - 1];
+  if (streams_[peer].generation != to.generation) return;
+  outgoing_.push_back({peer, std::move(reply)});
+}
+
+} // namespace quorumd::node

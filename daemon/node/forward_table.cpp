@@ -1,0 +1,54 @@
+#include "daemon/node/forward_table.hpp"
+
+#include <utility>
+
+namespace quorumd::node {
+
+std::uint64_t forward_table::push(node_id leader, const reply_to& to, coro::time_point deadline) {
+  records_.push_back({leader, deadline, to});
+  ++waiting_;
+  return first_ + records_.size() - 1;
+}
+
+std::optional<forward_table::record> forward_table::take(node_id leader, std::uint64_t id) {
+  if (id < first_ || id - first_ >= records_.size()) return std::nullopt;
+  record& r = records_[id - first_];
+  if (r.leader != leader) return std::nullopt;
+  const record found = std::exchange(r, record{});
+  --waiting_;
+  trim();
+  return found;
+}
+
+void forward_table::broken(node_id leader) {
+  for (record& r : records_)
+    if (r.leader == leader) fail_record(r, request_errc::unknown);
+  trim();
+}
+
+void forward_table::expire(coro::time_point now) {
+  for (record& r : records_)
+    if (r.leader && r.deadline <= now) fail_record(r, request_errc::unknown);
+  trim();
+}
+
+void forward_table::clear() {
+  for (record& r : records_) fail_record(r, request_errc::unknown);
+  trim();
+}
+
+void forward_table::fail_record(record& r, request_errc why) {
+  if (!r.leader) return;
+  --waiting_;
+  const record gone = std::exchange(r, record{});
+  fail_(gone, why);
+}
+
+void forward_table::trim() {
+  while (!records_.empty() && !records_.front().leader) {
+    records_.pop_front();
+    ++first_;
+  }
+}
+
+} // namespace quorumd::node

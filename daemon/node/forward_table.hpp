@@ -1,0 +1,48 @@
+#pragma once
+
+#include "consensus/types/ids.hpp"
+#include "coro/clock.hpp"
+#include "daemon/node/request.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <optional>
+
+namespace quorumd::node {
+
+/// The requests that this node has sent on to the leader and that wait for its answer. Never sent a second time:
+/// when the stream breaks, their outcome is unknown.
+class forward_table {
+public:
+  struct record {
+    node_id leader; ///< 0: answered
+    coro::time_point deadline;
+    reply_to to;
+  };
+  using fail = std::function<void(const record&, request_errc)>;
+
+  explicit forward_table(fail f) : fail_(std::move(f)) {}
+
+  /// Registers a request and names it.
+  [[nodiscard]] std::uint64_t push(node_id leader, const reply_to& to, coro::time_point deadline);
+  /// The leader answered: the record, unless it has left already.
+  [[nodiscard]] std::optional<record> take(node_id leader, std::uint64_t id);
+  /// The stream to the leader broke.
+  void broken(node_id leader);
+  void expire(coro::time_point now);
+  void clear();
+  [[nodiscard]] std::size_t size() const { return waiting_; }
+
+private:
+  void fail_record(record& r, request_errc why);
+  void trim();
+
+  fail fail_;
+  std::uint64_t first_ = 1; ///< the id of the oldest record
+  std::deque<record> records_;
+  std::size_t waiting_ = 0;
+};
+
+} // namespace quorumd::node

@@ -1,0 +1,250 @@
+#include "daemon/node/group.hpp"
+
+#include "consensus/types/invariant.hpp"
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+namespace quorumd::node {
+
+namespace {
+constexpr std::size_t compaction_step = 512;   // changes freed in one turn
+constexpr std::uint32_t ticks_at_most = 8;     // that one turn makes up for after a pause
+constexpr std::uint64_t house_keeping_ticks = 5;
+} // namespace
+
+group::group(group_options o, seams s, const raft::initial_state& recovered, applier::state state)
+    : options_(std::move(o)), seams_(s), wake_(s.loop), writes_inbox_(s.loop), reads_inbox_(s.loop),
+      peers_inbox_(s.loop), calls_inbox_(s.loop),
+      pending_([this](const pending_table::record& r, request_errc why) { sinks_.failed(r.to, why); }),
+      forwards_([this](const forward_table::record& r, request_errc why) { sinks_.failed(r.to, why); }),
+      reads_(
+          options_.self.boot, [this](const read_request& r, request_errc why) { sinks_.failed(r.to, why); },
+          [this](const read_request& r) { serve(r); }),
+      applier_(std::move(state), pending_, sinks_, s.observer, options_.complete_by_index),
+      core_(options_.raft, recovered),
+      soft_(core_.soft()), forward_replies_(s.transport), tasks_(s.loop),
+      snapshots_{.place = s.snapshots,
+                 .loop = s.loop,
+                 .worker = s.snapshot_worker,
+                 .core = core_,
+                 .state = applier_,
+                 .wal = s.wal,
+                 .transport = s.transport,
+                 .observer = s.observer,
+                 .wake = [this] { wake_.set(); }},
+      taker_(options_.snapshots, snapshots_), sender_(snapshots_, tasks_), installer_(snapshots_),
+      status_(options_.self, options_.raft.group, core_, applier_, s.wal, s.transport) {
+  writes_inbox_.set_waker(wake_);
+  reads_inbox_.set_waker(wake_);
+  peers_inbox_.set_waker(wake_);
+  calls_inbox_.set_waker(wake_);
+  for (const node_id member : core_.members().voters)
+    if (member != options_.raft.self) peers_.emplace(member, peer{});
+  check_members();
+}
+
+group::~group() = default;
+
+coro::task<void> group::run() {
+  seams_.wal.attach(options_.raft.group, seams_.loop, *this);
+  tasks_.spawn(run_turns());
+  tasks_.spawn(run_ticks());
+  tasks_.spawn(taker_.run());
+  tasks_.spawn(installer_.run());
+  // Cancelled, this coroutine still waits until nothing of the group runs on.
+  co_await boost::asio::this_coro::throw_if_cancelled(false);
+  std::exception_ptr failure;
+  while (tasks_.alive() != 0) {
+    try {
+      co_await tasks_.join();
+    } catch (const boost::system::system_error& e) {
+      if (e.code() != boost::asio::error::operation_aborted) failure = std::current_exception();
+      tasks_.cancel();
+    }
+  }
+  seams_.wal.detach(options_.raft.group);
+  if (failure) std::rethrow_exception(failure);
+}
+
+coro::task<void> group::run_turns() {
+  for (;;) {
+    co_await wake_.wait();
+    if (!failed_) turn();
+  }
+}
+
+coro::task<void> group::run_ticks() {
+  for (coro::time_point next = seams_.loop.now();;) {
+    next += options_.tick;
+    // After a pause of the process the missed ticks are not made up for one by one.
+    const coro::time_point now = seams_.loop.now();
+    if (next + options_.tick * ticks_at_most < now) next = now;
+    co_await seams_.loop.timers().sleep_until(next);
+    ++ticks_due_;
+    wake_.set();
+  }
+}
+
+void group::turn() {
+  seams_.loop.assert_here();
+  take_inbox();
+  take_ticks();
+  propose_batch();
+  if (reads_.has_gathered()) core_.read_index(reads_.ask());
+  while (!failed_ && core_.has_ready()) {
+    ready_.clear();
+    core_.take(ready_);
+    carry_out(ready_);
+  }
+  if (applier_.store().compact_step(compaction_step)) wake_.set();
+  sinks_.flush();
+}
+
+void group::take_inbox() {
+  // Peers first: what they say decides whether this node may propose.
+  if (peers_inbox_.take(peers_in_)) {
+    for (peer_event& e : peers_in_) take(e);
+    peers_in_.clear();
+  }
+  if (calls_inbox_.take(calls_in_)) {
+    for (const auto& f : calls_in_) f();
+    calls_in_.clear();
+  }
+  if (writes_inbox_.take(writes_in_)) {
+    for (write_request& r : writes_in_) accept(std::move(r));
+    writes_in_.clear();
+  }
+  if (reads_inbox_.take(reads_in_)) {
+    for (read_request& r : reads_in_) accept(std::move(r));
+    reads_in_.clear();
+  }
+}
+
+void group::take_ticks() {
+  const std::uint32_t due = std::min(std::exchange(ticks_due_, 0), ticks_at_most);
+  for (std::uint32_t i = 0; i < due; ++i) {
+    core_.tick();
+    if (++ticks_ % house_keeping_ticks == 0) keep_house();
+  }
+}
+
+void group::carry_out(raft::ready& r) {
+  send(r.messages);
+  if (r.number) persist(r);
+  apply(r.committed);
+  for (const raft::read_state& answer : r.reads) reads_.answered(answer, applier_.applied());
+  for (const raft::load_request& l : r.loads) tasks_.spawn(load(l));
+  for (const node_id to : r.snapshots) sender_.start(to, core_.soft().term);
+  if (r.soft) follow(*r.soft);
+}
+
+void group::send(std::vector<raft::outgoing>& messages) {
+  if (!messages.empty()) seams_.transport.send(options_.raft.group, messages);
+}
+
+void group::persist(raft::ready& r) {
+  if (!r.after_persist.empty()) held_back_.push_back({r.number, std::move(r.after_persist)});
+  if (r.install) {
+    QUORUMD_INVARIANT(installer_.prepared(*r.install), "the core installs only the snapshot that was received");
+    installing_ = r.number;
+  }
+  storage::write w{.group = options_.raft.group,
+                   .number = r.number,
+                   .hard = r.hard,
+                   .install = std::move(r.install),
+                   .entries = std::move(r.entries),
+                   .commit = r.commit};
+  seams_.wal.submit(std::move(w));
+  r.entries = std::move(w.entries);
+}
+
+void group::wal_persisted(group_id, raft::write_number up_to) {
+  seams_.loop.assert_here();
+  core_.persisted(up_to);
+  while (!held_back_.empty() && held_back_.front().number <= up_to) {
+    send(held_back_.front().messages);
+    held_back_.pop_front();
+  }
+  if (installing_ && *installing_ <= up_to) {
+    installing_.reset();
+    taker_.forget();
+    applier_.replace(installer_.take_prepared());
+    core_.applied(applier_.applied());
+    reads_.applied(applier_.applied());
+    check_members();
+    seams_.observer.snapshot_installed(applier_.applied());
+  }
+  taker_.log_persisted();
+  wake_.set();
+}
+
+void group::wal_failed(const storage::error& e) {
+  failed_ = true;
+  seams_.fatal.fatal(coro::fatal_cause::disk, "the log cannot be written: " + e.message());
+}
+
+void group::apply(const std::vector<entry>& committed) {
+  if (committed.empty()) return;
+  for (const entry& e : committed) {
+    applier_.apply(e);
+    if (e.kind() == entry_kind::configuration) check_members();
+  }
+  core_.applied(applier_.applied());
+  reads_.applied(applier_.applied());
+  taker_.applied();
+}
+
+void group::follow(const raft::soft_state& s) {
+  const raft::soft_state before = std::exchange(soft_, s);
+  if (before.role != s.role || before.leader != s.leader || before.term != s.term) seams_.observer.role_changed(s);
+  if (before.leader != s.leader && before.leader) forwards_.broken(before.leader);
+  if (before.role == raft::role::leader && s.role != raft::role::leader) sender_.stop_all();
+  if (s.leader) retry_waiting();
+}
+
+coro::task<void> group::load(raft::load_request r) {
+  auto entries = co_await seams_.wal.read(options_.raft.group, r.first, r.last, r.bytes_max);
+  if (entries) {
+    core_.loaded(r.ticket, std::move(*entries));
+    wake_.set();
+  } else if (entries.error().code == storage::error_code::compacted) {
+    core_.loaded(r.ticket, {}); // a snapshot took their place meanwhile
+    wake_.set();
+  } else if (entries.error().code != storage::error_code::stopped) {
+    failed_ = true;
+    const bool corrupt = entries.error().code == storage::error_code::corrupt;
+    seams_.fatal.fatal(corrupt ? coro::fatal_cause::corruption : coro::fatal_cause::disk, entries.error().message());
+  }
+}
+
+coro::task<void> group::drain(coro::duration at_most) {
+  const coro::time_point until = seams_.loop.now() + at_most;
+  draining_ = true;
+  while (seams_.loop.now() < until) {
+    const bool leads = soft_.role == raft::role::leader;
+    if (leads && core_.members().voters.size() > 1) {
+      const node_id to = core_.transfer_target();
+      if (to) core_.transfer_leadership(to);
+      wake_.set();
+    } else if (pending_.size() == 0 && forwards_.size() == 0) {
+      break;
+    }
+    co_await seams_.loop.timers().sleep_for(options_.tick);
+  }
+}
+
+void group::fail_all() {
+  pending_.clear();
+  forwards_.clear();
+  reads_.clear(request_errc::shutting_down);
+  for (const write_request& r : waiting_) sinks_.failed(r.to, request_errc::shutting_down);
+  waiting_.clear();
+  sinks_.flush();
+}
+
+} // namespace quorumd::node

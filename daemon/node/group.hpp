@@ -1,0 +1,200 @@
+#pragma once
+
+#include "consensus/raft/core.hpp"
+#include "consensus/storage/wal.hpp"
+#include "coro/fatal.hpp"
+#include "coro/loop.hpp"
+#include "coro/mailbox.hpp"
+#include "coro/task.hpp"
+#include "coro/task_group.hpp"
+#include "coro/worker.hpp"
+#include "daemon/node/applier.hpp"
+#include "daemon/node/forward_table.hpp"
+#include "daemon/node/forward_replies.hpp"
+#include "daemon/node/observer.hpp"
+#include "daemon/node/pending_table.hpp"
+#include "daemon/node/read_queue.hpp"
+#include "daemon/node/request.hpp"
+#include "daemon/node/sink_set.hpp"
+#include "daemon/node/snapshot_installer.hpp"
+#include "daemon/node/snapshot_place.hpp"
+#include "daemon/node/snapshot_sender.hpp"
+#include "daemon/node/snapshot_taker.hpp"
+#include "daemon/node/status_collector.hpp"
+#include "wire/transport.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <vector>
+
+namespace quorumd::node {
+
+struct group_options {
+  raft::options raft;
+  wire::local_identity self;
+  coro::duration tick = std::chrono::milliseconds(10);
+  std::uint64_t keep_revisions = 100'000; ///< 0: all
+  std::size_t waiting_max = 65'536;       ///< requests that wait for a leader
+  snapshot_policy snapshots;
+  bool complete_by_index = false; ///< a deliberate bug for the simulator
+};
+
+/// What happened to the stream of a peer, in order with its messages.
+struct peer_event {
+  enum class kind : std::uint8_t { up, down, full, room, messages };
+  node_id from;
+  kind what = kind::messages;
+  quorumd::incarnation incarnation;          ///< of `up`
+  std::vector<wire::peer_message> messages;  ///< of `messages`
+};
+
+/// The driver of one Raft group and the sole owner of its core and its state machine. Everything that comes to the
+/// group comes through its inbox; one turn takes all of it, lets the core decide, and carries out what it says:
+/// messages leave while the log writes, acknowledgements leave when it has, what is committed is applied, and the
+/// answers of the whole turn leave together.
+///
+/// Belongs to one loop; submit() and deliver() may be called from any.
+class group final : public storage::completion {
+public:
+  struct seams {
+    coro::loop& loop;
+    storage::wal& wal;
+    snapshot_place snapshots;
+    wire::transport& transport;
+    coro::worker& snapshot_worker;
+    node::observer& observer;
+    coro::fatal_hook& fatal;
+    /// Ends the stream of a member whose data directory is not the one on record.
+    std::function<void(node_id, const std::string& reason)> refuse;
+    /// What is on record may have changed.
+    std::function<void(const membership&)> members_changed;
+  };
+
+  group(group_options o, seams s, const raft::initial_state& recovered, applier::state state);
+  ~group() override;
+
+  // --- from any thread ---
+  void submit(std::vector<write_request>& batch) { writes_inbox_.push_all(batch); }
+  void submit(std::vector<read_request>& batch) { reads_inbox_.push_all(batch); }
+  void deliver(peer_event e) { peers_inbox_.push(std::move(e)); }
+  /// Runs f on the group's loop in its next turn.
+  void call(std::function<void()> f) { calls_inbox_.push(std::move(f)); }
+
+  // --- on the group's loop ---
+  /// Endless: turns whenever something came, and ticks. Cancelled to end; throws nothing else.
+  [[nodiscard]] coro::task<void> run();
+  /// Hands leadership over, if this node leads, and waits until another does or the time is up. New requests are
+  /// refused from now on.
+  [[nodiscard]] coro::task<void> drain(coro::duration at_most);
+  /// Fails everything that still waits.
+  void fail_all();
+
+  /// Refuses new requests without handing anything over.
+  void refuse_requests() { draining_ = true; }
+  [[nodiscard]] status_collector& status() { return status_; }
+  [[nodiscard]] const raft::soft_state& soft() const { return soft_; }
+  [[nodiscard]] std::size_t waiting_requests() const { return pending_.size() + forwards_.size() + waiting_.size(); }
+  [[nodiscard]] const raft::core& core() const { return core_; }
+  [[nodiscard]] const applier& state() const { return applier_; }
+
+  void wal_persisted(group_id, raft::write_number up_to) override;
+  void wal_failed(const storage::error& e) override;
+
+private:
+  coro::task<void> run_turns();
+  coro::task<void> run_ticks();
+  coro::task<void> load(raft::load_request r);
+
+  // One turn.
+  void turn();
+  void take_inbox();
+  void take_ticks();
+  void carry_out(raft::ready& r);
+  void send(std::vector<raft::outgoing>& messages);
+  void persist(raft::ready& r);
+  void apply(const std::vector<entry>& committed);
+  void follow(const raft::soft_state& s);
+
+  // Requests (group_requests.cpp).
+  void accept(write_request r);
+  void propose_batch();
+  void propose_one_by_one(std::size_t from);
+  void forward(node_id leader, write_request r);
+  void wait_for_leader(write_request r);
+  void accept(read_request r);
+  void serve(const read_request& r);
+  void retry_waiting();
+  void expire(coro::time_point now);
+  void propose_own(entry_kind kind, std::span<const std::byte> payload);
+  void keep_house();
+
+  // Peers (group_peers.cpp).
+  void take(peer_event& e);
+  void receive(node_id from, wire::raft_message m);
+  void receive(node_id from, wire::forward_request m);
+  void receive(node_id from, wire::forward_reply m);
+  void receive(node_id from, wire::snapshot_chunk m);
+  void receive(node_id from, wire::snapshot_credit m);
+  void receive(node_id from, wire::status_query m);
+  void receive(node_id from, wire::status_answer m);
+  void check_members();
+  void record_members();
+
+  const group_options options_;
+  const seams seams_;
+
+  // Everything below belongs to the group's loop.
+  coro::event wake_;
+  coro::mailbox<write_request> writes_inbox_;
+  coro::mailbox<read_request> reads_inbox_;
+  coro::mailbox<peer_event> peers_inbox_;
+  coro::mailbox<std::function<void()>> calls_inbox_;
+  std::vector<write_request> writes_in_;
+  std::vector<read_request> reads_in_;
+  std::vector<peer_event> peers_in_;
+  std::vector<std::function<void()>> calls_in_;
+
+  sink_set sinks_;
+  pending_table pending_;
+  forward_table forwards_;
+  read_queue reads_;
+  applier applier_;
+  raft::core core_;
+  raft::soft_state soft_;
+  raft::ready ready_;
+  chunk_arena arena_;
+  forward_replies forward_replies_;
+  coro::task_group tasks_;
+  snapshot_context snapshots_;
+  snapshot_taker taker_;
+  snapshot_sender sender_;
+  snapshot_installer installer_;
+  status_collector status_;
+
+  std::vector<write_request> proposing_;  ///< the writes of this turn
+  std::vector<proposal> batch_;           ///< their commands
+  std::deque<write_request> waiting_;     ///< for a leader
+  struct held_back {
+    raft::write_number number;
+    std::vector<raft::outgoing> messages;
+  };
+  std::deque<held_back> held_back_; ///< until their write is durable
+  std::optional<raft::write_number> installing_; ///< the write after which the received snapshot takes over
+  struct peer {
+    bool up = false;
+    bool refused = false;
+    quorumd::incarnation incarnation;
+  };
+  std::map<node_id, peer> peers_;
+  std::uint32_t ticks_due_ = 0;
+  std::uint64_t ticks_ = 0;
+  std::optional<revision> compaction_proposed_;
+  bool draining_ = false;
+  bool failed_ = false;
+  bool space_ = true;
+  std::uint64_t members_recorded_at_ = 0; ///< tick
+};
+
+} // namespace quorumd::node

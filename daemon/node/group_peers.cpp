@@ -1,0 +1,110 @@
+#include "daemon/kv/validate.hpp"
+#include "daemon/node/group.hpp"
+#include "wire/command_codec.hpp"
+
+#include <utility>
+#include <variant>
+
+namespace quorumd::node {
+
+void group::take(peer_event& e) {
+  const auto found = peers_.find(e.from);
+  if (found == peers_.end()) return;
+  peer& p = found->second;
+  switch (e.what) {
+  case peer_event::kind::up:
+    p = {.up = true, .refused = false, .incarnation = e.incarnation};
+    forward_replies_.stream_began(e.from);
+    core_.set_writable(e.from, true);
+    check_members();
+    if (soft_.leader == e.from) retry_waiting();
+    break;
+  case peer_event::kind::down:
+    p.up = false;
+    forwards_.broken(e.from);
+    sender_.peer_lost(e.from);
+    installer_.peer_lost(e.from);
+    core_.unreachable(e.from);
+    core_.stream_reset(e.from);
+    break;
+  case peer_event::kind::full: core_.set_writable(e.from, false); break;
+  case peer_event::kind::room: core_.set_writable(e.from, true); break;
+  case peer_event::kind::messages:
+    if (!p.up || p.refused) break;
+    for (wire::peer_message& m : e.messages)
+      std::visit([&](auto& body) { receive(e.from, std::move(body)); }, m);
+    break;
+  }
+}
+
+void group::receive(node_id from, wire::raft_message m) {
+  if (m.group != options_.raft.group) return;
+  core_.step(from, std::move(m.body));
+}
+
+void group::receive(node_id from, wire::forward_request m) {
+  const reply_to to = forward_replies_.answer_to(from, m.id);
+  const auto command = wire::decode_command(std::as_const(m.command).payload());
+  if (m.group != options_.raft.group || !command || !kv::validate(*command)) {
+    sinks_.failed(to, request_errc::invalid);
+    return;
+  }
+  if (soft_.role != raft::role::leader) { // it asked the wrong one: it may ask again
+    sinks_.failed(to, request_errc::not_leader);
+    return;
+  }
+  accept(write_request{.to = to,
+                       .deadline = seams_.loop.now() + m.remaining,
+                       .command = std::move(m.command),
+                       .grows = may_grow(*command)});
+}
+
+void group::receive(node_id from, wire::forward_reply m) {
+  const auto waiting = forwards_.take(from, m.id);
+  if (!waiting) return;
+  if (m.error == request_errc::none) {
+    const auto r = wire::decode_result(m.result.bytes);
+    if (r)
+      sinks_.wrote(waiting->to, *r);
+    else
+      sinks_.failed(waiting->to, request_errc::unknown); // applied, but not to be understood
+  } else {
+    sinks_.failed(waiting->to, m.error);
+  }
+}
+
+void group::receive(node_id from, wire::snapshot_chunk m) { installer_.take(from, std::move(m)); }
+
+void group::receive(node_id from, wire::snapshot_credit m) { sender_.take(from, m); }
+
+void group::receive(node_id from, wire::status_query m) {
+  seams_.transport.send(from, wire::status_answer{.id = m.id, .row = status_.own_row()});
+}
+
+void group::receive(node_id from, wire::status_answer m) { status_.answered(from, std::move(m)); }
+
+void group::check_members() {
+  seams_.members_changed(applier_.members());
+  for (auto& [id, p] : peers_) {
+    if (!p.up || p.refused) continue;
+    const auto recorded = applier_.members().recorded(id);
+    if (!recorded || *recorded == p.incarnation) continue;
+    p.refused = true;
+    seams_.refuse(id, incarnation_refusal(*recorded, p.incarnation));
+  }
+}
+
+void group::record_members() {
+  const auto record = [&](node_id member, incarnation i) {
+    if (applier_.members().recorded(member)) return;
+    propose_own(entry_kind::configuration, membership::encode(member, i));
+    seams_.observer.incarnation_recorded(member, i);
+  };
+  if (ticks_ - members_recorded_at_ < 50) return; // what was proposed is given time to be applied
+  members_recorded_at_ = ticks_;
+  record(options_.raft.self, options_.self.incarnation);
+  for (const auto& [id, p] : peers_)
+    if (p.up && !p.refused) record(id, p.incarnation);
+}
+
+} // namespace quorumd::node

@@ -1,0 +1,198 @@
+#include "daemon/node/node.hpp"
+
+#include "consensus/types/invariant.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace quorumd::node {
+namespace {
+
+configuration voters_of(const wire::local_identity& self) {
+  configuration c;
+  for (const wire::member& m : self.members) c.voters.push_back(m.id);
+  std::sort(c.voters.begin(), c.voters.end());
+  return c;
+}
+
+storage::error log_without_snapshot(const std::string& directory, group_id group, log_index start) {
+  return storage::error(storage::error_code::corrupt, directory,
+                        "the log begins behind a snapshot that is not here (or is damaged). If the other members are "
+                        "well, replace this member; else restore its snapshots directory from a backup")
+      .of(group, start);
+}
+
+} // namespace
+
+node::node(node_options o, node_seams s) : options_(std::move(o)), seams_(s), group_tasks_(s.group_loop) {}
+
+node::~node() = default;
+
+storage::result<std::unique_ptr<node>> node::open(node_options o, node_seams s,
+                                                  const storage::recovery_progress& progress) {
+  std::unique_ptr<node> n(new node(std::move(o), s));
+  if (auto recovered = n->recover(progress); !recovered) return recovered.error();
+  return n;
+}
+
+storage::result<void> node::recover(const storage::recovery_progress& progress) {
+  const storage::identity expected{.cluster = options_.self.cluster,
+                                   .cluster_name = options_.self.cluster_name,
+                                   .node = options_.self.id,
+                                   .node_name = options_.self.name,
+                                   .incarnation = {},
+                                   .created = false};
+  auto directory = storage::data_directory::open(seams_.files, options_.data_dir, expected, seams_.entropy);
+  if (!directory) return directory.error();
+  directory_ = std::move(*directory);
+  options_.self.incarnation = directory_->identity().incarnation;
+  options_.self.boot = boot_id(seams_.entropy.next() | 1);
+
+  applier::state state;
+  auto snapshot = recover_snapshot(state);
+  if (!snapshot) return snapshot.error();
+  auto initial = recover_log(*snapshot, progress);
+  if (!initial) return initial.error();
+  if (const auto wrong = raft::validate(*initial))
+    return storage::error(storage::error_code::corrupt, directory_->wal_directory(), *wrong);
+
+  options_.transport.self = options_.self;
+  wire::peer_handler& handler = *this;
+  transport_ = std::make_unique<wire::transport>(seams_.network_loop, seams_.network, seams_.entropy,
+                                                 options_.transport, handler, seams_.peer_observer);
+  options_.group.self = options_.self;
+  options_.group.raft.self = options_.self.id;
+  options_.group.raft.seed = seams_.entropy.next();
+  group::seams parts{
+      .loop = seams_.group_loop,
+      .wal = *wal_,
+      .snapshots = {.files = seams_.files,
+                    .directory = directory_->snapshot_directory(),
+                    .cluster = options_.self.cluster,
+                    .group = options_.group.raft.group},
+      .transport = *transport_,
+      .snapshot_worker = seams_.snapshot_worker,
+      .observer = seams_.observer,
+      .fatal = seams_.fatal,
+      .refuse =
+          [this](node_id id, const std::string& reason) {
+            seams_.observer.member_refused(id, reason);
+            seams_.network_loop.post([this, id, reason] { transport_->disconnect(id, reason); });
+          },
+      .members_changed =
+          [this](const membership& m) {
+            const std::lock_guard lock(members_mutex_);
+            members_ = m;
+          },
+  };
+  group_ = std::make_unique<group>(options_.group, std::move(parts), *initial, std::move(state));
+  return {};
+}
+
+storage::result<std::optional<storage::group_snapshot>> node::recover_snapshot(applier::state& state) {
+  const std::string place = directory_->snapshot_directory();
+  const group_id group = options_.group.raft.group;
+  if (auto cleaned = storage::remove_unfinished_snapshots(seams_.files, place); !cleaned) return cleaned.error();
+  auto found = storage::newest_snapshot(seams_.files, place, group);
+  if (!found) return found.error();
+  for (const storage::error& damaged : found->damaged) seams_.observer.snapshot_failed(damaged.message());
+  if (!found->newest) {
+    state.store = std::make_unique<kv::store>(kv::options{});
+    return std::nullopt;
+  }
+  auto reader = storage::snapshot_reader::open(seams_.files, found->newest->path);
+  if (!reader) return reader.error();
+  auto built = build_state(**reader, found->newest->path);
+  if (!built) return built.error();
+  state = std::move(*built);
+  return storage::group_snapshot{.group = group, .mark = found->newest->info.mark};
+}
+
+storage::result<raft::initial_state> node::recover_log(const std::optional<storage::group_snapshot>& snapshot,
+                                                       const storage::recovery_progress& progress) {
+  std::vector<storage::group_snapshot> snapshots;
+  if (snapshot) snapshots.push_back(*snapshot);
+  auto opened = storage::wal::open(seams_.files, directory_->wal_directory(), options_.wal, seams_.entropy, snapshots,
+                                   progress);
+  if (!opened) return opened.error();
+  wal_ = std::move(*opened);
+
+  const group_id group = options_.group.raft.group;
+  raft::initial_state initial;
+  initial.start.members = voters_of(options_.self);
+  for (const storage::recovered_group& g : wal_->recovered()) {
+    if (g.group != group) continue;
+    initial.hard = g.hard;
+    if (g.start.index) initial.start = g.start;
+    initial.runs = g.runs;
+    initial.last = g.last;
+    initial.commit = g.commit;
+  }
+  const log_index covered = snapshot ? snapshot->mark.index : log_index();
+  if (initial.start.index > covered) return log_without_snapshot(directory_->snapshot_directory(), group, initial.start.index);
+  initial.applied = covered;
+  initial.commit = std::max(initial.commit, covered);
+  return initial;
+}
+
+coro::task<boost::system::result<void>> node::start() {
+  auto listening = transport_->start();
+  if (!listening) co_return listening;
+  auto run = run_group();
+  co_await boost::asio::co_spawn(seams_.group_loop.get_executor(), std::move(run), coro::use_task);
+  co_return boost::system::result<void>();
+}
+
+coro::task<void> node::run_group() {
+  wal_->start(seams_.group_loop, seams_.log_worker, seams_.prepare_worker, seams_.clock);
+  group_tasks_.spawn(group_->run());
+  group_tasks_.spawn(wal_->run_space_watch());
+  co_return;
+}
+
+coro::task<void> node::stop(coro::duration grace) {
+  auto drained = group_->drain(grace);
+  co_await boost::asio::co_spawn(seams_.group_loop.get_executor(), std::move(drained), coro::use_task);
+  auto ended = end_group();
+  co_await boost::asio::co_spawn(seams_.group_loop.get_executor(), std::move(ended), coro::use_task);
+  co_await transport_->stop();
+}
+
+coro::task<void> node::end_group() {
+  group_->fail_all();
+  group_tasks_.cancel();
+  co_await group_tasks_.join();
+  co_await wal_->stop();
+}
+
+void node::call(std::function<void(group&)> f) {
+  group_->call([this, f = std::move(f)] { f(*group_); });
+}
+
+void node::on_peer_up(node_id id, const wire::peer_info& info) {
+  group_->deliver({.from = id, .what = peer_event::kind::up, .incarnation = info.incarnation, .messages = {}});
+}
+
+void node::on_peer_down(node_id id, const std::string&) {
+  group_->deliver({.from = id, .what = peer_event::kind::down, .incarnation = {}, .messages = {}});
+}
+
+void node::on_peer_messages(node_id from, std::vector<wire::peer_message>& batch) {
+  group_->deliver({.from = from, .what = peer_event::kind::messages, .incarnation = {}, .messages = std::move(batch)});
+}
+
+void node::on_peer_writable(node_id id, bool writable) {
+  const auto what = writable ? peer_event::kind::room : peer_event::kind::full;
+  group_->deliver({.from = id, .what = what, .incarnation = {}, .messages = {}});
+}
+
+std::optional<std::string> node::check_incarnation(node_id id, incarnation seen) {
+  const std::lock_guard lock(members_mutex_);
+  const auto recorded = members_.recorded(id);
+  if (!recorded || *recorded == seen) return std::nullopt;
+  return incarnation_refusal(*recorded, seen);
+}
+
+} // namespace quorumd::node

@@ -1,0 +1,113 @@
+#pragma once
+
+#include "consensus/storage/data_directory.hpp"
+#include "consensus/storage/file.hpp"
+#include "consensus/storage/wal.hpp"
+#include "coro/clock.hpp"
+#include "coro/entropy.hpp"
+#include "coro/fatal.hpp"
+#include "coro/loop.hpp"
+#include "coro/net.hpp"
+#include "coro/task_group.hpp"
+#include "coro/worker.hpp"
+#include "daemon/node/group.hpp"
+#include "daemon/node/observer.hpp"
+#include "daemon/node/request.hpp"
+#include "wire/transport.hpp"
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace quorumd::node {
+
+/// What a node is made of and with. `self` and `listen` are filled into the transport's options.
+struct node_options {
+  std::string data_dir;
+  wire::local_identity self; ///< incarnation and boot id are the node's to fill in
+  wire::transport_options transport;
+  storage::wal_options wal;
+  group_options group; ///< self, seed and members come from here and the data directory
+};
+
+/// Everything outside that a node touches; the simulator has its own of each.
+struct node_seams {
+  coro::loop& group_loop;   ///< the group's and the log's
+  coro::loop& network_loop; ///< the peers'; may be the same
+  const coro::clock& clock;
+  coro::network& network;
+  coro::entropy& entropy;
+  coro::fatal_hook& fatal;
+  storage::file_system& files;
+  coro::worker& log_worker;
+  coro::worker& prepare_worker;
+  coro::worker& snapshot_worker;
+  node::observer& observer;
+  wire::peer_observer& peer_observer;
+};
+
+/// One member of a cluster: its data directory, log, state machine, driver and the streams to its peers.
+///
+/// open() recovers, start() takes part, stop() leaves in good order; a node that was started must be stopped before it
+/// is destroyed.
+class node final : private wire::peer_handler {
+public:
+  /// Recovers what the data directory holds; blocking, before the loops have anything of this node to run. Errors say
+  /// what is wrong with which file and what to do.
+  [[nodiscard]] static storage::result<std::unique_ptr<node>> open(node_options o, node_seams s,
+                                                                   const storage::recovery_progress& progress = {});
+  ~node() override;
+
+  /// Listens for peers, dials them and runs the group. On the network loop. An error is why it cannot listen.
+  [[nodiscard]] coro::task<boost::system::result<void>> start();
+  /// Refuses new requests, hands leadership over and waits for what is in flight, within the grace; then answers the
+  /// rest as unknown, makes the log durable, says goodbye to the peers and ends. On the network loop.
+  [[nodiscard]] coro::task<void> stop(coro::duration grace);
+
+  // --- from any loop ---
+  void submit(std::vector<write_request>& batch) { group_->submit(batch); }
+  void submit(std::vector<read_request>& batch) { group_->submit(batch); }
+  /// Runs f with the group, on the group's loop.
+  void call(std::function<void(group&)> f);
+
+  [[nodiscard]] const wire::local_identity& self() const { return options_.self; }
+  [[nodiscard]] coro::endpoint peer_endpoint() const { return transport_->listening(); }
+  [[nodiscard]] coro::loop& group_loop() const { return seams_.group_loop; }
+  /// On the group's loop.
+  [[nodiscard]] group& the_group() { return *group_; }
+  [[nodiscard]] storage::wal& log() { return *wal_; }
+  /// On the network loop.
+  [[nodiscard]] wire::transport& transport() { return *transport_; }
+
+private:
+  node(node_options o, node_seams s);
+  [[nodiscard]] storage::result<void> recover(const storage::recovery_progress& progress);
+  [[nodiscard]] storage::result<std::optional<storage::group_snapshot>> recover_snapshot(applier::state& state);
+  [[nodiscard]] storage::result<raft::initial_state> recover_log(const std::optional<storage::group_snapshot>& snapshot,
+                                                                 const storage::recovery_progress& progress);
+  coro::task<void> run_group();
+  coro::task<void> end_group();
+
+  void on_peer_up(node_id id, const wire::peer_info& info) override;
+  void on_peer_down(node_id id, const std::string& reason) override;
+  void on_peer_messages(node_id from, std::vector<wire::peer_message>& batch) override;
+  void on_peer_writable(node_id id, bool writable) override;
+  std::optional<std::string> check_incarnation(node_id id, incarnation seen) override;
+
+  // Never change after open().
+  node_options options_;
+  const node_seams seams_;
+  std::unique_ptr<storage::data_directory> directory_;
+
+  std::unique_ptr<storage::wal> wal_;
+  std::unique_ptr<wire::transport> transport_;
+  std::unique_ptr<group> group_;
+  coro::task_group group_tasks_; ///< the group's loop
+
+  std::mutex members_mutex_; ///< held to copy a few numbers, at a handshake or when they change
+  membership members_;
+};
+
+} // namespace quorumd::node

@@ -1,0 +1,27 @@
+#pragma once
+
+#include "consensus/raft/ready.hpp"
+#include "consensus/types/ids.hpp"
+
+#include <string>
+
+namespace quorumd::node {
+
+/// What a log would want to know of a node: the daemon writes it down, the simulator's counters count it. Called on
+/// the node's loops.
+class observer {
+public:
+  virtual ~observer() = default;
+  virtual void role_changed(const raft::soft_state&) {}
+  virtual void snapshot_taken(log_index, std::uint64_t /*bytes*/) {}
+  virtual void snapshot_failed(const std::string& /*why*/) {}
+  virtual void snapshot_sending(node_id /*to*/, log_index) {}
+  virtual void snapshot_send_ended(node_id /*to*/, log_index, const std::string& /*why, or empty*/) {}
+  virtual void snapshot_installed(log_index) {}
+  virtual void incarnation_recorded(node_id, incarnation) {}
+  virtual void member_refused(node_id, const std::string& /*why*/) {}
+  virtual void entry_not_understood(log_index, const std::string& /*why*/) {}
+  virtual void space_changed(bool /*accepting*/, const std::string& /*detail*/) {}
+};
+
+} // namespace quorumd::node

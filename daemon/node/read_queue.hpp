@@ -1,0 +1,66 @@
+#pragma once
+
+#include "consensus/raft/ready.hpp"
+#include "coro/clock.hpp"
+#include "daemon/node/request.hpp"
+
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <vector>
+
+namespace quorumd::node {
+
+/// Linearizable reads on their way (thesis §6.4): gathered during a turn, asked for under one context, then waiting
+/// for the state machine to reach the index that came back. A read whose index nobody could give is asked for again
+/// until its deadline.
+class read_queue {
+public:
+  using fail = std::function<void(const read_request&, request_errc)>;
+  using serve = std::function<void(const read_request&)>;
+
+  read_queue(boot_id boot, fail f, serve s) : boot_(boot), fail_(std::move(f)), serve_(std::move(s)) {}
+
+  /// A read of this turn, or one to be asked for again.
+  void add(read_request r) { gathered_.push_back(std::move(r)); }
+  [[nodiscard]] bool has_gathered() const { return !gathered_.empty(); }
+  /// The context under which everything gathered is asked for now.
+  [[nodiscard]] raft::read_context ask();
+  /// The core's answer. What it could not answer is kept to be gathered again by retry().
+  void answered(const raft::read_state& answer, log_index applied);
+  /// The state machine has reached the index: serves what waited for it.
+  void applied(log_index index);
+  /// Gathers again what could not be answered.
+  void retry();
+  void expire(coro::time_point now);
+  void clear(request_errc why);
+  [[nodiscard]] std::size_t size() const { return size_of_asked() + gathered_.size() + refused_.size() + waiting(); }
+
+private:
+  struct batch {
+    std::uint64_t sequence = 0;
+    std::vector<read_request> reads;
+  };
+  struct waiting_batch {
+    log_index index;
+    std::vector<read_request> reads;
+  };
+  [[nodiscard]] std::size_t size_of_asked() const;
+  [[nodiscard]] std::size_t waiting() const;
+  void serve_all(std::vector<read_request>& reads);
+  std::vector<read_request> spare();
+  void give_back(std::vector<read_request> reads);
+  void expire_in(std::vector<read_request>& reads, coro::time_point now);
+
+  boot_id boot_;
+  fail fail_;
+  serve serve_;
+  std::uint64_t next_sequence_ = 1;
+  std::vector<read_request> gathered_;
+  std::vector<read_request> refused_;
+  std::deque<batch> asked_;          ///< ascending sequence
+  std::deque<waiting_batch> waits_;  ///< in no order of index
+  std::vector<std::vector<read_request>> spares_;
+};
+
+} // namespace quorumd::node

@@ -1,0 +1,65 @@
+#pragma once
+
+#include "consensus/types/chunk.hpp"
+#include "consensus/types/entry.hpp"
+#include "coro/clock.hpp"
+#include "daemon/kv/command.hpp"
+#include "daemon/kv/result.hpp"
+#include "wire/request_error.hpp"
+
+#include <cstdint>
+
+namespace quorumd::node {
+
+using wire::request_errc;
+
+/// What the code means for whoever asked, and what to do.
+[[nodiscard]] const char* describe(request_errc code);
+
+/// Whether the command can make the store or the log grow for good: puts can, deletes and compactions free.
+[[nodiscard]] bool may_grow(const kv::command& c);
+
+class reply_sink;
+
+/// Where the answer of a request goes, and what it is called there. The sink outlives every request; `slot` and
+/// `generation` let it tell a client that is gone from the one that came after.
+struct reply_to {
+  reply_sink* sink = nullptr;
+  std::uint32_t slot = 0;
+  std::uint32_t generation = 0;
+  std::uint64_t id = 0;
+};
+
+/// Takes answers, on the group's loop; the views in them hold during the call only.
+class reply_sink {
+public:
+  virtual ~reply_sink() = default;
+  virtual void wrote(const reply_to& to, const kv::result<kv::reply>& r) = 0;
+  virtual void ranged(const reply_to& to, const kv::result<kv::range_reply>& r) = 0;
+  virtual void failed(const reply_to& to, request_errc why) = 0;
+  /// No more answers will come in this turn: pass on what came.
+  virtual void flush() = 0;
+
+private:
+  friend class sink_set;
+  bool touched_ = false;
+};
+
+/// A command to replicate.
+struct write_request {
+  reply_to to;
+  coro::time_point deadline;
+  proposal command;
+  bool grows = true; ///< may need disk space that is not given back: refused when there is little
+};
+
+/// A read; `hold` keeps the bytes that the range's views point to.
+struct read_request {
+  reply_to to;
+  coro::time_point deadline;
+  chunk_ref hold;
+  kv::range_request range;
+  bool stale = false; ///< answer from what this node has applied, without asking the leader
+};
+
+} // namespace quorumd::node

@@ -1,0 +1,44 @@
+#pragma once
+
+#include "daemon/node/request.hpp"
+
+#include <vector>
+
+namespace quorumd::node {
+
+/// Answers requests and remembers whom to flush at the end of the turn. Belongs to the group's loop.
+class sink_set {
+public:
+  void wrote(const reply_to& to, const kv::result<kv::reply>& r) {
+    if (touch(to)) to.sink->wrote(to, r);
+  }
+  void ranged(const reply_to& to, const kv::result<kv::range_reply>& r) {
+    if (touch(to)) to.sink->ranged(to, r);
+  }
+  void failed(const reply_to& to, request_errc why) {
+    if (touch(to)) to.sink->failed(to, why);
+  }
+
+  void flush() {
+    for (reply_sink* s : touched_) {
+      s->touched_ = false;
+      s->flush();
+    }
+    touched_.clear();
+  }
+
+private:
+  /// Whether anybody waits for the answer: the node's own commands have no sink.
+  bool touch(const reply_to& to) {
+    if (to.sink == nullptr) return false;
+    if (!to.sink->touched_) {
+      to.sink->touched_ = true;
+      touched_.push_back(to.sink);
+    }
+    return true;
+  }
+
+  std::vector<reply_sink*> touched_;
+};
+
+} // namespace quorumd::node

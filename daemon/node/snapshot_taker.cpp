@@ -1,0 +1,117 @@
+#include "daemon/node/snapshot_taker.hpp"
+
+#include "wire/snapshot_codec.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace quorumd::node {
+
+void snapshot_taker::applied() {
+  if (taking_ || context_.loop.now() < not_before_) return;
+  const log_index applied = context_.state.applied();
+  if (applied <= last_taken_) return;
+  if (context_.state.log_bytes() >= policy_.every_bytes || applied - last_taken_ >= policy_.every_entries) due_.set();
+}
+
+void snapshot_taker::forget() {
+  forgotten_ = true;
+  cursor_.reset();
+  last_taken_ = {};
+  if (waits_for_log_) persisted_.set();
+}
+
+coro::task<void> snapshot_taker::run() {
+  last_taken_ = context_.core.first_index().prev();
+  for (;;) {
+    co_await due_.wait();
+    taking_ = true;
+    forgotten_ = false;
+    auto taken = co_await take();
+    taking_ = false;
+    if (forgotten_) {
+      last_taken_ = context_.state.applied();
+      continue;
+    }
+    if (!taken) {
+      failed(taken.error());
+      continue;
+    }
+    last_taken_ = mark_.index;
+    const std::uint64_t trailing = std::min(policy_.trailing_entries, mark_.index.value());
+    log_index keep_from = mark_.index - trailing + 1;
+    if (pinned_) keep_from = std::min(keep_from, pinned_->next());
+    context_.wal.truncate_prefix(context_.place.group, mark_, keep_from);
+    context_.core.compacted(mark_, keep_from);
+    context_.observer.snapshot_taken(mark_.index, taken->bytes);
+    auto remove = [place = context_.place, keep = mark_.index] {
+      return storage::remove_snapshots_below(place.files, place.directory, place.group, keep);
+    };
+    auto removed = co_await coro::run_on(context_.worker, context_.loop, std::move(remove));
+    if (!removed) context_.observer.snapshot_failed("an old snapshot stays: " + removed.error().message());
+  }
+}
+
+coro::task<storage::result<storage::snapshot_file>> snapshot_taker::take() {
+  context_.state.forget_log_bytes();
+  const log_index at = context_.state.applied();
+  mark_ = {.index = at, .term = context_.core.term_at(at), .members = context_.core.members()};
+  cursor_.emplace(context_.state.store());
+  const std::vector<std::byte> members = context_.state.members().encode();
+  block_.clear();
+  wire::encode_snapshot_header(block_, cursor_->header());
+
+  const storage::snapshot_info info{
+      .cluster = context_.place.cluster, .group = context_.place.group, .mark = mark_, .created_unix_ms = 0};
+  auto create = [place = context_.place, info, header = block_.bytes(),
+                 &members]() -> storage::result<std::unique_ptr<storage::snapshot_writer>> {
+    auto writer = storage::snapshot_writer::create(place.files, place.directory, info);
+    if (!writer) return writer;
+    if (auto written = (*writer)->append(header); !written) return written.error();
+    if (auto written = (*writer)->append(members); !written) return written.error();
+    return writer;
+  };
+  auto writer = co_await coro::run_on(context_.worker, context_.loop, std::move(create));
+  if (!writer) {
+    cursor_.reset();
+    co_return writer.error();
+  }
+  auto written = co_await write_blocks(**writer);
+  cursor_.reset();
+  while (written && !forgotten_ && context_.core.persisted_index() < mark_.index) {
+    waits_for_log_ = true;
+    co_await persisted_.wait();
+    waits_for_log_ = false;
+  }
+  const bool publish = written && !forgotten_;
+  // Whether published or given up, the file is the worker's to deal with.
+  auto finish = [w = std::move(*writer), publish]() mutable -> storage::result<storage::snapshot_file> {
+    if (publish) return w->finish();
+    w.reset();
+    return storage::error(storage::error_code::stopped, "", "given up");
+  };
+  auto finished = co_await coro::run_on(context_.worker, context_.loop, std::move(finish));
+  if (!written) co_return written.error();
+  co_return finished;
+}
+
+coro::task<storage::result<void>> snapshot_taker::write_blocks(storage::snapshot_writer& writer) {
+  while (cursor_ && !cursor_->done()) {
+    const auto records = cursor_->next(policy_.slice_bytes);
+    if (records.empty()) continue;
+    block_.clear();
+    wire::encode_snapshot_records(block_, records);
+    auto append = [&writer, block = block_.bytes()] { return writer.append(block); };
+    auto appended = co_await coro::run_on(context_.worker, context_.loop, std::move(append));
+    if (!appended) co_return appended.error();
+  }
+  co_return storage::result<void>();
+}
+
+void snapshot_taker::failed(const storage::error& e) {
+  not_before_ = context_.loop.now() + policy_.retry_after;
+  context_.observer.snapshot_failed(e.message());
+  if (e.code == storage::error_code::no_space) context_.wal.report_no_space(e);
+}
+
+} // namespace quorumd::node

@@ -1,0 +1,65 @@
+#pragma once
+
+#include "coro/event.hpp"
+#include "coro/task.hpp"
+#include "daemon/kv/snapshot.hpp"
+#include "daemon/node/snapshot_place.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+namespace quorumd::node {
+
+/// When a snapshot is due: after so many bytes or entries of log, whichever comes first.
+struct snapshot_policy {
+  std::uint64_t every_bytes = std::uint64_t{256} * 1024 * 1024;
+  std::uint64_t every_entries = 1'000'000;
+  std::uint64_t trailing_entries = 10'000; ///< of log kept behind it, so that a briefly absent follower needs none
+  std::size_t slice_bytes = std::size_t{256} * 1024; ///< taken from the store in one go
+  coro::duration retry_after = std::chrono::seconds(5); ///< a failed one
+};
+
+/// Takes snapshots of the state machine while it goes on being written: a cursor yields bounded slices of the pinned
+/// revision, a worker writes them. Published only when everything up to its index is durable in the local log, which
+/// may then begin later. Belongs to the group's loop.
+class snapshot_taker {
+public:
+  snapshot_taker(snapshot_policy policy, snapshot_context& context)
+      : policy_(policy), context_(context), due_(context.loop), persisted_(context.loop) {}
+
+  /// Endless: takes one whenever it is due. Cancelled to end.
+  [[nodiscard]] coro::task<void> run();
+
+  /// The state machine moved on.
+  void applied();
+  /// The log's durable end moved on.
+  void log_persisted() {
+    if (waits_for_log_) persisted_.set();
+  }
+  /// The state is about to be replaced: what is being taken of it is given up.
+  void forget();
+  /// Keeps the log from `index` on while somebody is sent a snapshot that ends there; nothing keeps nothing.
+  void pin(std::optional<log_index> index) { pinned_ = index; }
+
+private:
+  [[nodiscard]] coro::task<storage::result<storage::snapshot_file>> take();
+  [[nodiscard]] coro::task<storage::result<void>> write_blocks(storage::snapshot_writer& writer);
+  void failed(const storage::error& e);
+
+  const snapshot_policy policy_;
+  snapshot_context& context_;
+  coro::event due_;
+  coro::event persisted_;
+  std::optional<kv::snapshot_cursor> cursor_;
+  wire::byte_buffer block_;
+  snapshot_mark mark_;
+  log_index last_taken_;
+  std::optional<log_index> pinned_;
+  coro::time_point not_before_;
+  bool taking_ = false;
+  bool forgotten_ = false;
+  bool waits_for_log_ = false;
+};
+
+} // namespace quorumd::node
