@@ -239,11 +239,14 @@ coro::task<void> group::drain(coro::duration at_most) {
 }
 
 void group::fail_all() {
+  draining_ = true;
+  take_inbox();
   pending_.clear();
   forwards_.clear();
   reads_.clear(request_errc::shutting_down);
   for (const write_request& r : waiting_) sinks_.failed(r.to, request_errc::shutting_down);
   waiting_.clear();
+  status_.expire(coro::time_point::max());
   sinks_.flush();
 }
 

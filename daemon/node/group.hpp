@@ -88,11 +88,12 @@ public:
   /// Hands leadership over, if this node leads, and waits until another does or the time is up. New requests are
   /// refused from now on.
   [[nodiscard]] coro::task<void> drain(coro::duration at_most);
-  /// Fails everything that still waits.
+  /// Answers everything that still waits; after run() has ended and nobody submits any more.
   void fail_all();
 
   /// Refuses new requests without handing anything over.
   void refuse_requests() { draining_ = true; }
+  [[nodiscard]] coro::time_point now() const { return seams_.loop.now(); }
   [[nodiscard]] status_collector& status() { return status_; }
   [[nodiscard]] const raft::soft_state& soft() const { return soft_; }
   [[nodiscard]] std::size_t waiting_requests() const { return pending_.size() + forwards_.size() + waiting_.size(); }

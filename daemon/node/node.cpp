@@ -161,9 +161,9 @@ coro::task<void> node::stop(coro::duration grace) {
 }
 
 coro::task<void> node::end_group() {
-  group_->fail_all();
   group_tasks_.cancel();
   co_await group_tasks_.join();
+  group_->fail_all();
   co_await wal_->stop();
 }
 

@@ -62,8 +62,8 @@ public:
 
   /// Listens for peers, dials them and runs the group. On the network loop. An error is why it cannot listen.
   [[nodiscard]] coro::task<boost::system::result<void>> start();
-  /// Refuses new requests, hands leadership over and waits for what is in flight, within the grace; then answers the
-  /// rest as unknown, makes the log durable, says goodbye to the peers and ends. On the network loop.
+  /// Hands leadership over and waits for what is in flight, within the grace; then answers the rest, makes the log
+  /// durable, says goodbye to the peers and ends. Nobody may submit any more. On the network loop.
   [[nodiscard]] coro::task<void> stop(coro::duration grace);
 
   // --- from any loop ---

@@ -1,0 +1,107 @@
+#include "daemon/clients/client_port.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/error.hpp>
+
+#include <utility>
+
+namespace quorumd::clients {
+namespace {
+
+constexpr auto pause_after_failure = std::chrono::milliseconds(100);
+
+coro::task<void> cancel_on_its_loop(coro::task_group* sessions) {
+  sessions->cancel();
+  co_return;
+}
+
+coro::task<void> join_on_its_loop(coro::task_group* sessions) { co_await sessions->join(); }
+
+} // namespace
+
+client_port::client_port(coro::loop& home, std::vector<coro::loop*> loops, node::node& n, options o, observer& watcher)
+    : home_(home), node_(n), options_(o), observer_(watcher), admission_(o.inflight_max), accepting_(home) {
+  for (coro::loop* l : loops) places_.push_back(std::make_unique<place>(*l));
+}
+
+client_port::~client_port() = default;
+
+void client_port::serve(std::unique_ptr<coro::acceptor> a, judge who) {
+  std::shared_ptr<coro::acceptor> shared = std::move(a);
+  acceptors_.push_back(shared);
+  accepting_.spawn(run_accepting(std::move(shared), std::move(who)));
+}
+
+coro::task<void> client_port::run_accepting(std::shared_ptr<coro::acceptor> a, judge who) {
+  for (;;) {
+    place& p = *places_[next_place_++ % places_.size()];
+    auto accepted = co_await a->accept(p.loop);
+    if (accepted) {
+      admit(p, std::move(*accepted), who);
+      continue;
+    }
+    observer_.accept_failed(coro::to_string(a->local()), accepted.error().message());
+    co_await home_.timers().sleep_for(pause_after_failure);
+  }
+}
+
+void client_port::admit(place& p, std::unique_ptr<coro::stream> s, const judge& who) {
+  std::optional<std::pair<wire::request_errc, std::string>> refusal;
+  if (who) {
+    const auto c = s->peer_credentials();
+    const auto why = c ? who(*c) : std::optional<std::string>("its credentials cannot be read");
+    if (why) {
+      observer_.denied(*why);
+      refusal.emplace(wire::request_errc::denied, *why);
+    }
+  }
+  if (!refusal && connections_.fetch_add(1) >= options_.clients_max) {
+    connections_.fetch_sub(1);
+    observer_.too_many(s->remote());
+    refusal.emplace(wire::request_errc::overloaded, "this node has as many clients as limits.clients_max allows");
+  }
+  p.loop.post([this, &p, shared = std::make_shared<std::unique_ptr<coro::stream>>(std::move(s)),
+               refusal = std::move(refusal)] {
+    if (refusal)
+      p.sessions.spawn(session::refuse(std::move(*shared), refusal->first, refusal->second));
+    else
+      p.sessions.spawn(serve_counted(std::make_unique<session>(p.loop, std::move(*shared), node_, admission_,
+                                                               options_.session, observer_)));
+  });
+}
+
+coro::task<void> client_port::serve_counted(std::unique_ptr<session> s) {
+  auto served = session::serve(std::move(s));
+  co_await std::move(served);
+  connections_.fetch_sub(1);
+}
+
+coro::task<void> client_port::stop_reading() {
+  accepting_.cancel();
+  for (auto& a : acceptors_) a->close();
+  co_await accepting_.join();
+  co_await cancel_sessions();
+}
+
+coro::task<void> client_port::stop(coro::duration at_most) {
+  const coro::time_point until = home_.now() + at_most;
+  while (connections_.load() != 0 && home_.now() < until) co_await home_.timers().sleep_for(std::chrono::milliseconds(5));
+  co_await cancel_sessions();
+  co_await join_sessions();
+}
+
+coro::task<void> client_port::cancel_sessions() {
+  for (auto& p : places_) {
+    auto cancel = cancel_on_its_loop(&p->sessions);
+    co_await boost::asio::co_spawn(p->loop.get_executor(), std::move(cancel), coro::use_task);
+  }
+}
+
+coro::task<void> client_port::join_sessions() {
+  for (auto& p : places_) {
+    auto join = join_on_its_loop(&p->sessions);
+    co_await boost::asio::co_spawn(p->loop.get_executor(), std::move(join), coro::use_task);
+  }
+}
+
+} // namespace quorumd::clients

@@ -1,0 +1,71 @@
+#pragma once
+
+#include "coro/loop.hpp"
+#include "coro/net.hpp"
+#include "coro/task.hpp"
+#include "coro/task_group.hpp"
+#include "daemon/clients/admission.hpp"
+#include "daemon/clients/observer.hpp"
+#include "daemon/clients/session.hpp"
+#include "daemon/node/node.hpp"
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace quorumd::clients {
+
+/// Accepts clients, on the TCP port and on the admin socket, and spreads their sessions over the loops.
+class client_port {
+public:
+  struct options {
+    session_options session;
+    std::size_t clients_max = 512;
+    std::size_t inflight_max = 65'536; ///< requests of all clients
+  };
+  /// Who may use a local socket; nothing if they may, else why not.
+  using judge = std::function<std::optional<std::string>(const coro::credentials&)>;
+
+  /// `home` is where connections are accepted.
+  client_port(coro::loop& home, std::vector<coro::loop*> loops, node::node& n, options o, observer& watcher);
+  ~client_port();
+
+  // On the home loop.
+  /// Serves whom the acceptor brings; several acceptors may be added.
+  void serve(std::unique_ptr<coro::acceptor> a, judge who = {});
+  /// Accepts nobody and reads no further request.
+  [[nodiscard]] coro::task<void> stop_reading();
+  /// Waits until every answer is written, but not longer than that; then ends every session.
+  [[nodiscard]] coro::task<void> stop(coro::duration at_most);
+
+  [[nodiscard]] std::size_t connections() const { return connections_.load(); }
+
+private:
+  /// The sessions of one loop.
+  struct place {
+    explicit place(coro::loop& l) : loop(l), sessions(l) {}
+    coro::loop& loop;
+    coro::task_group sessions;
+  };
+  coro::task<void> run_accepting(std::shared_ptr<coro::acceptor> a, judge who);
+  void admit(place& p, std::unique_ptr<coro::stream> s, const judge& who);
+  coro::task<void> serve_counted(std::unique_ptr<session> s);
+  coro::task<void> cancel_sessions();
+  coro::task<void> join_sessions();
+
+  coro::loop& home_;
+  node::node& node_;
+  const options options_;
+  observer& observer_;
+  admission admission_;
+  std::vector<std::unique_ptr<place>> places_;
+  std::size_t next_place_ = 0;
+  coro::task_group accepting_;
+  std::vector<std::shared_ptr<coro::acceptor>> acceptors_;
+  std::atomic<std::size_t> connections_{0};
+};
+
+} // namespace quorumd::clients

@@ -1,0 +1,289 @@
+#include "daemon/clients/session.hpp"
+
+#include "daemon/kv/validate.hpp"
+#include "wire/command_codec.hpp"
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace quorumd::clients {
+namespace {
+
+constexpr std::size_t read_bytes = std::size_t{64} * 1024;
+constexpr std::size_t first_bytes_kept = 8;
+
+std::string_view copy_into(std::byte*& at, std::string_view text) {
+  std::memcpy(at, text.data(), text.size());
+  const std::string_view copy(reinterpret_cast<const char*>(at), text.size());
+  at += text.size();
+  return copy;
+}
+
+bool looks_like_http(std::string_view first) {
+  return first.starts_with("PRI ") || first.starts_with("GET ") || first.starts_with("POST") || first.starts_with("PUT ");
+}
+
+} // namespace
+
+session::session(coro::loop& l, std::unique_ptr<coro::stream> s, node::node& n, admission& a, const session_options& o,
+                 observer& watcher)
+    : loop_(l), node_(n), admission_(a), options_(o), observer_(watcher), stream_(std::move(s)), reading_(l),
+      writing_(l), wake_(l), written_(l), reader_(wire::client_request_frame_max, read_bytes), channel_(l, wake_) {}
+
+session::~session() = default;
+
+coro::task<void> session::serve(std::unique_ptr<session> s) { co_await s->run(); }
+
+coro::task<void> session::refuse(std::unique_ptr<coro::stream> s, wire::request_errc code, std::string text) {
+  wire::byte_buffer out;
+  wire::encode_reply(out, 0, wire::client_error{.code = code, .text = text, .leader = {}, .store = {}});
+  if (auto written = s->write_some(out.bytes()); !written) co_return; // it is gone already
+  s->close();
+}
+
+coro::task<void> session::run() {
+  reading_.spawn(run_reader());
+  writing_.spawn(run_writer());
+  // Cancelled or not, the session stays until its requests are answered: the answers refer to it.
+  co_await boost::asio::this_coro::throw_if_cancelled(false);
+  while (reading_.alive() != 0) {
+    try {
+      co_await reading_.join();
+    } catch (const boost::system::system_error&) {
+      reading_.cancel();
+    }
+  }
+  while (inflight_ != 0 || !out_.empty()) {
+    try {
+      co_await written_.wait();
+    } catch (const boost::system::system_error&) {
+      break_off();
+    }
+  }
+  writing_.cancel();
+  while (writing_.alive() != 0) {
+    try {
+      co_await writing_.join();
+    } catch (const boost::system::system_error&) {
+      continue;
+    }
+  }
+  stream_->close();
+}
+
+coro::task<void> session::run_reader() {
+  for (bool open = true; open;) {
+    const bool goes_on = co_await read_once();
+    open = goes_on;
+  }
+}
+
+coro::task<bool> session::read_once() {
+  const std::span<std::byte> into = reader_.prepare();
+  const auto n = stream_->read_some(into);
+  if (!n) {
+    if (n.error() != boost::asio::error::would_block) co_return false;
+    co_await stream_->readable();
+    co_return true;
+  }
+  if (first_bytes_.size() < first_bytes_kept) {
+    const std::size_t keep = std::min(*n, first_bytes_kept - first_bytes_.size());
+    first_bytes_.append(reinterpret_cast<const char*>(into.data()), keep);
+  }
+  reader_.commit(*n);
+  const bool good = take_frames();
+  submit();
+  if (!out_.empty()) wake_.set();
+  co_return good;
+}
+
+bool session::take_frames() {
+  for (;;) {
+    const auto frame = reader_.next();
+    if (!frame) {
+      bad(looks_like_http(first_bytes_) ? "it speaks HTTP, which this port does not" : frame.error().what());
+      return false;
+    }
+    if (!*frame) return true;
+    take(**frame);
+  }
+}
+
+void session::take(std::span<const std::byte> frame) {
+  const auto request = wire::decode_request(frame);
+  if (request) {
+    take(*request);
+    return;
+  }
+  const auto id = wire::request_id(frame);
+  refuse_request(id.value_or(0), wire::request_errc::invalid, request.error().what());
+}
+
+void session::take(const wire::client_request& r) {
+  auto remaining = r.remaining.count() > 0 ? r.remaining : options_.timeout_default;
+  remaining = std::min(remaining, options_.timeout_max);
+  const coro::time_point deadline = loop_.now() + remaining;
+  if (const auto* c = std::get_if<kv::command>(&r.body)) {
+    take_command(r.id, deadline, *c);
+  } else if (const auto* read = std::get_if<wire::range_read>(&r.body)) {
+    take_range(r.id, deadline, *read, asked::plain);
+  } else if (const auto* s = std::get_if<wire::status_request>(&r.body)) {
+    take_status(r.id, s->all);
+  } else if (std::holds_alternative<wire::health_request>(r.body)) {
+    const wire::range_read any{.request = {.key = std::string_view("\0", 1), .count_only = true, .skip_count = true}, .serializable = false};
+    take_range(r.id, deadline, any, asked::health);
+  } else {
+    const auto& h = std::get<wire::client_hello>(r.body);
+    if (h.version_min > wire::client_version_max || h.version_max < wire::client_version_min) {
+      refuse_request(r.id, wire::request_errc::invalid, "the client speaks versions that this node does not");
+      return;
+    }
+    wire::encode_reply(out_, r.id,
+                       wire::hello_reply{.version = std::min(h.version_max, wire::client_version_max),
+                                         .software = node_.self().software,
+                                         .node_name = node_.self().name,
+                                         .cluster_name = node_.self().cluster_name});
+  }
+}
+
+void session::take_command(std::uint64_t id, coro::time_point deadline, const kv::command& c) {
+  if (auto valid = kv::validate(c); !valid) {
+    wire::encode_reply(out_, id, kv::result<kv::reply>(valid.error()));
+    return;
+  }
+  if (!admit(id)) return;
+  writes_.push_back({.to = answer(id, asked::plain),
+                     .deadline = deadline,
+                     .command = wire::encode_command(arena_, c),
+                     .grows = node::may_grow(c)});
+}
+
+void session::take_range(std::uint64_t id, coro::time_point deadline, const wire::range_read& r, asked what) {
+  if (auto valid = kv::validate(r.request); !valid) {
+    wire::encode_reply(out_, id, kv::result<kv::range_reply>(valid.error()));
+    return;
+  }
+  if (!admit(id)) return;
+  node::read_request read{.to = answer(id, what), .deadline = deadline, .hold = {}, .range = r.request, .stale = r.serializable};
+  chunk_arena::piece piece = arena_.allocate(r.request.key.size() + r.request.range_end.size() + 1);
+  std::byte* at = piece.data;
+  read.range.key = copy_into(at, r.request.key);
+  read.range.range_end = copy_into(at, r.request.range_end);
+  read.hold = std::move(piece.chunk);
+  if (read.range.page_bytes_max == 0 || read.range.page_bytes_max > wire::reply_bytes_max)
+    read.range.page_bytes_max = wire::reply_bytes_max;
+  reads_.push_back(std::move(read));
+}
+
+void session::take_status(std::uint64_t id, bool all) {
+  if (!admit(id)) return;
+  ++inflight_;
+  node_.call([this, id, all](node::group& g) {
+    const auto reply = [this, id](const std::vector<wire::status_row>& rows) {
+      wire::encode_reply(staged_, id, wire::status_reply{.rows = rows});
+      ++staged_count_;
+      flush();
+    };
+    if (all)
+      g.status().collect(g.now(), reply);
+    else
+      reply({g.status().own_row()});
+  });
+}
+
+void session::submit() {
+  inflight_ += writes_.size() + reads_.size();
+  if (!writes_.empty()) node_.submit(writes_);
+  if (!reads_.empty()) node_.submit(reads_);
+}
+
+bool session::admit(std::uint64_t id) {
+  if (inflight_ + writes_.size() + reads_.size() < options_.inflight_max && admission_.enter()) return true;
+  refuse_request(id, wire::request_errc::overloaded, node::describe(wire::request_errc::overloaded));
+  return false;
+}
+
+node::reply_to session::answer(std::uint64_t id, asked what) {
+  return {.sink = this, .slot = static_cast<std::uint32_t>(what), .generation = 0, .id = id};
+}
+
+void session::refuse_request(std::uint64_t id, wire::request_errc code, std::string_view text) {
+  wire::encode_reply(out_, id, wire::client_error{.code = code, .text = text, .leader = {}, .store = {}});
+}
+
+void session::take_replies() {
+  const std::size_t n = channel_.take(out_);
+  inflight_ -= n;
+  admission_.leave(n);
+  if (broken_) out_.clear();
+}
+
+coro::task<void> session::run_writer() {
+  for (;;) {
+    co_await wake_.wait();
+    take_replies();
+    co_await write_out();
+    written_.set();
+  }
+}
+
+coro::task<void> session::write_out() {
+  while (!out_.empty()) {
+    const auto n = stream_->write_some(out_.bytes());
+    if (n) {
+      out_.consume(*n);
+    } else if (n.error() != boost::asio::error::would_block) {
+      break_off();
+    } else if (out_.size() > options_.queue_bytes_max) {
+      observer_.slow_client(stream_->remote(), out_.size());
+      break_off();
+    } else {
+      co_await stream_->writable();
+      take_replies();
+    }
+  }
+}
+
+void session::break_off() {
+  broken_ = true;
+  out_.clear();
+  reading_.cancel();
+  wake_.set();
+}
+
+void session::wrote(const node::reply_to& to, const kv::result<kv::reply>& r) {
+  wire::encode_reply(staged_, to.id, r);
+  ++staged_count_;
+}
+
+void session::ranged(const node::reply_to& to, const kv::result<kv::range_reply>& r) {
+  if (static_cast<asked>(to.slot) == asked::health)
+    wire::encode_reply(staged_, to.id, wire::health_reply{.serving = true, .reason = {}});
+  else
+    wire::encode_reply(staged_, to.id, r);
+  ++staged_count_;
+}
+
+void session::failed(const node::reply_to& to, node::request_errc why) {
+  const char* text = node::describe(why);
+  if (static_cast<asked>(to.slot) == asked::health)
+    wire::encode_reply(staged_, to.id, wire::health_reply{.serving = false, .reason = text});
+  else
+    wire::encode_reply(staged_, to.id, wire::client_error{.code = why, .text = text, .leader = {}, .store = {}});
+  ++staged_count_;
+}
+
+void session::flush() { channel_.push(staged_, std::exchange(staged_count_, 0)); }
+
+void session::bad(const std::string& why) {
+  observer_.bad_client(stream_->remote(), why);
+  refuse_request(0, wire::request_errc::invalid, why);
+  // The reason goes out if the socket takes it at once; the stream is of no use any more.
+  if (auto written = stream_->write_some(out_.bytes()); !written) return;
+}
+
+} // namespace quorumd::clients

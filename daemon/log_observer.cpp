@@ -1,0 +1,81 @@
+#include "daemon/log_observer.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+namespace quorumd::daemon {
+
+std::string log_observer::name(node_id id) const {
+  if (!id) return "an unknown node";
+  const auto m = std::find_if(members_.begin(), members_.end(), [id](const wire::member& x) { return x.id == id; });
+  return m == members_.end() ? fmt::format("{:016x}", id.value()) : m->name;
+}
+
+void log_observer::role_changed(const raft::soft_state& s) {
+  spdlog::info("{} in term {}, leader: {}", wire::name_of(s.role), s.term.value(), s.leader ? name(s.leader) : "none");
+}
+void log_observer::snapshot_taken(log_index index, std::uint64_t bytes) {
+  spdlog::info("snapshot taken at index {}, {} bytes", index.value(), bytes);
+}
+void log_observer::snapshot_failed(const std::string& why) { spdlog::warn("snapshot: {}", why); }
+void log_observer::snapshot_sending(node_id to, log_index index) {
+  spdlog::info("sending {} the snapshot at index {}: the log behind it is gone", name(to), index.value());
+}
+void log_observer::snapshot_send_ended(node_id to, log_index index, const std::string& why) {
+  if (why.empty())
+    spdlog::info("{} has the snapshot at index {}", name(to), index.value());
+  else
+    spdlog::warn("sending {} the snapshot at index {} ended: {}", name(to), index.value(), why);
+}
+void log_observer::snapshot_installed(log_index index) { spdlog::info("snapshot installed at index {}", index.value()); }
+void log_observer::incarnation_recorded(node_id member, incarnation i) {
+  spdlog::info("recording the data directory of {}: incarnation {:016x}", name(member), i.value());
+}
+void log_observer::member_refused(node_id member, const std::string& why) {
+  spdlog::error("refusing {}: {}", name(member), why);
+}
+void log_observer::entry_not_understood(log_index index, const std::string& why) {
+  spdlog::error("entry {} is not understood and was skipped, as on every node of this version: {}", index.value(), why);
+}
+void log_observer::space_changed(bool accepting, const std::string& detail) {
+  if (accepting)
+    spdlog::info("there is disk space again: puts are accepted");
+  else
+    spdlog::error("puts are refused, deletes and compactions are not: {}", detail);
+}
+
+void log_observer::on_dial_failed(node_id id, const std::string& address, const std::string& reason) {
+  spdlog::warn("cannot reach {} at {}: {}; trying again", name(id), address, reason);
+}
+void log_observer::on_handshake_refused(node_id id, const std::string& remote, const std::string& reason) {
+  spdlog::error("refused a stream from {} at {}: {}", name(id), remote, reason);
+}
+void log_observer::on_refused_by_peer(node_id id, const std::string& remote, const std::string& reason) {
+  spdlog::error("{} at {} refuses this node: {}", name(id), remote, reason);
+}
+void log_observer::on_bad_frame(node_id id, const std::string& remote, const std::string& reason) {
+  spdlog::error("closed the stream of {} at {}: {}", name(id), remote, reason);
+}
+void log_observer::on_stream_replaced(node_id id, const std::string& remote, const std::string& reason) {
+  spdlog::debug("the stream with {} is now the one with {}: {}", name(id), remote, reason);
+}
+void log_observer::on_accept_failed(const std::string& reason) {
+  spdlog::error("the peer port cannot accept a connection: {}; trying again", reason);
+}
+
+void log_observer::bad_client(const std::string& remote, const std::string& why) {
+  spdlog::warn("closed the client {}: {}", remote, why);
+}
+void log_observer::slow_client(const std::string& remote, std::size_t queued_bytes) {
+  spdlog::warn("closed the client {}: it does not read its replies, {} bytes wait", remote, queued_bytes);
+}
+void log_observer::denied(const std::string& who) { spdlog::warn("denied on the admin socket: {}", who); }
+void log_observer::accept_failed(const std::string& where, const std::string& why) {
+  spdlog::error("cannot accept a client at {}: {}; trying again", where, why);
+}
+void log_observer::too_many(const std::string& remote) {
+  spdlog::warn("refused the client {}: limits.clients_max connections are open", remote);
+}
+
+} // namespace quorumd::daemon

@@ -1,0 +1,49 @@
+#pragma once
+
+#include "daemon/clients/observer.hpp"
+#include "daemon/node/observer.hpp"
+#include "wire/handshake.hpp"
+#include "wire/transport.hpp"
+
+#include <string>
+#include <vector>
+
+namespace quorumd::daemon {
+
+/// Writes what the parts below report into the log, in words for a person. From any loop.
+class log_observer final : public node::observer, public wire::peer_observer, public clients::observer {
+public:
+  explicit log_observer(std::vector<wire::member> members) : members_(std::move(members)) {}
+
+  void role_changed(const raft::soft_state& s) override;
+  void snapshot_taken(log_index index, std::uint64_t bytes) override;
+  void snapshot_failed(const std::string& why) override;
+  void snapshot_sending(node_id to, log_index index) override;
+  void snapshot_send_ended(node_id to, log_index index, const std::string& why) override;
+  void snapshot_installed(log_index index) override;
+  void incarnation_recorded(node_id member, incarnation i) override;
+  void member_refused(node_id member, const std::string& why) override;
+  void entry_not_understood(log_index index, const std::string& why) override;
+  void space_changed(bool accepting, const std::string& detail) override;
+
+  void on_dial_failed(node_id id, const std::string& address, const std::string& reason) override;
+  void on_handshake_refused(node_id id, const std::string& remote, const std::string& reason) override;
+  void on_refused_by_peer(node_id id, const std::string& remote, const std::string& reason) override;
+  void on_bad_frame(node_id id, const std::string& remote, const std::string& reason) override;
+  void on_stream_replaced(node_id id, const std::string& remote, const std::string& reason) override;
+  void on_accept_failed(const std::string& reason) override;
+
+  void bad_client(const std::string& remote, const std::string& why) override;
+  void slow_client(const std::string& remote, std::size_t queued_bytes) override;
+  void denied(const std::string& who) override;
+  void accept_failed(const std::string& where, const std::string& why) override;
+  void too_many(const std::string& remote) override;
+
+private:
+  /// The member's name, or that nobody said who it is.
+  [[nodiscard]] std::string name(node_id id) const;
+
+  const std::vector<wire::member> members_;
+};
+
+} // namespace quorumd::daemon

@@ -1,0 +1,81 @@
+#include "daemon/options.hpp"
+
+#include "config/identity.hpp"
+
+#include <algorithm>
+#include <thread>
+
+namespace quorumd::daemon {
+namespace {
+
+std::uint32_t ticks(std::chrono::milliseconds span, std::chrono::milliseconds tick) {
+  return static_cast<std::uint32_t>(span / tick);
+}
+
+raft::options raft_options_of(const config::raft_settings& r) {
+  raft::options o;
+  o.election_ticks = ticks(r.election_timeout, r.tick);
+  o.heartbeat_ticks = ticks(r.heartbeat, r.tick);
+  o.disk_stall_ticks = ticks(r.disk_stall, r.tick);
+  o.append_bytes_max = r.append_bytes_max;
+  o.inflight_appends_max = static_cast<std::uint32_t>(r.inflight_appends_max);
+  o.inflight_bytes_max = r.inflight_bytes_max;
+  o.uncommitted_bytes_max = r.uncommitted_bytes_max;
+  o.cache_bytes_max = r.cache_bytes_max;
+  return o;
+}
+
+wire::local_identity identity_of(const config::settings& s) {
+  wire::local_identity self;
+  self.cluster = config::cluster_id_of(s.cluster);
+  self.cluster_name = s.cluster.name;
+  self.id = config::node_id_of(s.cluster.name, s.node.name);
+  self.name = s.node.name;
+  self.client_address = s.advertise.client.text();
+  self.software = QUORUMD_VERSION;
+  for (const config::member& m : s.cluster.members)
+    self.members.push_back({config::node_id_of(s.cluster.name, m.name), m.name, m.peer.text()});
+  return self;
+}
+
+} // namespace
+
+node::node_options node_options_of(const config::settings& s) {
+  node::node_options o;
+  o.data_dir = s.node.data_dir.string();
+  o.self = identity_of(s);
+  o.transport.listen = endpoint_of(s.listen.peer);
+  o.transport.heartbeat = s.raft.heartbeat;
+  o.transport.handshake_timeout = s.limits.handshake_timeout;
+  o.transport.queue_bytes_max = s.limits.peer_queue_bytes_max;
+  o.transport.queue_pause_bytes = s.limits.peer_queue_bytes_max / 2;
+  o.wal.segment_bytes = s.storage.segment_bytes;
+  o.wal.reserve_bytes = s.storage.reserve_bytes;
+  o.group.raft = raft_options_of(s.raft);
+  o.group.tick = s.raft.tick;
+  o.group.keep_revisions = s.history.keep_revisions;
+  o.group.waiting_max = s.limits.inflight_requests_max;
+  o.group.snapshots.every_bytes = s.storage.snapshot_every_bytes;
+  o.group.snapshots.every_entries = s.storage.snapshot_every_entries;
+  o.group.snapshots.trailing_entries = s.storage.trailing_entries;
+  return o;
+}
+
+clients::client_port::options client_options_of(const config::settings& s) {
+  return {.session = {.timeout_default = s.requests.timeout_default,
+                      .timeout_max = s.requests.timeout_max,
+                      .inflight_max = s.limits.inflight_per_client_max,
+                      .queue_bytes_max = s.limits.client_queue_bytes_max,
+                      .request_bytes_max = s.limits.request_bytes_max},
+          .clients_max = s.limits.clients_max,
+          .inflight_max = s.limits.inflight_requests_max};
+}
+
+std::size_t loops_of(const config::settings& s) {
+  if (s.runtime.loops != 0) return s.runtime.loops;
+  return std::clamp<std::size_t>(std::thread::hardware_concurrency() / 2, 1, 8);
+}
+
+coro::endpoint endpoint_of(const config::address& a) { return {a.host, a.port}; }
+
+} // namespace quorumd::daemon
