@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace quorumd::config {
@@ -171,7 +172,9 @@ class mistakes {
   explicit mistakes(std::vector<mistake> list)
       : list_(std::move(list)) {}
 
-  [[nodiscard]] const std::vector<mistake>& list() const { return list_; }
+  [[nodiscard]] const std::vector<mistake>& list() const& { return list_; }
+  /// By value, since result::error() gives a copy: `for (const mistake& m : r.error().list())` is sound.
+  [[nodiscard]] std::vector<mistake> list() && { return std::move(list_); }
   /// One line each, every line ended.
   [[nodiscard]] std::string text() const;
 
