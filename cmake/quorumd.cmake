@@ -43,6 +43,9 @@ function(quorumd_library name)
   endif()
 endfunction()
 
+# What runs on several threads carries the label `pool`: this builds just that, for ThreadSanitizer.
+add_custom_target(pool_tests)
+
 # quorumd_test(NAME SOURCES a.cpp ... USES lib ...): the doctest executable test_NAME, each of whose cases is a
 # CTest test named NAME/case.
 function(quorumd_test name)
@@ -53,5 +56,8 @@ function(quorumd_test name)
   string(REPLACE "/" "_" target ${name})
   add_executable(test_${target} ${arg_SOURCES} ${PROJECT_SOURCE_DIR}/tests/main.cpp)
   target_link_libraries(test_${target} PRIVATE quorumd_flags ${arg_USES})
+  if("pool" IN_LIST arg_LABELS)
+    add_dependencies(pool_tests test_${target})
+  endif()
   doctest_discover_tests(test_${target} TEST_PREFIX "${name}/" PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}")
 endfunction()
