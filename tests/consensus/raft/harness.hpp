@@ -1,0 +1,170 @@
+#pragma once
+
+#include "consensus/raft/core.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace quorumd::raft::test {
+
+/// The id of node n, counted from 1.
+inline node_id id(std::uint64_t n) { return node_id(n); }
+inline std::string text_of(const entry& e) {
+  return {reinterpret_cast<const char*>(e.payload().data()), e.payload().size()};
+}
+/// An entry that holds the text.
+entry make_entry(std::uint64_t t, std::uint64_t i, std::string_view text = "x");
+/// Entries from index `first` on with these terms.
+std::vector<entry> make_entries(std::uint64_t first, const std::vector<std::uint64_t>& terms);
+/// A command that holds the text.
+proposal make_proposal(std::string_view text);
+/// Voters 1 to n.
+configuration voters(std::uint64_t n);
+/// A new log, or one with entries of these terms from index 1 on, in a cluster of n voters.
+initial_state state_with(std::uint64_t n, const std::vector<std::uint64_t>& terms = {}, std::uint64_t term_now = 0,
+                         std::uint64_t commit = 0);
+options options_of(std::uint64_t self, std::uint64_t seed = 1);
+
+/// One core whose messages and writes the test carries by hand.
+struct subject {
+  explicit subject(options o, initial_state s) : c(o, std::move(s)) {}
+
+  core c;
+  ready out;
+
+  /// The next output; the one before is forgotten.
+  ready& take() {
+    out.clear();
+    c.take(out);
+    return out;
+  }
+  /// Takes and persists until nothing is due; gives every message, in the order in which they may leave.
+  std::vector<outgoing> settle();
+  void tick(std::uint32_t n) {
+    while (n-- > 0) c.tick();
+  }
+  /// Ticks until the role is as wanted; fails the test if that takes long.
+  void tick_until(role wanted);
+  /// Becomes leader of a cluster of `n` with the votes of all, and settles.
+  void win(std::uint64_t n);
+};
+
+/// Those of a kind among messages, with their receivers.
+template <class T>
+std::vector<std::pair<node_id, T>> all_of(const std::vector<outgoing>& messages) {
+  std::vector<std::pair<node_id, T>> found;
+  for (const outgoing& o : messages)
+    if (const T* m = std::get_if<T>(&o.message)) found.emplace_back(o.to, *m);
+  return found;
+}
+
+/// What one node's disk holds for certain.
+struct disk {
+  hard_state hard;
+  snapshot_mark start;    ///< the log follows it
+  snapshot_mark snapshot; ///< the newest snapshot file
+  std::vector<entry> entries;
+  log_index commit;
+
+  [[nodiscard]] log_index last() const { return start.index + entries.size(); }
+  [[nodiscard]] initial_state recover() const;
+  void apply(const ready& write);
+};
+
+struct envelope {
+  node_id from;
+  node_id to;
+  raft::message message;
+};
+
+/// What must hold of all nodes together, remembered over their crashes.
+class witness {
+public:
+  /// Empty, or what is broken.
+  [[nodiscard]] const std::string& broken() const { return broken_; }
+  void leader(node_id id, term t);
+  void applied(node_id id, const entry& e);
+  /// The entries that some node applied, by index.
+  [[nodiscard]] const std::map<log_index, std::pair<term, std::string>>& truth() const { return truth_; }
+
+private:
+  std::map<term, node_id> leaders_;
+  std::map<log_index, std::pair<term, std::string>> truth_;
+  std::string broken_;
+};
+
+/// Several cores in one process with disks and a network that the test rules.
+class cluster {
+public:
+  struct node {
+    node_id id;
+    std::unique_ptr<core> c; ///< null while crashed
+    options opt;
+    disk durable;
+    std::deque<std::unique_ptr<ready>> writes; ///< handed out, not durable
+    log_index applied;
+    std::vector<std::string> commands; ///< applied since the last start or install
+    std::vector<read_state> reads;
+    bool slow_disk = false; ///< settle() leaves its writes alone
+  };
+
+  explicit cluster(std::uint64_t n, const std::function<void(options&)>& tweak = {}, std::uint64_t seed = 1);
+  /// A cluster whose nodes start from these logs.
+  explicit cluster(const std::vector<std::vector<std::uint64_t>>& logs, std::uint64_t term_now);
+
+  node& at(std::uint64_t n) { return nodes_[n - 1]; }
+  core& operator[](std::uint64_t n) { return *at(n).c; }
+  [[nodiscard]] std::size_t size() const { return nodes_.size(); }
+
+  /// Takes the node's outputs until nothing is due: messages into the bag, writes into its queue, commits applied.
+  void pump(std::uint64_t n);
+  /// Its oldest write becomes durable.
+  void persist_one(std::uint64_t n);
+  /// Everything that was sent arrives, every write of a quick disk ends, until nothing moves.
+  void settle();
+  void tick(std::uint64_t n, std::uint32_t count = 1);
+  /// Every node's clock moves, and after each tick all settles.
+  void run(std::uint32_t ticks);
+  /// Runs until there is one leader that a quorum follows; 0 if that takes too long.
+  std::uint64_t run_until_leader(std::uint32_t ticks_max = 600);
+
+  /// Makes the node lead and settles.
+  void elect(std::uint64_t n);
+  /// Proposes the text at the node; false if it was refused.
+  bool propose(std::uint64_t n, std::string_view text);
+  void crash(std::uint64_t n);
+  void restart(std::uint64_t n);
+  /// The node takes a snapshot of what it applied and keeps `trailing` entries before it.
+  void compact(std::uint64_t n, std::uint64_t trailing = 0);
+  void cut(std::uint64_t a, std::uint64_t b) { cuts_.insert(std::minmax(a, b)); }
+  void isolate(std::uint64_t n);
+  void heal() { cuts_.clear(); }
+  [[nodiscard]] bool connected(node_id a, node_id b) const;
+  void deliver(const envelope& e);
+
+  std::deque<envelope> bag;                            ///< sent, not arrived
+  std::function<bool(const envelope&)> drop;           ///< true loses the message
+  std::vector<std::pair<node_id, node_id>> snapshots;  ///< asked for: (leader, follower)
+  bool send_snapshots = true;                          ///< and they arrive at once
+  witness seen;
+
+private:
+  void carry_out(node& n, ready& out);
+  void send(node& n, std::vector<outgoing>& messages);
+
+  std::vector<node> nodes_;
+  std::set<std::pair<std::uint64_t, std::uint64_t>> cuts_;
+  ready scratch_;
+};
+
+} // namespace quorumd::raft::test
