@@ -58,11 +58,15 @@ void core::state::release(ready& out) {
 }
 
 // An acknowledgement derives from the entries it covers and from the term in which they were accepted.
-void core::state::release_acknowledgement(ready& out) {
-  if (!ack) return;
+write_number core::state::acknowledgement_waits_for() const {
   const std::optional<write_number> entries = writes.covering(ack->match);
   QUORUMD_INVARIANT(entries, "what is acknowledged is durable or about to be");
-  const write_number until = std::max(*entries, writes.hard());
+  return mutated(mutant::ack_before_sync) ? write_number() : std::max(*entries, writes.hard());
+}
+
+void core::state::release_acknowledgement(ready& out) {
+  if (!ack) return;
+  const write_number until = acknowledgement_waits_for();
   outgoing o{ack->to, append_response{.term = current_term,
                                       .accepted = true,
                                       .match = ack->match,
@@ -71,7 +75,7 @@ void core::state::release_acknowledgement(ready& out) {
                                       .conflict_index = log_index(),
                                       .round = ack->round}};
   ack.reset();
-  if (!until || mutated(mutant::ack_before_sync)) out.messages.push_back(std::move(o));
+  if (!until) out.messages.push_back(std::move(o));
   else if (until == out.number) out.after_persist.push_back(std::move(o));
   else held.push_back({until, std::move(o)});
 }
@@ -104,7 +108,9 @@ void core::state::hand_out_committed(ready& out) {
 }
 
 bool core::state::has_ready() const {
-  if (!leaving.empty() || !with_hard_state.empty() || ack || needs_write() || !answered_reads.empty()) return true;
+  if (needs_write() || !leaving.empty() || !answered_reads.empty()) return true;
+  if (!with_hard_state.empty() && !writes.hard()) return true;
+  if (ack && !acknowledgement_waits_for()) return true;
   const auto released = [this](const held_message& h) { return h.until <= writes.finished(); };
   if (std::any_of(held.begin(), held.end(), released)) return true;
   if (committed_due() || soft() != told_soft) return true;

@@ -100,6 +100,7 @@ struct core::state {
   void persist(ready& out);
   void release(ready& out);
   void release_acknowledgement(ready& out);
+  [[nodiscard]] write_number acknowledgement_waits_for() const;
   void hand_out_committed(ready& out);
   [[nodiscard]] bool has_ready() const;
   [[nodiscard]] bool committed_due() const;

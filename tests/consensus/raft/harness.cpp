@@ -119,18 +119,24 @@ void disk::apply(const ready& write) {
   commit = std::max(commit, write.commit);
 }
 
-void witness::leader(node_id who, term t) {
-  const auto [it, fresh] = leaders_.try_emplace(t, who);
-  if (!fresh && it->second != who && broken_.empty())
-    broken_ = "two leaders in term " + std::to_string(t.value()) + ": nodes " + std::to_string(it->second.value()) +
-              " and " + std::to_string(who.value());
+void witness::leader(node_id who, std::uint64_t boot, const core& c) {
+  const term t = c.soft().term;
+  const auto [it, fresh] = leaders_.try_emplace(t, who, boot);
+  if (!fresh && it->second != std::pair(who, boot))
+    report("term " + std::to_string(t.value()) + " was won twice: by node " + std::to_string(it->second.first.value()) +
+           " and by node " + std::to_string(who.value()));
+  for (const auto& [index, what] : truth_)
+    if (what.known_in < t && index >= c.first_index() && c.term_at(index) != what.term)
+      report("the leader of term " + std::to_string(t.value()) + " lacks the committed entry " +
+             std::to_string(index.value()));
 }
 
-void witness::applied(node_id who, const entry& e) {
-  const auto [it, fresh] = truth_.try_emplace(e.index(), e.term(), text_of(e));
-  if (!fresh && it->second != std::pair(e.term(), text_of(e)) && broken_.empty())
-    broken_ = "node " + std::to_string(who.value()) + " applied another entry at index " +
-              std::to_string(e.index().value()) + " than was applied before";
+void witness::applied(node_id who, const entry& e, term now) {
+  const auto [it, fresh] = truth_.try_emplace(e.index(), fact{e.term(), text_of(e), now});
+  it->second.known_in = std::min(it->second.known_in, now);
+  if (!fresh && (it->second.term != e.term() || it->second.text != text_of(e)))
+    report("node " + std::to_string(who.value()) + " applied another entry at index " +
+           std::to_string(e.index().value()) + " than was applied before");
 }
 
 cluster::cluster(std::uint64_t n, const std::function<void(options&)>& tweak, std::uint64_t seed) : nodes_(n) {
@@ -176,8 +182,9 @@ void cluster::send(node& n, std::vector<outgoing>& messages) {
 
 void cluster::carry_out(node& n, ready& out) {
   send(n, out.messages);
-  if (out.soft && out.soft->role == role::leader) seen.leader(n.id, out.soft->term);
+  if (out.soft && out.soft->role == role::leader) seen.leader(n.id, n.boots, *n.c);
   for (const load_request& l : out.loads) {
+    ++loads;
     std::vector<entry> found;
     for (log_index i = l.first; i <= l.last && found.size() < 5; i = i.next())
       found.push_back(n.durable.entries.at(i - n.durable.start.index.next()));
@@ -186,7 +193,7 @@ void cluster::carry_out(node& n, ready& out) {
   for (const entry& e : out.committed) {
     QUORUMD_INVARIANT(e.index() == n.applied.next(), "committed entries are handed out without gaps");
     n.applied = e.index();
-    seen.applied(n.id, e);
+    seen.applied(n.id, e, n.c->hard().term);
     if (e.kind() == entry_kind::command) n.commands.push_back(text_of(e));
   }
   if (!out.committed.empty()) n.c->applied(n.applied);
@@ -224,7 +231,7 @@ void cluster::persist_one(std::uint64_t i) {
     n.applied = write->install->index;
     n.commands.clear();
     for (const auto& [index, what] : seen.truth())
-      if (index <= n.applied && what.second != "") n.commands.push_back(what.second);
+      if (index <= n.applied && !what.text.empty()) n.commands.push_back(what.text);
     n.c->applied(n.applied);
   }
   send(n, write->after_persist);
@@ -299,8 +306,9 @@ void cluster::restart(std::uint64_t i) {
   n.applied = n.durable.snapshot.index;
   n.commands.clear();
   for (const auto& [index, what] : seen.truth())
-    if (index <= n.applied && what.second != "") n.commands.push_back(what.second);
+    if (index <= n.applied && !what.text.empty()) n.commands.push_back(what.text);
   n.opt.seed += 1000000;
+  ++n.boots;
   n.c = std::make_unique<core>(n.opt, n.durable.recover());
 }
 

@@ -92,14 +92,24 @@ class witness {
 public:
   /// Empty, or what is broken.
   [[nodiscard]] const std::string& broken() const { return broken_; }
-  void leader(node_id id, term t);
-  void applied(node_id id, const entry& e);
+  /// The node leads a term, in its so-manieth life; its log must hold all that was committed in earlier terms.
+  void leader(node_id id, std::uint64_t boot, const core& c);
+  /// The node applied an entry while in that term.
+  void applied(node_id id, const entry& e, term now);
+  void report(std::string what) {
+    if (broken_.empty()) broken_ = std::move(what);
+  }
   /// The entries that some node applied, by index.
-  [[nodiscard]] const std::map<log_index, std::pair<term, std::string>>& truth() const { return truth_; }
+  struct fact {
+    quorumd::term term;
+    std::string text;
+    quorumd::term known_in; ///< committed in this term or before
+  };
+  [[nodiscard]] const std::map<log_index, fact>& truth() const { return truth_; }
 
 private:
-  std::map<term, node_id> leaders_;
-  std::map<log_index, std::pair<term, std::string>> truth_;
+  std::map<term, std::pair<node_id, std::uint64_t>> leaders_;
+  std::map<log_index, fact> truth_;
   std::string broken_;
 };
 
@@ -112,6 +122,7 @@ public:
     options opt;
     disk durable;
     std::deque<std::unique_ptr<ready>> writes; ///< handed out, not durable
+    std::uint64_t boots = 0;
     log_index applied;
     std::vector<std::string> commands; ///< applied since the last start or install
     std::vector<read_state> reads;
@@ -155,7 +166,8 @@ public:
   std::deque<envelope> bag;                            ///< sent, not arrived
   std::function<bool(const envelope&)> drop;           ///< true loses the message
   std::vector<std::pair<node_id, node_id>> snapshots;  ///< asked for: (leader, follower)
-  bool send_snapshots = true;                          ///< and they arrive at once
+  bool send_snapshots = true;                          ///< the newest one leaves as soon as it is asked for
+  std::uint64_t loads = 0;                             ///< answered
   witness seen;
 
 private:
