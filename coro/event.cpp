@@ -47,6 +47,8 @@ void event::begin(handler h) {
 void event::complete(boost::system::error_code why) {
   handler h = std::move(*waiter_);
   waiter_.reset();
+  // A later cancellation of this coroutine must reach neither the next waiter nor an event that is gone.
+  boost::asio::get_associated_cancellation_slot(h).clear();
   boost::asio::post(loop_.get_executor(), [w = std::move(h), why]() mutable { w(why); });
 }
 

@@ -6,6 +6,7 @@
 #include <boost/asio/async_result.hpp>
 
 #include <optional>
+#include <utility>
 
 namespace quorumd::coro {
 
