@@ -17,6 +17,16 @@ class loop::asio_timer final : public timers::driver {
 public:
   asio_timer(boost::asio::io_context& context, coro::timers& t) : timer_(context), timers_(t) {}
 
+  /// Re-armed lazily while the loop runs; once it ends, a timer for nobody would keep it alive.
+  void idle() override {
+    if (ending_) disarm();
+  }
+
+  void end() {
+    ending_ = true;
+    if (!timers_.earliest()) disarm();
+  }
+
   void arm(time_point earliest) override {
     if (armed_ && earliest >= at_) return;
     armed_ = true;
@@ -30,11 +40,17 @@ public:
   }
 
 private:
+  void disarm() {
+    armed_ = false;
+    timer_.cancel();
+  }
+
   boost::asio::basic_waitable_timer<std::chrono::steady_clock, boost::asio::wait_traits<std::chrono::steady_clock>,
                                     executor>
       timer_;
   coro::timers& timers_;
   bool armed_ = false;
+  bool ending_ = false;
   time_point at_;
 };
 
@@ -68,16 +84,23 @@ void loop::run_thread() {
 }
 
 void loop::stop() {
+  if (!thread_.joinable()) return;
+  if (timer_) post([this] { timer_->end(); });
   work_.reset();
-  if (thread_.joinable()) thread_.join();
+  thread_.join();
 }
 
 bool loop::run_one_ready() {
-  current_ = this;
+  struct scope { // a handler may throw, and may drive another loop
+    explicit scope(const loop* l) : outer(std::exchange(current_, l)) {}
+    scope(const scope&) = delete;
+    scope& operator=(const scope&) = delete;
+    ~scope() { current_ = outer; }
+    const loop* outer;
+  };
+  const scope on_this_loop(this);
   context_.restart();
-  const bool ran = context_.poll_one() != 0;
-  current_ = nullptr;
-  return ran;
+  return context_.poll_one() != 0;
 }
 
 } // namespace quorumd::coro

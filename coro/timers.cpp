@@ -13,20 +13,39 @@ task<void> timers::sleep_until(time_point deadline) {
       [this, deadline](handler wake) { add(deadline, std::move(wake)); }, use_task);
 }
 
+time_point timers::after(duration d) const {
+  const time_point t = now();
+  return d < time_point::max() - t ? t + d : time_point::max();
+}
+
 void timers::add(time_point deadline, handler wake) {
   const key k{deadline, next_number_++};
   auto slot = boost::asio::get_associated_cancellation_slot(wake);
   if (slot.is_connected()) slot.assign([this, k](boost::asio::cancellation_type) { cancel(k); });
-  const auto at = sleepers_.emplace(k, std::move(wake)).first;
+  sleepers::iterator at;
+  if (spare_.empty()) {
+    at = sleepers_.try_emplace(k).first;
+  } else {
+    spare_.back().key() = k;
+    at = sleepers_.insert(std::move(spare_.back())).position;
+    spare_.pop_back();
+  }
+  at->second.emplace(std::move(wake));
   if (driver_ != nullptr && at == sleepers_.begin()) driver_->arm(deadline);
 }
 
 void timers::cancel(key k) {
-  auto found = sleepers_.extract(k);
-  if (found) complete(std::move(found.mapped()), boost::asio::error::operation_aborted);
+  const auto found = sleepers_.find(k);
+  if (found == sleepers_.end()) return;
+  complete(found, boost::asio::error::operation_aborted);
+  if (driver_ != nullptr && sleepers_.empty()) driver_->idle();
 }
 
-void timers::complete(handler wake, boost::system::error_code why) {
+void timers::complete(sleepers::iterator sleeper, boost::system::error_code why) {
+  auto node = sleepers_.extract(sleeper);
+  handler wake = std::move(*node.mapped());
+  node.mapped().reset();
+  spare_.push_back(std::move(node));
   boost::asio::post(executor_, [w = std::move(wake), why]() mutable { w(why); });
 }
 
@@ -36,10 +55,10 @@ std::optional<time_point> timers::earliest() const {
 }
 
 std::size_t timers::fire_due() {
-  const time_point now = clock_.now();
+  const time_point t = now();
   std::size_t fired = 0;
-  while (!sleepers_.empty() && sleepers_.begin()->first.first <= now) {
-    complete(std::move(sleepers_.extract(sleepers_.begin()).mapped()), {});
+  while (!sleepers_.empty() && sleepers_.begin()->first.first <= t) {
+    complete(sleepers_.begin(), {});
     ++fired;
   }
   if (driver_ != nullptr && !sleepers_.empty()) driver_->arm(sleepers_.begin()->first.first);
