@@ -3,6 +3,7 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/system/system_error.hpp>
 
 #include <cstdio>
@@ -56,9 +57,21 @@ void task_group::ended(member m, std::exception_ptr error) {
 }
 
 task<void> task_group::join() {
-  while (!members_.empty()) co_await changed_.wait();
+  const bool throws = co_await boost::asio::this_coro::throw_if_cancelled();
+  co_await boost::asio::this_coro::throw_if_cancelled(false);
+  bool aborted = false;
+  while (!members_.empty()) {
+    try {
+      co_await changed_.wait();
+    } catch (const boost::system::system_error&) { // only ever operation_aborted
+      aborted = true;
+      cancel();
+    }
+  }
+  co_await boost::asio::this_coro::throw_if_cancelled(throws);
   changed_.consume();
   if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+  if (aborted) throw boost::system::system_error(boost::asio::error::operation_aborted);
 }
 
 } // namespace quorumd::coro

@@ -22,11 +22,15 @@ public:
   ~task_group();
 
   void spawn(task<void> t);
-  /// Cancels every task, and every later one at its start.
+  /// Cancels every task; every later one is cancelled when it first waits.
   void cancel();
   [[nodiscard]] bool cancelled() const { return cancelled_; }
   [[nodiscard]] std::size_t alive() const { return members_.size(); }
-  /// Returns when every task has ended; throws what one of them threw.
+  /// Returns when every task has ended; throws what one of them threw. If the caller is cancelled meanwhile, cancels
+  /// the tasks, waits for their end all the same, and then throws operation_aborted.
+  ///
+  /// A caller that was cancelled before cannot get here by co_await, which throws at once: it first says
+  /// `co_await boost::asio::this_coro::throw_if_cancelled(false)`.
   [[nodiscard]] task<void> join();
 
 private:
