@@ -7,6 +7,7 @@
 #include <boost/system/system_error.hpp>
 
 #include <condition_variable>
+#include <exception>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -64,27 +65,38 @@ template <class F, class R>
 class function_job final : public worker::job {
 public:
   function_job(F f, event& e) : f_(std::move(f)), ended_(e) {}
-  void run() override { result_.emplace(f_()); }
+  void run() override {
+    try {
+      result_.emplace(f_());
+    } catch (...) { // leaves take()
+      error_ = std::current_exception();
+    }
+  }
   void done() override {
     has_ended_ = true;
     ended_.set();
   }
   [[nodiscard]] bool has_ended() const { return has_ended_; }
-  R take() { return std::move(*result_); }
+  R take() {
+    if (error_) std::rethrow_exception(error_);
+    return std::move(*result_);
+  }
 
 private:
   F f_;
   event& ended_;
   bool has_ended_ = false; // the caller's loop
   std::optional<R> result_;
+  std::exception_ptr error_;
 };
 } // namespace detail
 
-/// Runs f on the worker and returns what it gives, on the loop of the caller. Not cancelled midway: the job refers to
-/// the caller's frame, so cancellation is put off until it has ended.
+/// Runs f on the worker and returns (or throws) what it gives, on the loop of the caller. Not cancelled midway: the job
+/// refers to the caller's frame, so cancellation is put off until it has ended, and the result is still returned.
 template <class F>
 task<std::invoke_result_t<F>> run_on(worker& w, loop& l, F f) {
   using result = std::invoke_result_t<F>;
+  const bool throws = co_await boost::asio::this_coro::throw_if_cancelled();
   co_await boost::asio::this_coro::throw_if_cancelled(false);
   event ended(l);
   detail::function_job<F, result> j(std::move(f), ended);
@@ -96,7 +108,7 @@ task<std::invoke_result_t<F>> run_on(worker& w, loop& l, F f) {
       continue; // cancelled: the caller's next co_await says so
     }
   }
-  co_await boost::asio::this_coro::throw_if_cancelled(true);
+  co_await boost::asio::this_coro::throw_if_cancelled(throws);
   co_return j.take();
 }
 
