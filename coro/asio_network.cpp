@@ -1,5 +1,7 @@
 #include "coro/asio_network.hpp"
 
+#include "coro/event.hpp"
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/basic_stream_socket.hpp>
@@ -7,6 +9,7 @@
 #include <boost/asio/ip/basic_resolver.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/post.hpp>
 
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -75,8 +78,8 @@ public:
     return n;
   }
 
-  task<void> readable() override { return socket_.async_wait(socket::wait_read, use_task); }
-  task<void> writable() override { return socket_.async_wait(socket::wait_write, use_task); }
+  task<void> readable() override { return wait(socket::wait_read); }
+  task<void> writable() override { return wait(socket::wait_write); }
 
   void close() override {
     error_code ignored; // nothing is left to be done about a socket that will not close
@@ -111,6 +114,20 @@ public:
   }
 
 private:
+  /// Asio answers a wait on a closed socket with "bad descriptor"; here closed is closed, before the wait as during it.
+  task<void> wait(typename socket::wait_type what) {
+    return boost::asio::async_initiate<const use_task_t, void(error_code)>(
+        [this, what](auto handler) {
+          if (socket_.is_open()) {
+            socket_.async_wait(what, std::move(handler));
+            return;
+          }
+          const error_code aborted = boost::asio::error::operation_aborted;
+          boost::asio::post(socket_.get_executor(), [h = std::move(handler), aborted]() mutable { h(aborted); });
+        },
+        use_task);
+  }
+
   socket socket_;
   std::string remote_;
 };
@@ -126,6 +143,7 @@ public:
   explicit asio_acceptor(socket_acceptor a) : acceptor_(std::move(a)) {}
 
   task<result<std::unique_ptr<stream>>> accept(loop& owner) override {
+    if (!acceptor_.is_open()) throw boost::system::system_error(boost::asio::error::operation_aborted);
     typename asio_stream<Protocol>::socket peer(owner.get_executor());
     auto [error] = co_await acceptor_.async_accept(peer, as_tuple);
     if (error == boost::asio::error::operation_aborted) throw boost::system::system_error(error);
@@ -165,6 +183,67 @@ result<std::unique_ptr<acceptor>> listen_at(loop& owner, const typename Protocol
   return std::unique_ptr<acceptor>(std::make_unique<asio_acceptor<Protocol>>(std::move(a)));
 }
 
+/// One connect(). Its handlers share it, since a look-up that is under way cannot be called back: whoever stops waiting
+/// leaves it behind.
+struct dial {
+  using resolver = boost::asio::ip::basic_resolver<tcp, executor>;
+  using timer = boost::asio::basic_waitable_timer<std::chrono::steady_clock,
+                                                  boost::asio::wait_traits<std::chrono::steady_clock>, executor>;
+
+  explicit dial(loop& owner)
+      : socket(owner.get_executor()), names(owner.get_executor()), limit(owner.get_executor()), changed(owner) {}
+
+  void leave() {
+    limit.cancel();
+    names.cancel();
+  }
+
+  asio_stream<tcp>::socket socket;
+  resolver names;
+  timer limit;
+  event changed; // the look-up has ended, or the time has
+  bool expired = false;
+  bool found_ended = false;
+  std::vector<tcp::endpoint> found;
+  error_code error = boost::asio::error::host_not_found;
+};
+
+void start_limit(const std::shared_ptr<dial>& d, duration timeout) {
+  d->limit.expires_after(timeout);
+  d->limit.async_wait([d](error_code error) {
+    if (error) return;
+    d->expired = true;
+    error_code ignored;
+    d->socket.close(ignored); // nothing, if it has become a stream's
+    d->changed.set();
+  });
+}
+
+/// An address needs no look-up, and so no wait for the look-ups of others.
+void start_lookup(const std::shared_ptr<dial>& d, const endpoint& to) {
+  error_code not_an_address;
+  const auto address = boost::asio::ip::make_address(to.host, not_an_address);
+  if (!not_an_address) {
+    d->found.emplace_back(address, to.port);
+    d->found_ended = true;
+    return;
+  }
+  d->names.async_resolve(to.host, std::to_string(to.port), [d](error_code error, dial::resolver::results_type found) {
+    if (error) d->error = error;
+    for (const auto& candidate : found) d->found.push_back(candidate.endpoint());
+    d->found_ended = true;
+    d->changed.set();
+  });
+}
+
+/// A dial to a port that nobody listens on may get this port for its own end, and TCP then connects it to itself.
+bool connected_to_itself(const asio_stream<tcp>::socket& s) {
+  error_code error;
+  const tcp::endpoint here = s.local_endpoint(error);
+  if (error) return false;
+  return here == s.remote_endpoint(error) && !error;
+}
+
 } // namespace
 
 std::string to_string(const endpoint& e) {
@@ -178,11 +257,12 @@ std::optional<endpoint> parse_endpoint(std::string_view text) {
   std::string_view host = text.substr(0, colon);
   const std::string_view port = text.substr(colon + 1);
   if (host.front() == '[') {
-    if (host.size() < 3 || host.back() != ']') return std::nullopt;
+    if (host.back() != ']' || host.find(':') == std::string_view::npos) return std::nullopt;
     host = host.substr(1, host.size() - 2);
   } else if (host.find(':') != std::string_view::npos) {
     return std::nullopt;
   }
+  if (host.find_first_of("[] \t\r\n/") != std::string_view::npos) return std::nullopt;
   std::uint16_t number = 0;
   const auto [end, failed] = std::from_chars(port.data(), port.data() + port.size(), number);
   if (failed != std::errc() || end != port.data() + port.size()) return std::nullopt;
@@ -190,42 +270,25 @@ std::optional<endpoint> parse_endpoint(std::string_view text) {
 }
 
 task<result<std::unique_ptr<stream>>> asio_network::connect(loop& owner, endpoint to, duration timeout) {
-  using resolver = boost::asio::ip::basic_resolver<tcp, executor>;
-  using timer = boost::asio::basic_waitable_timer<std::chrono::steady_clock,
-                                                  boost::asio::wait_traits<std::chrono::steady_clock>, executor>;
-  resolver names(owner.get_executor());
-  asio_stream<tcp>::socket s(owner.get_executor());
-  bool expired = false;
-  timer limit(owner.get_executor(), timeout);
-  // The handler may already be queued when this frame ends: what it looks at first must outlive the frame.
-  const auto frame_lives = std::make_shared<bool>(true);
-  const on_exit frame_ends([&] { *frame_lives = false; });
-  limit.async_wait([&, frame_lives](error_code error) {
-    if (error || !*frame_lives) return;
-    expired = true;
-    names.cancel();
-    error_code ignored;
-    s.close(ignored);
-  });
+  const auto d = std::make_shared<dial>(owner);
+  const on_exit leave([d] { d->leave(); });
+  start_limit(d, timeout);
+  start_lookup(d, to);
+  while (!d->found_ended && !d->expired) co_await d->changed.wait();
 
-  error_code last = boost::asio::error::host_not_found;
-  const std::string port = std::to_string(to.port);
-  auto [failed, found] = co_await names.async_resolve(to.host, port, as_tuple);
-  if (failed) last = failed;
-  for (const auto& candidate : found) {
-    if (failed || expired) break;
+  for (const tcp::endpoint& address : d->found) {
+    if (d->expired) break;
     error_code ignored;
-    s.close(ignored);
-    const tcp::endpoint address = candidate.endpoint();
-    auto [error] = co_await s.async_connect(address, as_tuple);
-    last = error;
-    if (!error) break;
+    d->socket.close(ignored);
+    auto [error] = co_await d->socket.async_connect(address, as_tuple);
+    d->error = error;
+    if (!error && connected_to_itself(d->socket)) d->error = boost::asio::error::connection_refused;
+    if (!d->error) break;
   }
-  limit.cancel();
-  if (expired) co_return boost::asio::error::make_error_code(boost::asio::error::timed_out);
-  if (last == boost::asio::error::operation_aborted) throw boost::system::system_error(last);
-  if (last) co_return last;
-  co_return std::unique_ptr<stream>(std::make_unique<asio_stream<tcp>>(std::move(s)));
+  if (d->expired) co_return boost::asio::error::make_error_code(boost::asio::error::timed_out);
+  if (d->error == boost::asio::error::operation_aborted) throw boost::system::system_error(d->error);
+  if (d->error) co_return d->error;
+  co_return std::unique_ptr<stream>(std::make_unique<asio_stream<tcp>>(std::move(d->socket)));
 }
 
 task<result<std::unique_ptr<stream>>> asio_network::connect_local(loop& owner, std::string path) {
@@ -233,7 +296,11 @@ task<result<std::unique_ptr<stream>>> asio_network::connect_local(loop& owner, s
   if (path.size() > 107) co_return boost::asio::error::make_error_code(boost::asio::error::name_too_long);
   const local::endpoint at(path);
   auto [error] = co_await s.async_connect(at, as_tuple);
+  if (error == boost::asio::error::operation_aborted) throw boost::system::system_error(error);
   if (error) co_return error;
+  // When the listener's queue is full the kernel says "again", and Asio takes the wait that follows for a connection.
+  s.remote_endpoint(error);
+  if (error) co_return boost::asio::error::make_error_code(boost::asio::error::try_again);
   co_return std::unique_ptr<stream>(std::make_unique<asio_stream<local>>(std::move(s)));
 }
 

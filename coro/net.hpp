@@ -63,7 +63,8 @@ class acceptor {
 public:
   virtual ~acceptor() = default;
   /// The next connection, owned by `owner`, which may be another loop. An error is of this connection or of the
-  /// process (no file descriptors): the caller waits a little and goes on. Throws operation_aborted when cancelled.
+  /// process (no file descriptors): the caller waits a little and goes on. Throws operation_aborted when cancelled or
+  /// closed.
   [[nodiscard]] virtual task<boost::system::result<std::unique_ptr<stream>>> accept(loop& owner) = 0;
   virtual void close() = 0;
   /// What is bound, with the port that the system chose for port 0.
