@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 
 namespace quorumd::wire {
 
@@ -12,8 +13,15 @@ namespace quorumd::wire {
 class byte_buffer {
 public:
   explicit byte_buffer(std::size_t keep_bytes = std::size_t{1024} * 1024) : keep_bytes_(keep_bytes) {}
-  byte_buffer(byte_buffer&&) = default;
-  byte_buffer& operator=(byte_buffer&&) = default;
+
+  byte_buffer(byte_buffer&& other) noexcept
+      : keep_bytes_(other.keep_bytes_), words_(std::move(other.words_)), capacity_(std::exchange(other.capacity_, 0)),
+        begin_(std::exchange(other.begin_, 0)), end_(std::exchange(other.end_, 0)) {}
+  byte_buffer& operator=(byte_buffer&& other) noexcept {
+    byte_buffer taken(std::move(other));
+    swap(taken);
+    return *this;
+  }
 
   [[nodiscard]] bool empty() const { return begin_ == end_; }
   [[nodiscard]] std::size_t size() const { return end_ - begin_; }

@@ -3,6 +3,7 @@
 #include <boost/assert/source_location.hpp>
 #include <boost/system/result.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -24,6 +25,9 @@ enum class codec_errc : std::uint8_t {
   depth,           ///< transactions nested too deeply
   checksum,        ///< a checksum does not hold
 };
+
+/// Bytes of a name, an address or a reason: a longer one is cut when it is encoded, and refused when it is decoded.
+inline constexpr std::size_t text_bytes_max = 4096;
 
 /// What a decoder refuses, and what exactly was wrong, for a person.
 class codec_error {

@@ -69,7 +69,7 @@ struct peer_info {
 [[nodiscard]] hello make_hello(const local_identity& self, node_id expected);
 
 /// Why the two can't talk, as a sentence that names what differs; nothing if they can. `dialed` is the member that
-/// this node dialed, 0 if it was called. Judged in this order: cluster, version, identities, members.
+/// this node dialed, 0 if it was called. Judged in this order: version, cluster name, identities, members, cluster id.
 [[nodiscard]] std::optional<std::string> check_hello(const local_identity& self, const hello& other, node_id dialed);
 
 /// What the stream's owner keeps of a greeting that was checked.

@@ -1,7 +1,7 @@
 @0xe1b5c8d2f7a34061;
 # The client port and the admin socket: Request one way, Reply the other.
 using Cxx = import "/capnp/c++.capnp";
-using Common = import "common.capnp";
+using Shared = import "command.capnp";
 $Cxx.namespace("quorumd::wire::schema");
 
 struct ClientHello {
@@ -11,7 +11,7 @@ struct ClientHello {
 }
 
 struct RangeRead {
-  request @0 :Common.Range;
+  request @0 :Shared.Range;
   serializable @1 :Bool;
 }
 
@@ -20,7 +20,7 @@ struct Request {
   remainingMs @1 :UInt32;
   union {
     hello @2 :ClientHello;
-    command @3 :Common.Command;
+    command @3 :Shared.Command;
     range @4 :RangeRead;
     status @5 :Bool;  # of all members
     health @6 :Void;
@@ -43,7 +43,7 @@ struct Error {
   code @0 :UInt8;
   text @1 :Text;
   leader @2 :Text;
-  store @3 :Common.StoreError;
+  store @3 :Shared.StoreError;
 }
 
 struct Reply {
@@ -51,9 +51,9 @@ struct Reply {
   union {
     error @1 :Error;
     hello @2 :HelloReply;
-    outcome @3 :Common.Outcome;
-    range @4 :Common.RangeReply;
-    status @5 :List(Common.StatusRow);
+    outcome @3 :Shared.Outcome;
+    range @4 :Shared.RangeReply;
+    status @5 :List(Shared.StatusRow);
     health @6 :HealthReply;
   }
 }

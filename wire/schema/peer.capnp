@@ -1,7 +1,7 @@
 @0xb8a94f6e0d1c7523;
 # The stream between two members: a sequence of PeerMessage, the first each way a Hello.
 using Cxx = import "/capnp/c++.capnp";
-using Common = import "common.capnp";
+using Shared = import "command.capnp";
 $Cxx.namespace("quorumd::wire::schema");
 
 struct Member {
@@ -27,7 +27,8 @@ struct Hello {
 }
 
 struct Goodbye {
-  reason @0 :Text;
+  cause @0 :UInt8;  # 0 error, 1 refused, 2 duplicate, 3 stopping
+  reason @1 :Text;
 }
 
 struct Heartbeat {
@@ -157,7 +158,7 @@ struct StatusQuery {
 
 struct StatusAnswer {
   id @0 :UInt64;
-  row @1 :Common.StatusRow;
+  row @1 :Shared.StatusRow;
 }
 
 struct PeerMessage {

@@ -1,0 +1,37 @@
+#include "wire/command_codec.hpp"
+
+#include "wire/kv_schema.hpp"
+
+namespace quorumd::wire {
+
+using namespace detail;
+
+proposal encode_command(chunk_arena& arena, const kv::command& c) {
+  const std::size_t words = root_words<schema::Command> + words_behind(c);
+  proposal p(arena, words * word_bytes);
+  const std::size_t used = build_at<schema::Command>(p.payload().data(), words, 0,
+                                                     [&](schema::Command::Builder to) { fill(to, c); });
+  QUORUMD_INVARIANT(used == words * word_bytes, "a command takes what was computed for it");
+  p.finish();
+  return p;
+}
+
+decoded<kv::command> decode_command(std::span<const std::byte> payload) {
+  return decode_segment<schema::Command>(payload, command_nesting_max,
+                                         [](schema::Command::Reader from) { return read(from); });
+}
+
+shared_bytes encode_result(chunk_arena& arena, const kv::result<kv::reply>& r) {
+  const std::size_t words = root_words<schema::Outcome> + words_behind(r);
+  chunk_arena::piece piece = arena.allocate(words * word_bytes);
+  const std::size_t used = build_at<schema::Outcome>(piece.data, words, 0,
+                                                     [&](schema::Outcome::Builder to) { fill(to, r); });
+  return {std::move(piece.chunk), {piece.data, used}};
+}
+
+decoded<kv::result<kv::reply>> decode_result(std::span<const std::byte> bytes) {
+  return decode_segment<schema::Outcome>(bytes, command_nesting_max,
+                                         [](schema::Outcome::Reader from) { return read(from); });
+}
+
+} // namespace quorumd::wire

@@ -1,0 +1,107 @@
+#include "wire/frame.hpp"
+
+#include "consensus/types/invariant.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <string>
+#include <utility>
+
+namespace quorumd::wire {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "a frame's header is written in the host's order");
+
+std::uint32_t load32(const std::byte* at) {
+  std::uint32_t value;
+  std::memcpy(&value, at, sizeof value);
+  return value;
+}
+
+std::size_t content_bytes(const std::byte* header) { return std::size_t{load32(header + 4)} * 8; }
+
+} // namespace
+
+void write_frame_header(std::byte* at, std::size_t content) {
+  QUORUMD_INVARIANT(content % 8 == 0 && content / 8 <= UINT32_MAX, "a frame is of whole words");
+  const std::uint32_t fields[2] = {0, static_cast<std::uint32_t>(content / 8)};
+  std::memcpy(at, fields, sizeof fields);
+}
+
+std::size_t frame_bytes(std::span<const std::byte> frames) {
+  QUORUMD_INVARIANT(frames.size() >= frame_header_bytes, "a frame starts with its header");
+  return frame_header_bytes + content_bytes(frames.data());
+}
+
+frame_reader::frame_reader(std::size_t frame_bytes_max, std::size_t read_bytes)
+    : frame_bytes_max_(frame_bytes_max), read_bytes_(read_bytes) {
+  QUORUMD_INVARIANT(read_bytes % 8 == 0 && read_bytes >= 64, "a read has room for frames");
+}
+
+/// The bytes that the pending frame takes in all, as far as is known; next() has judged its header.
+std::size_t frame_reader::needed() const {
+  if (pending_bytes() < frame_header_bytes) return frame_header_bytes;
+  return frame_header_bytes + content_bytes(chunk_.data() + begin_);
+}
+
+void frame_reader::move_to(chunk_ref target, std::size_t at) {
+  const std::size_t pending = pending_bytes();
+  if (pending != 0) std::memmove(target.data() + at, chunk_.data() + begin_, pending);
+  chunk_ = std::move(target);
+  begin_ = at;
+  end_ = at + pending;
+}
+
+std::span<std::byte> frame_reader::prepare() {
+  if (chunk_ && chunk_.unique()) shared_ = 0;
+  const std::size_t pending = pending_bytes();
+  std::size_t room = 0; // that is needed behind what is pending
+  if (pending == 0) {
+    begin_ = end_ = shared_;
+    room = read_bytes_ / 4;
+    if (chunk_.size() > 4 * read_bytes_) chunk_ = {}; // made for one large frame
+    if (!chunk_) begin_ = end_ = shared_ = 0;
+  } else {
+    room = needed() - pending;
+  }
+  if (chunk_.size() < end_ + room) {
+    if (chunk_.size() >= shared_ + pending + room) {
+      move_to(chunk_, shared_);
+    } else {
+      move_to(chunk_ref::allocate(std::max(read_bytes_, pending + room)), 0);
+      shared_ = 0;
+    }
+  }
+  return {chunk_.data() + end_, chunk_.size() - end_};
+}
+
+void frame_reader::commit(std::size_t n) {
+  QUORUMD_INVARIANT(n <= chunk_.size() - end_, "no more was read than there was room");
+  end_ += n;
+}
+
+decoded<std::optional<std::span<const std::byte>>> frame_reader::next() {
+  using found = std::optional<std::span<const std::byte>>;
+  if (pending_bytes() < frame_header_bytes) return found();
+  const std::byte* header = chunk_.data() + begin_;
+  if (const std::uint32_t more = load32(header); more != 0)
+    return codec_error(codec_errc::frame_segments,
+                       "the frame announces " + std::to_string(std::uint64_t{more} + 1) + " segments instead of one");
+  const std::size_t content = content_bytes(header);
+  if (content == 0) return codec_error(codec_errc::frame_empty, "the frame is empty");
+  if (content > frame_bytes_max_ - frame_header_bytes)
+    return codec_error(codec_errc::frame_too_large, "the frame announces " + std::to_string(content) +
+                                                        " bytes, more than the " + std::to_string(frame_bytes_max_) +
+                                                        " allowed here");
+  if (pending_bytes() < frame_header_bytes + content) return found();
+  begin_ += frame_header_bytes + content;
+  return found(std::span<const std::byte>(header + frame_header_bytes, content));
+}
+
+chunk_ref frame_reader::share() {
+  shared_ = begin_;
+  return chunk_;
+}
+
+} // namespace quorumd::wire

@@ -1,0 +1,111 @@
+#include "wire/handshake.hpp"
+
+#include <algorithm>
+#include <cstdio>
+
+namespace quorumd::wire {
+namespace {
+
+std::string hex(std::uint64_t id) {
+  char text[17];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(id));
+  return text;
+}
+
+std::string named(const std::string& name, node_id id) {
+  return name.empty() ? "node " + hex(id.value()) : name + " (" + hex(id.value()) + ")";
+}
+
+std::vector<member> sorted(std::vector<member> members) {
+  std::sort(members.begin(), members.end(), [](const member& a, const member& b) { return a.id < b.id; });
+  return members;
+}
+
+const member* find(const std::vector<member>& members, node_id id) {
+  const auto at = std::find_if(members.begin(), members.end(), [&](const member& m) { return m.id == id; });
+  return at == members.end() ? nullptr : &*at;
+}
+
+/// Every difference, in the order of ids; empty if there is none.
+std::string difference(const std::vector<member>& here, const std::vector<member>& there) {
+  std::string text;
+  const auto add = [&](const std::string& what) { text += (text.empty() ? "" : "; ") + what; };
+  for (const member& m : here) {
+    const member* other = find(there, m.id);
+    if (other == nullptr)
+      add("member " + m.name + ": " + m.address + " here, missing there");
+    else if (other->name != m.name)
+      add("member " + hex(m.id.value()) + ": named " + m.name + " here, " + other->name + " there");
+    else if (other->address != m.address)
+      add("member " + m.name + ": " + m.address + " here, " + other->address + " there");
+  }
+  for (const member& m : there)
+    if (find(here, m.id) == nullptr) add("member " + m.name + ": missing here, " + m.address + " there");
+  return text;
+}
+
+std::optional<std::string> check_identities(const local_identity& self, const hello& other, node_id dialed) {
+  if (other.id == self.id)
+    return "the other end has this node's own id, " + named(self.name, self.id) +
+           ": two nodes run with one name, or the address leads back here";
+  if (dialed && other.id != dialed) {
+    const member* wanted = find(self.members, dialed);
+    return "dialed " + named(wanted == nullptr ? std::string() : wanted->name, dialed) + ", but " +
+           named(other.name, other.id) + " answered";
+  }
+  if (other.expected != self.id)
+    return named(other.name, other.id) + " expects to talk to node " + hex(other.expected.value()) + ", but this is " +
+           named(self.name, self.id);
+  if (find(self.members, other.id) == nullptr)
+    return named(other.name, other.id) + " is not a member of cluster " + self.cluster_name + " as configured here";
+  if (!other.incarnation || !other.boot) return named(other.name, other.id) + " has no incarnation or boot id";
+  return std::nullopt;
+}
+
+} // namespace
+
+hello make_hello(const local_identity& self, node_id expected) {
+  hello h;
+  h.cluster = self.cluster;
+  h.cluster_name = self.cluster_name;
+  h.id = self.id;
+  h.name = self.name;
+  h.incarnation = self.incarnation;
+  h.boot = self.boot;
+  h.expected = expected;
+  h.client_address = self.client_address;
+  h.software = self.software;
+  h.features = self.features;
+  h.members = sorted(self.members);
+  return h;
+}
+
+std::optional<std::string> check_hello(const local_identity& self, const hello& other, node_id dialed) {
+  if (other.version_min > peer_version_max || other.version_max < peer_version_min ||
+      other.version_min > other.version_max)
+    return "protocol versions " + std::to_string(peer_version_min) + " to " + std::to_string(peer_version_max) +
+           " here, " + std::to_string(other.version_min) + " to " + std::to_string(other.version_max) + " there";
+  // The cluster id derives from the members too, so that lists that differ are named before it is compared.
+  if (other.cluster_name != self.cluster_name)
+    return "cluster " + self.cluster_name + " here, cluster " + other.cluster_name + " there";
+  if (auto reason = check_identities(self, other, dialed)) return reason;
+  if (const std::string text = difference(sorted(self.members), sorted(other.members)); !text.empty())
+    return "the member lists differ: " + text;
+  if (other.cluster != self.cluster)
+    return "cluster id " + hex(self.cluster.value()) + " here, " + hex(other.cluster.value()) +
+           " there, though name and members are the same: one of the two was started in another cluster";
+  return std::nullopt;
+}
+
+peer_info make_peer_info(const local_identity& self, const hello& other) {
+  return {.id = other.id,
+          .name = other.name,
+          .client_address = other.client_address,
+          .software = other.software,
+          .incarnation = other.incarnation,
+          .boot = other.boot,
+          .version = std::min(other.version_max, peer_version_max),
+          .features = other.features & self.features};
+}
+
+} // namespace quorumd::wire

@@ -1,0 +1,217 @@
+#include "wire/kv_schema.hpp"
+
+#include <variant>
+#include <vector>
+
+namespace quorumd::wire::detail {
+namespace {
+
+/// Operations and compares in one command, however nested: far beyond what validate() takes, so that what a command
+/// decodes into stays small before it is judged.
+constexpr std::size_t items_max = 16 * 1024;
+
+void require_depth(std::size_t depth) {
+  require(depth <= txn_depth_max, codec_errc::depth, "transactions are nested too deeply");
+}
+
+// --- bounds ---
+
+std::size_t behind(const kv::put& p) { return data_words(p.key.size()) + data_words(p.value.size()); }
+std::size_t behind(const kv::delete_range& d) { return data_words(d.key.size()) + data_words(d.range_end.size()); }
+std::size_t behind(const kv::range_request& r) { return data_words(r.key.size()) + data_words(r.range_end.size()); }
+std::size_t behind(const kv::compare& c) {
+  return data_words(c.key.size()) + data_words(c.range_end.size()) + data_words(c.value.size());
+}
+
+std::size_t behind(const kv::txn& t, std::size_t depth);
+
+std::size_t behind(const std::vector<kv::operation>& list, std::size_t depth) {
+  std::size_t words = list_words<schema::Operation>(list.size());
+  for (const kv::operation& o : list) {
+    if (const auto* p = std::get_if<kv::put>(&o.what)) words += struct_words<schema::Put> + behind(*p);
+    if (const auto* r = std::get_if<kv::range_request>(&o.what)) words += struct_words<schema::Range> + behind(*r);
+    if (const auto* d = std::get_if<kv::delete_range>(&o.what))
+      words += struct_words<schema::DeleteRange> + behind(*d);
+    if (const auto* t = std::get_if<kv::txn>(&o.what)) words += struct_words<schema::Txn> + behind(*t, depth + 1);
+  }
+  return words;
+}
+
+std::size_t behind(const kv::txn& t, std::size_t depth) {
+  QUORUMD_INVARIANT(depth <= txn_depth_max, "a transaction that is encoded is within the depth that is decoded");
+  std::size_t words = list_words<schema::Compare>(t.compares.size());
+  for (const kv::compare& c : t.compares) words += behind(c);
+  return words + behind(t.success, depth) + behind(t.failure, depth);
+}
+
+// --- building ---
+
+void fill_put(schema::Put::Builder to, const kv::put& p) {
+  to.setKey(data(p.key));
+  if (!p.value.empty()) to.setValue(data(p.value));
+  to.setLease(p.lease.value());
+  to.setPrevKv(p.prev_kv);
+  to.setIgnoreValue(p.ignore_value);
+  to.setIgnoreLease(p.ignore_lease);
+}
+
+void fill_delete(schema::DeleteRange::Builder to, const kv::delete_range& d) {
+  to.setKey(data(d.key));
+  if (!d.range_end.empty()) to.setRangeEnd(data(d.range_end));
+  to.setPrevKv(d.prev_kv);
+}
+
+void fill_compare(schema::Compare::Builder to, const kv::compare& c) {
+  to.setKey(data(c.key));
+  if (!c.range_end.empty()) to.setRangeEnd(data(c.range_end));
+  to.setTarget(static_cast<std::uint8_t>(c.target));
+  to.setRelation(static_cast<std::uint8_t>(c.relation));
+  to.setNumber(c.number);
+  if (!c.value.empty()) to.setValue(data(c.value));
+}
+
+void fill_txn(schema::Txn::Builder to, const kv::txn& t);
+
+void fill_operations(capnp::List<schema::Operation>::Builder to, const std::vector<kv::operation>& list) {
+  for (unsigned i = 0; i < to.size(); ++i) {
+    schema::Operation::Builder at = to[i];
+    const auto& what = list[i].what;
+    if (const auto* p = std::get_if<kv::put>(&what)) fill_put(at.initPut(), *p);
+    if (const auto* r = std::get_if<kv::range_request>(&what)) fill(at.initRange(), *r);
+    if (const auto* d = std::get_if<kv::delete_range>(&what)) fill_delete(at.initDeleteRange(), *d);
+    if (const auto* t = std::get_if<kv::txn>(&what)) fill_txn(at.initTxn(), *t);
+  }
+}
+
+void fill_txn(schema::Txn::Builder to, const kv::txn& t) {
+  auto compares = to.initCompares(static_cast<unsigned>(t.compares.size()));
+  for (unsigned i = 0; i < compares.size(); ++i) fill_compare(compares[i], t.compares[i]);
+  fill_operations(to.initSuccess(static_cast<unsigned>(t.success.size())), t.success);
+  fill_operations(to.initFailure(static_cast<unsigned>(t.failure.size())), t.failure);
+}
+
+// --- reading ---
+
+kv::put read_put(schema::Put::Reader from) {
+  return {.key = view(from.getKey()),
+          .value = view(from.getValue()),
+          .lease = lease_id(from.getLease()),
+          .prev_kv = from.getPrevKv(),
+          .ignore_value = from.getIgnoreValue(),
+          .ignore_lease = from.getIgnoreLease()};
+}
+
+kv::delete_range read_delete(schema::DeleteRange::Reader from) {
+  return {.key = view(from.getKey()), .range_end = view(from.getRangeEnd()), .prev_kv = from.getPrevKv()};
+}
+
+kv::compare read_compare(schema::Compare::Reader from) {
+  return {.key = view(from.getKey()),
+          .range_end = view(from.getRangeEnd()),
+          .target = enumerator(from.getTarget(), kv::compare_target::lease),
+          .relation = enumerator(from.getRelation(), kv::compare_relation::not_equal),
+          .number = from.getNumber(),
+          .value = view(from.getValue())};
+}
+
+class txn_reader {
+public:
+  kv::txn read(schema::Txn::Reader from, std::size_t depth) {
+    require_depth(depth);
+    kv::txn t;
+    const auto compares = from.getCompares();
+    take(compares.size());
+    t.compares.reserve(compares.size());
+    for (const schema::Compare::Reader c : compares) t.compares.push_back(read_compare(c));
+    operations(from.getSuccess(), depth, t.success);
+    operations(from.getFailure(), depth, t.failure);
+    return t;
+  }
+
+private:
+  void take(std::size_t count) {
+    require(count <= kv::operations_max && count <= items_left_, codec_errc::count,
+            "a transaction has more operations or compares than allowed");
+    items_left_ -= count;
+  }
+
+  void operations(capnp::List<schema::Operation>::Reader from, std::size_t depth, std::vector<kv::operation>& to) {
+    take(from.size());
+    to.reserve(from.size());
+    for (const schema::Operation::Reader o : from) {
+      switch (o.which()) {
+      case schema::Operation::PUT: to.push_back({read_put(o.getPut())}); continue;
+      case schema::Operation::RANGE: to.push_back({detail::read(o.getRange())}); continue;
+      case schema::Operation::DELETE_RANGE: to.push_back({read_delete(o.getDeleteRange())}); continue;
+      case schema::Operation::TXN: to.push_back({read(o.getTxn(), depth + 1)}); continue;
+      }
+      refuse(codec_errc::unknown_kind, "an operation of a transaction is of an unknown kind");
+    }
+  }
+
+  std::size_t items_left_ = items_max;
+};
+
+} // namespace
+
+std::size_t words_behind(const kv::range_request& r) { return behind(r); }
+
+void fill(schema::Range::Builder to, const kv::range_request& r) {
+  to.setKey(data(r.key));
+  if (!r.range_end.empty()) to.setRangeEnd(data(r.range_end));
+  to.setLimit(r.limit);
+  to.setRevision(r.revision.value());
+  to.setKeysOnly(r.keys_only);
+  to.setCountOnly(r.count_only);
+  to.setSkipCount(r.skip_count);
+  to.setTarget(static_cast<std::uint8_t>(r.target));
+  to.setOrder(static_cast<std::uint8_t>(r.order));
+  to.setMinModRevision(r.min_mod_revision.value());
+  to.setMaxModRevision(r.max_mod_revision.value());
+  to.setMinCreateRevision(r.min_create_revision.value());
+  to.setMaxCreateRevision(r.max_create_revision.value());
+  to.setPageBytesMax(r.page_bytes_max);
+}
+
+kv::range_request read(schema::Range::Reader from) {
+  return {.key = view(from.getKey()),
+          .range_end = view(from.getRangeEnd()),
+          .limit = from.getLimit(),
+          .revision = number<revision>(from.getRevision()),
+          .keys_only = from.getKeysOnly(),
+          .count_only = from.getCountOnly(),
+          .target = enumerator(from.getTarget(), kv::sort_target::value),
+          .order = enumerator(from.getOrder(), kv::sort_order::descend),
+          .min_mod_revision = number<revision>(from.getMinModRevision()),
+          .max_mod_revision = number<revision>(from.getMaxModRevision()),
+          .min_create_revision = number<revision>(from.getMinCreateRevision()),
+          .max_create_revision = number<revision>(from.getMaxCreateRevision()),
+          .page_bytes_max = from.getPageBytesMax(),
+          .skip_count = from.getSkipCount()};
+}
+
+std::size_t words_behind(const kv::command& c) {
+  if (const auto* p = std::get_if<kv::put>(&c)) return struct_words<schema::Put> + behind(*p);
+  if (const auto* d = std::get_if<kv::delete_range>(&c)) return struct_words<schema::DeleteRange> + behind(*d);
+  if (const auto* t = std::get_if<kv::txn>(&c)) return struct_words<schema::Txn> + behind(*t, 1);
+  return 0;
+}
+
+void fill(schema::Command::Builder to, const kv::command& c) {
+  if (const auto* p = std::get_if<kv::put>(&c)) fill_put(to.initPut(), *p);
+  if (const auto* d = std::get_if<kv::delete_range>(&c)) fill_delete(to.initDeleteRange(), *d);
+  if (const auto* t = std::get_if<kv::txn>(&c)) fill_txn(to.initTxn(), *t);
+  if (const auto* k = std::get_if<kv::compact>(&c)) to.setCompact(k->revision.value());
+}
+
+kv::command read(schema::Command::Reader from) {
+  switch (from.which()) {
+  case schema::Command::PUT: return read_put(from.getPut());
+  case schema::Command::DELETE_RANGE: return read_delete(from.getDeleteRange());
+  case schema::Command::TXN: return txn_reader().read(from.getTxn(), 1);
+  case schema::Command::COMPACT: return kv::compact{number<revision>(from.getCompact())};
+  }
+  refuse(codec_errc::unknown_kind, "a command is of an unknown kind");
+}
+
+} // namespace quorumd::wire::detail

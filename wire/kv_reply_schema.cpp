@@ -1,0 +1,218 @@
+#include "wire/kv_schema.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <variant>
+#include <vector>
+
+namespace quorumd::wire::detail {
+namespace {
+
+using kv_list = std::vector<kv::key_value_view>;
+
+std::size_t item_words(const kv::key_value_view& k) {
+  return struct_words<schema::KeyValue> + data_words(k.key.size()) + data_words(k.value.size());
+}
+
+/// How many items of the list go into the reply, and their words.
+struct share {
+  std::size_t count = 0;
+  std::size_t words = 1;
+};
+share share_of(const kv_list& list, reply_budget& budget) {
+  share s;
+  for (const kv::key_value_view& k : list) {
+    const std::size_t words = item_words(k);
+    if (!budget.take(words)) break;
+    ++s.count;
+    s.words += words;
+  }
+  return s;
+}
+
+void fill_item(schema::KeyValue::Builder to, const kv::key_value_view& k) {
+  to.setKey(data(k.key));
+  if (!k.value.empty()) to.setValue(data(k.value));
+  to.setCreateRevision(k.create_revision.value());
+  to.setModRevision(k.mod_revision.value());
+  to.setVersion(k.version);
+  to.setLease(k.lease.value());
+}
+
+void fill_items(capnp::List<schema::KeyValue>::Builder to, const kv_list& list) {
+  for (unsigned i = 0; i < to.size(); ++i) fill_item(to[i], list[i]);
+}
+
+kv::key_value_view read_item(schema::KeyValue::Reader from) {
+  return {.key = view(from.getKey()),
+          .value = view(from.getValue()),
+          .create_revision = number<revision>(from.getCreateRevision()),
+          .mod_revision = number<revision>(from.getModRevision()),
+          .version = from.getVersion(),
+          .lease = lease_id(from.getLease())};
+}
+
+/// More than a whole reply of the smallest items can hold.
+constexpr std::size_t reply_items_max = client_reply_frame_max / word_bytes / struct_words<schema::KeyValue>;
+
+void read_items(capnp::List<schema::KeyValue>::Reader from, kv_list& to) {
+  require(from.size() <= reply_items_max, codec_errc::count, "a reply has more keys than fit it");
+  to.reserve(from.size());
+  for (const schema::KeyValue::Reader k : from) to.push_back(read_item(k));
+}
+
+// --- the four kinds of reply: bound, build, read ---
+
+std::size_t behind(const kv::put_reply& r, reply_budget& budget) {
+  if (!r.prev) return 0;
+  const std::size_t words = item_words(*r.prev);
+  return budget.take(words) ? words : 0;
+}
+void fill_put(schema::PutReply::Builder to, const kv::put_reply& r, reply_budget& budget) {
+  if (r.prev && budget.take(item_words(*r.prev))) fill_item(to.initPrev(), *r.prev);
+}
+kv::put_reply read_put(schema::PutReply::Reader from) {
+  kv::put_reply r;
+  if (from.hasPrev()) r.prev = read_item(from.getPrev());
+  return r;
+}
+
+std::size_t behind(const kv::delete_range_reply& r, reply_budget& budget) {
+  return r.prev.empty() ? 0 : share_of(r.prev, budget).words;
+}
+void fill_delete(schema::DeleteRangeReply::Builder to, const kv::delete_range_reply& r, reply_budget& budget) {
+  to.setDeleted(r.deleted);
+  if (!r.prev.empty()) fill_items(to.initPrev(static_cast<unsigned>(share_of(r.prev, budget).count)), r.prev);
+}
+kv::delete_range_reply read_delete(schema::DeleteRangeReply::Reader from) {
+  kv::delete_range_reply r;
+  r.deleted = from.getDeleted();
+  read_items(from.getPrev(), r.prev);
+  return r;
+}
+
+std::size_t behind(const kv::txn_reply& r, reply_budget& budget) {
+  std::size_t words = list_words<schema::OperationReply>(r.responses.size());
+  for (const kv::operation_reply& o : r.responses) {
+    if (const auto* p = std::get_if<kv::put_reply>(&o.what))
+      words += struct_words<schema::PutReply> + behind(*p, budget);
+    if (const auto* g = std::get_if<kv::range_reply>(&o.what))
+      words += struct_words<schema::RangeReply> + words_behind(*g, budget);
+    if (const auto* d = std::get_if<kv::delete_range_reply>(&o.what))
+      words += struct_words<schema::DeleteRangeReply> + behind(*d, budget);
+    if (const auto* t = std::get_if<kv::txn_reply>(&o.what))
+      words += struct_words<schema::TxnReply> + behind(*t, budget);
+  }
+  return words;
+}
+
+void fill_txn(schema::TxnReply::Builder to, const kv::txn_reply& r, reply_budget& budget) {
+  to.setSucceeded(r.succeeded);
+  auto list = to.initResponses(static_cast<unsigned>(r.responses.size()));
+  for (unsigned i = 0; i < list.size(); ++i) {
+    schema::OperationReply::Builder at = list[i];
+    const auto& what = r.responses[i].what;
+    if (const auto* p = std::get_if<kv::put_reply>(&what)) fill_put(at.initPut(), *p, budget);
+    if (const auto* g = std::get_if<kv::range_reply>(&what)) fill(at.initRange(), *g, budget);
+    if (const auto* d = std::get_if<kv::delete_range_reply>(&what)) fill_delete(at.initDeleteRange(), *d, budget);
+    if (const auto* t = std::get_if<kv::txn_reply>(&what)) fill_txn(at.initTxn(), *t, budget);
+  }
+}
+
+kv::txn_reply read_txn(schema::TxnReply::Reader from, std::size_t depth) {
+  require(depth <= txn_depth_max, codec_errc::depth, "a reply's transactions are nested too deeply");
+  kv::txn_reply r;
+  r.succeeded = from.getSucceeded();
+  const auto list = from.getResponses();
+  require(list.size() <= kv::operations_max, codec_errc::count, "a reply has more operations than a transaction");
+  r.responses.reserve(list.size());
+  for (const schema::OperationReply::Reader o : list) {
+    switch (o.which()) {
+    case schema::OperationReply::PUT: r.responses.push_back({read_put(o.getPut())}); continue;
+    case schema::OperationReply::RANGE: r.responses.push_back({read(o.getRange())}); continue;
+    case schema::OperationReply::DELETE_RANGE: r.responses.push_back({read_delete(o.getDeleteRange())}); continue;
+    case schema::OperationReply::TXN: r.responses.push_back({read_txn(o.getTxn(), depth + 1)}); continue;
+    }
+    refuse(codec_errc::unknown_kind, "a reply's operation is of an unknown kind");
+  }
+  return r;
+}
+
+} // namespace
+
+std::size_t words_behind(const kv::range_reply& r, reply_budget& budget) {
+  return r.kvs.empty() ? 0 : share_of(r.kvs, budget).words;
+}
+
+void fill(schema::RangeReply::Builder to, const kv::range_reply& r, reply_budget& budget) {
+  to.setRevision(r.revision.value());
+  to.setCount(r.count);
+  bool more = r.more;
+  if (!r.kvs.empty()) {
+    const std::size_t count = share_of(r.kvs, budget).count;
+    fill_items(to.initKvs(static_cast<unsigned>(count)), r.kvs);
+    more = more || count < r.kvs.size();
+  }
+  to.setMore(more);
+}
+
+kv::range_reply read(schema::RangeReply::Reader from) {
+  kv::range_reply r;
+  r.revision = number<revision>(from.getRevision());
+  r.count = from.getCount();
+  r.more = from.getMore();
+  read_items(from.getKvs(), r.kvs);
+  return r;
+}
+
+kv::error read(schema::StoreError::Reader from) {
+  const kv::errc last = kv::errc::snapshot_hash;
+  const std::uint8_t code = from.getCode();
+  require(code != 0 && code <= static_cast<std::uint8_t>(last), codec_errc::unknown_kind, "a store's error is unknown");
+  return kv::error(static_cast<kv::errc>(code), number<revision>(from.getBound()));
+}
+
+void fill(schema::StoreError::Builder to, const kv::error& e) {
+  to.setCode(static_cast<std::uint8_t>(e.code()));
+  to.setBound(e.bound().value());
+}
+
+std::size_t words_behind(const kv::result<kv::reply>& r) {
+  if (!r) return struct_words<schema::StoreError>;
+  reply_budget budget;
+  const auto& body = (*r).body;
+  if (const auto* p = std::get_if<kv::put_reply>(&body)) return struct_words<schema::PutReply> + behind(*p, budget);
+  if (const auto* d = std::get_if<kv::delete_range_reply>(&body))
+    return struct_words<schema::DeleteRangeReply> + behind(*d, budget);
+  if (const auto* t = std::get_if<kv::txn_reply>(&body)) return struct_words<schema::TxnReply> + behind(*t, budget);
+  return 0;
+}
+
+void fill(schema::Outcome::Builder to, const kv::result<kv::reply>& r) {
+  if (!r) {
+    fill(to.initError(), r.error());
+    return;
+  }
+  reply_budget budget;
+  const kv::reply& reply = *r;
+  to.setRevision(reply.revision.value());
+  if (const auto* p = std::get_if<kv::put_reply>(&reply.body)) fill_put(to.initPut(), *p, budget);
+  if (const auto* d = std::get_if<kv::delete_range_reply>(&reply.body)) fill_delete(to.initDeleteRange(), *d, budget);
+  if (const auto* t = std::get_if<kv::txn_reply>(&reply.body)) fill_txn(to.initTxn(), *t, budget);
+  if (std::holds_alternative<kv::compact_reply>(reply.body)) to.setCompact();
+}
+
+kv::result<kv::reply> read(schema::Outcome::Reader from) {
+  kv::reply r;
+  r.revision = number<revision>(from.getRevision());
+  switch (from.which()) {
+  case schema::Outcome::PUT: r.body = read_put(from.getPut()); return r;
+  case schema::Outcome::DELETE_RANGE: r.body = read_delete(from.getDeleteRange()); return r;
+  case schema::Outcome::TXN: r.body = read_txn(from.getTxn(), 1); return r;
+  case schema::Outcome::COMPACT: r.body = kv::compact_reply(); return r;
+  case schema::Outcome::ERROR: return read(from.getError());
+  }
+  refuse(codec_errc::unknown_kind, "a result is of an unknown kind");
+}
+
+} // namespace quorumd::wire::detail

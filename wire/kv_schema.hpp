@@ -1,0 +1,55 @@
+#pragma once
+
+#include "wire/message_build.hpp"
+#include "wire/message_read.hpp"
+
+#include "daemon/kv/command.hpp"
+#include "daemon/kv/result.hpp"
+#include "wire/client_protocol.hpp"
+#include "wire/schema/command.capnp.h"
+
+#include <cstddef>
+
+/// The state machine's commands and replies in the shared schema, for the codecs of this folder.
+namespace quorumd::wire::detail {
+
+/// Pointers behind pointers: three for each transaction within a transaction, and what surrounds the outermost.
+inline constexpr int command_nesting_max = 8 + 3 * static_cast<int>(txn_depth_max);
+
+// What is behind the pointer of the struct, without the struct itself.
+[[nodiscard]] std::size_t words_behind(const kv::command& c);
+void fill(schema::Command::Builder to, const kv::command& c);
+[[nodiscard]] kv::command read(schema::Command::Reader from);
+
+[[nodiscard]] std::size_t words_behind(const kv::range_request& r);
+void fill(schema::Range::Builder to, const kv::range_request& r);
+[[nodiscard]] kv::range_request read(schema::Range::Reader from);
+
+/// What the items of a reply may still take. Bounding and building ask in the same order, so they decide alike.
+class reply_budget {
+public:
+  /// Whether the item goes into the reply. The first always does.
+  [[nodiscard]] bool take(std::size_t words) {
+    const bool fits = first_ || words <= left_;
+    first_ = false;
+    left_ -= fits ? (words < left_ ? words : left_) : left_; // after one that is left out none follows
+    return fits;
+  }
+
+private:
+  std::size_t left_ = reply_bytes_max / word_bytes;
+  bool first_ = true;
+};
+
+[[nodiscard]] std::size_t words_behind(const kv::result<kv::reply>& r);
+void fill(schema::Outcome::Builder to, const kv::result<kv::reply>& r);
+[[nodiscard]] kv::result<kv::reply> read(schema::Outcome::Reader from);
+
+[[nodiscard]] std::size_t words_behind(const kv::range_reply& r, reply_budget& budget);
+void fill(schema::RangeReply::Builder to, const kv::range_reply& r, reply_budget& budget);
+[[nodiscard]] kv::range_reply read(schema::RangeReply::Reader from);
+
+[[nodiscard]] kv::error read(schema::StoreError::Reader from);
+void fill(schema::StoreError::Builder to, const kv::error& e);
+
+} // namespace quorumd::wire::detail
