@@ -38,7 +38,7 @@ struct wal_options {
   std::size_t queued_bytes_max = std::size_t{64} * 1024 * 1024;
   /// Held in a file of its own, and given up when the volume is full: votes, deletes, compaction and one snapshot go
   /// on with it while puts are refused.
-  std::size_t reserve_bytes = std::size_t{64} * 1024 * 1024;
+  std::size_t reserve_bytes = std::size_t{128} * 1024 * 1024;
   /// Freed segments kept for reuse; more are removed.
   std::size_t recycle_keep = 2;
   storage::mutant mutant = mutant::none;

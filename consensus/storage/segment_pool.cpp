@@ -1,0 +1,316 @@
+#include "consensus/storage/segment_pool.hpp"
+
+#include <algorithm>
+#include <span>
+#include <utility>
+
+namespace quorumd::storage {
+namespace {
+
+constexpr std::size_t step_bytes = std::size_t{1} << 20;
+
+std::span<const std::byte> zeros() {
+  static const std::vector<std::byte> all(step_bytes);
+  return all;
+}
+
+} // namespace
+
+segment_pool::segment_pool(file_system& fs, std::string directory, const wal_options& options)
+    : fs_(fs), directory_(std::move(directory)), options_(options) {}
+
+void segment_pool::adopt(std::uint64_t next_sequence, std::vector<segment> spares, std::vector<segment> freed) {
+  const std::lock_guard lock(mutex_);
+  next_sequence_ = next_sequence;
+  for (segment& s : spares) {
+    next_sequence_ = s.sequence + 1;
+    spares_.push_back(std::move(s));
+  }
+  for (segment& s : freed) freed_.push_back(std::make_shared<const segment>(std::move(s)));
+}
+
+std::optional<segment_pool::prepared> segment_pool::take() {
+  const std::lock_guard lock(mutex_);
+  if (ready_.empty()) return std::nullopt;
+  prepared p = std::move(ready_.front());
+  ready_.pop_front();
+  return p;
+}
+
+bool segment_pool::has_ready() const {
+  const std::lock_guard lock(mutex_);
+  return !ready_.empty();
+}
+
+void segment_pool::free(std::shared_ptr<const segment> s) {
+  const std::lock_guard lock(mutex_);
+  freed_.push_back(std::move(s));
+  if (full_) look_ = true;
+}
+
+std::string segment_pool::path_of(std::uint64_t sequence) const { return join(directory_, segment_name(sequence)); }
+
+/// The first freed segment that can be used again as it is, or the number of them for none.
+std::size_t segment_pool::recyclable() const {
+  const auto it = std::find_if(freed_.begin(), freed_.end(), [&](const auto& s) {
+    return s.use_count() == 1 && s->bytes >= options_.segment_bytes;
+  });
+  return static_cast<std::size_t>(it - freed_.begin());
+}
+
+segment_pool::work segment_pool::choose() const {
+  if (give_up_reserve_) return work::drop_reserve;
+  if (filling_) return work::fill;
+  if (ready_.empty()) {
+    if (!spares_.empty()) return work::open_spare;
+    if (recyclable() < freed_.size()) return work::recycle;
+    if (!blocked_) return work::create;
+  }
+  const bool removable = std::any_of(freed_.begin(), freed_.end(), [&](const auto& s) {
+    return s.use_count() == 1 && (freed_.size() > options_.recycle_keep || full_ || s->bytes < options_.segment_bytes);
+  });
+  if (removable) return work::remove;
+  if (look_) return work::look;
+  if (options_.reserve_bytes > 0 && !full_ && !reserve_present_) return work::make_reserve;
+  return work::none;
+}
+
+bool segment_pool::has_work() const {
+  const std::lock_guard lock(mutex_);
+  return choose() != work::none;
+}
+
+result<void> segment_pool::step() {
+  work what;
+  {
+    const std::lock_guard lock(mutex_);
+    what = choose();
+  }
+  switch (what) {
+  case work::none: return {};
+  case work::fill: return fill();
+  case work::open_spare: return open_spare();
+  case work::recycle: return recycle();
+  case work::create: return create();
+  case work::remove: return remove();
+  case work::make_reserve: return make_reserve();
+  case work::drop_reserve: return drop_reserve();
+  case work::look: return look();
+  }
+  return {};
+}
+
+void segment_pool::add_ready(prepared p, std::uint64_t wal_stats::*counter) {
+  const std::lock_guard lock(mutex_);
+  ready_.push_back(std::move(p));
+  if (counter != nullptr) counters_.*counter += 1;
+}
+
+result<void> segment_pool::open_spare() {
+  segment s;
+  {
+    const std::lock_guard lock(mutex_);
+    s = spares_.front();
+    spares_.pop_front();
+  }
+  result<std::unique_ptr<file>> f = fs_.open(s.path, file_system::mode::write);
+  if (!f) return f.error();
+  add_ready({std::move(s), std::move(*f)}, nullptr);
+  return {};
+}
+
+result<void> segment_pool::recycle() {
+  std::shared_ptr<const segment> old;
+  segment fresh;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto it = freed_.begin() + static_cast<std::ptrdiff_t>(recyclable());
+    old = *it;
+    freed_.erase(it);
+    fresh = {next_sequence_, path_of(next_sequence_), options_.segment_bytes};
+    ++next_sequence_;
+  }
+  const result<void> renamed = fs_.rename(old->path, fresh.path);
+  if (!renamed) return renamed.error();
+  // The name is durable before the segment is used: else its batches would be found under the old one.
+  const result<void> synced = fs_.sync_directory(directory_);
+  if (!synced) return synced.error();
+  result<std::unique_ptr<file>> f = fs_.open(fresh.path, file_system::mode::write);
+  if (!f) return f.error();
+  if (old->bytes > fresh.bytes) {
+    const result<void> cut = (*f)->truncate(fresh.bytes);
+    if (!cut) return cut.error();
+  }
+  add_ready({std::move(fresh), std::move(*f)}, &wal_stats::segments_recycled);
+  return {};
+}
+
+result<void> segment_pool::create() {
+  segment fresh;
+  {
+    const std::lock_guard lock(mutex_);
+    fresh = {next_sequence_, path_of(next_sequence_), options_.segment_bytes};
+  }
+  result<std::unique_ptr<file>> f = fs_.open(fresh.path, file_system::mode::truncate);
+  if (!f) {
+    if (f.error().code != error_code::no_space) return f.error();
+    met_full_volume(f.error(), options_.segment_bytes);
+    return {};
+  }
+  filling_file_ = prepared{std::move(fresh), std::move(*f)};
+  filled_ = 0;
+  const std::lock_guard lock(mutex_);
+  ++next_sequence_;
+  filling_ = true;
+  return {};
+}
+
+result<void> segment_pool::fill() {
+  result<void> done;
+  if (filled_ < options_.segment_bytes) {
+    const std::size_t n = std::min<std::size_t>(step_bytes, options_.segment_bytes - filled_);
+    done = filling_file_->file->write(filled_, zeros().first(n));
+    filled_ += n;
+    if (done) return done;
+  } else {
+    done = filling_file_->file->sync();
+    if (done) done = fs_.sync_directory(directory_);
+  }
+  prepared p = std::move(*filling_file_);
+  filling_file_.reset();
+  {
+    const std::lock_guard lock(mutex_);
+    filling_ = false;
+    if (!done) --next_sequence_;
+  }
+  if (done) {
+    add_ready(std::move(p), &wal_stats::segments_prepared);
+    return {};
+  }
+  if (done.error().code != error_code::no_space) return done;
+  p.file.reset();
+  const result<void> removed = fs_.remove(p.where.path);
+  if (!removed) return removed;
+  met_full_volume(done.error(), options_.segment_bytes);
+  return {};
+}
+
+result<void> segment_pool::remove() {
+  std::shared_ptr<const segment> old;
+  {
+    const std::lock_guard lock(mutex_);
+    // Those that cannot be used again go first.
+    auto it = std::find_if(freed_.begin(), freed_.end(), [&](const auto& s) {
+      return s.use_count() == 1 && s->bytes < options_.segment_bytes;
+    });
+    if (it == freed_.end())
+      it = std::find_if(freed_.begin(), freed_.end(), [](const auto& s) { return s.use_count() == 1; });
+    if (it == freed_.end()) return {};
+    old = *it;
+    freed_.erase(it);
+    counters_.segments_removed += 1;
+  }
+  return fs_.remove(old->path);
+}
+
+void segment_pool::met_full_volume(const error& why, std::uint64_t needed) {
+  const std::lock_guard lock(mutex_);
+  full_ = true;
+  why_ = why.message();
+  needed_ = std::max(needed_, needed);
+  // With the reserve given up there may be room for it; without, it waits.
+  if (reserve_present_)
+    give_up_reserve_ = true;
+  else
+    blocked_ = true;
+}
+
+result<void> segment_pool::make_reserve() {
+  const std::string path = join(directory_, reserve_name);
+  const auto done = [this] {
+    const std::lock_guard lock(mutex_);
+    reserve_present_ = true;
+    return result<void>();
+  };
+  result<std::unique_ptr<file>> f = fs_.open(path, file_system::mode::write);
+  if (!f && f.error().code == error_code::not_found) f = fs_.open(path, file_system::mode::create);
+  result<void> made = f ? result<void>() : result<void>(f.error());
+  if (made) {
+    const result<std::uint64_t> size = (*f)->size();
+    if (!size) return size.error();
+    if (*size == options_.reserve_bytes) return done();
+    if (*size > options_.reserve_bytes) made = (*f)->truncate(options_.reserve_bytes);
+    if (made) made = (*f)->allocate(options_.reserve_bytes);
+    if (made) made = (*f)->sync();
+  }
+  if (made) return done();
+  if (made.error().code != error_code::no_space) return made;
+  f = error(error_code::none, {}, {});
+  const result<void> removed = fs_.remove(path);
+  if (!removed && removed.error().code != error_code::not_found) return removed;
+  met_full_volume(made.error(), options_.reserve_bytes);
+  return {};
+}
+
+result<void> segment_pool::drop_reserve() {
+  const result<void> removed = fs_.remove(join(directory_, reserve_name));
+  if (!removed && removed.error().code != error_code::not_found) return removed;
+  const std::lock_guard lock(mutex_);
+  give_up_reserve_ = false;
+  reserve_present_ = false;
+  return {};
+}
+
+result<void> segment_pool::look() {
+  const result<std::uint64_t> free = fs_.free_bytes(directory_);
+  if (!free) return free.error();
+  const std::lock_guard lock(mutex_);
+  look_ = false;
+  blocked_ = false; // preparing is tried again in any case
+  free_ = *free;
+  const std::uint64_t wanted = needed_ + options_.segment_bytes + (reserve_present_ ? 0 : options_.reserve_bytes);
+  if (!full_ || ready_.empty() || free_ < wanted) return {};
+  full_ = false;
+  needed_ = 0;
+  why_.clear();
+  return {};
+}
+
+void segment_pool::report_no_space(const error& why) {
+  const std::lock_guard lock(mutex_);
+  full_ = true;
+  why_ = why.message();
+  give_up_reserve_ = reserve_present_;
+}
+
+void segment_pool::look_again() {
+  const std::lock_guard lock(mutex_);
+  if (full_) look_ = true;
+}
+
+bool segment_pool::accepting_puts() const {
+  const std::lock_guard lock(mutex_);
+  return !full_;
+}
+
+space_status segment_pool::space() const {
+  const std::lock_guard lock(mutex_);
+  space_status s{.accepting_puts = !full_, .volume = directory_, .needed_bytes = 0, .free_bytes = free_, .message = {}};
+  if (!full_) return s;
+  s.needed_bytes = needed_ + options_.segment_bytes + (reserve_present_ ? 0 : options_.reserve_bytes);
+  s.message = why_ + "; puts are refused until the volume of " + directory_ + " has " + std::to_string(s.needed_bytes) +
+              " bytes free (" + std::to_string(free_) + " when last looked): make room, or compact and delete keys";
+  return s;
+}
+
+void segment_pool::add_to(wal_stats& s) const {
+  const std::lock_guard lock(mutex_);
+  s.segments_prepared += counters_.segments_prepared;
+  s.segments_recycled += counters_.segments_recycled;
+  s.segments_removed += counters_.segments_removed;
+  s.disk_bytes += (ready_.size() + spares_.size() + (filling_ ? 1 : 0)) * options_.segment_bytes;
+  for (const auto& f : freed_) s.disk_bytes += f->bytes;
+  if (reserve_present_) s.disk_bytes += options_.reserve_bytes;
+}
+
+} // namespace quorumd::storage

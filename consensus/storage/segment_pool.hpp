@@ -1,0 +1,89 @@
+#pragma once
+
+#include "consensus/storage/file.hpp"
+#include "consensus/storage/wal.hpp"
+#include "consensus/storage/wal_recovery.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace quorumd::storage {
+
+/// Keeps one segment prepared ahead of the log (written in full with zeros, or recycled), removes what is left over,
+/// and keeps the reserve. step() runs on the preparation worker and does one short piece of work; everything else may
+/// be called from any thread and does not touch the disk.
+class segment_pool {
+public:
+  segment_pool(file_system& fs, std::string directory, const wal_options& options);
+  /// What recovery found; once, before anything else.
+  void adopt(std::uint64_t next_sequence, std::vector<segment> spares, std::vector<segment> freed);
+
+  struct prepared {
+    segment where;
+    std::unique_ptr<storage::file> file;
+  };
+  /// The next segment, if one is ready.
+  [[nodiscard]] std::optional<prepared> take();
+  [[nodiscard]] bool has_ready() const;
+  /// Nobody needs the segment any more once no one else holds it.
+  void free(std::shared_ptr<const segment> s);
+
+  [[nodiscard]] bool has_work() const;
+  /// A failure other than a full volume is final: the log cannot go on without segments.
+  [[nodiscard]] result<void> step();
+
+  void report_no_space(const error& why);
+  /// Makes the next step look again whether there is room.
+  void look_again();
+  [[nodiscard]] bool accepting_puts() const;
+  [[nodiscard]] space_status space() const;
+  /// Adds its own figures.
+  void add_to(wal_stats& s) const;
+
+private:
+  enum class work : std::uint8_t { none, fill, open_spare, recycle, create, remove, make_reserve, drop_reserve, look };
+  [[nodiscard]] work choose() const; // under the mutex
+  [[nodiscard]] std::size_t recyclable() const;
+  [[nodiscard]] result<void> fill();
+  [[nodiscard]] result<void> open_spare();
+  [[nodiscard]] result<void> recycle();
+  [[nodiscard]] result<void> create();
+  [[nodiscard]] result<void> remove();
+  [[nodiscard]] result<void> make_reserve();
+  [[nodiscard]] result<void> drop_reserve();
+  [[nodiscard]] result<void> look();
+  void met_full_volume(const error& why, std::uint64_t needed);
+  [[nodiscard]] std::string path_of(std::uint64_t sequence) const;
+  void add_ready(prepared p, std::uint64_t wal_stats::*counter);
+
+  file_system& fs_;
+  const std::string directory_;
+  const wal_options options_;
+
+  // The preparation worker's:
+  std::optional<prepared> filling_file_;
+  std::uint64_t filled_ = 0;
+
+  mutable std::mutex mutex_; // never held during a system call
+  std::uint64_t next_sequence_ = 1;
+  std::deque<segment> spares_; ///< prepared before the start, to be opened
+  std::deque<prepared> ready_;
+  std::vector<std::shared_ptr<const segment>> freed_;
+  bool filling_ = false;
+  bool reserve_present_ = false;
+  bool full_ = false;
+  bool blocked_ = false; ///< preparing waits until there is room
+  bool look_ = false;
+  bool give_up_reserve_ = false;
+  std::uint64_t needed_ = 0;
+  std::uint64_t free_ = 0;
+  std::string why_;
+  wal_stats counters_;
+};
+
+} // namespace quorumd::storage
