@@ -116,7 +116,7 @@ bool core::state::has_ready() const {
   if (committed_due() || soft() != told_soft) return true;
   const leader_role* l = leading();
   if (l == nullptr) return false;
-  if (l->heartbeat_due || (l->reads_begun < l->reads.size() && commit >= l->start)) return true;
+  if ((l->heartbeat_due && !peers.empty()) || (l->reads_begun < l->reads.size() && commit >= l->start)) return true;
   return std::any_of(peers.begin(), peers.end(), [this](const follower_progress& p) { return work_due(p); });
 }
 
