@@ -6,10 +6,10 @@ namespace quorumd::config {
 /// there is a fitting one. The unit does not restart after a code from 64 to 78 that a restart cannot mend.
 namespace exit_code {
 inline constexpr int ok = 0;
-inline constexpr int absent = 1;      ///< `get` or `del` of a key that is not there
-inline constexpr int unavailable = 2; ///< no connection, or the server refused: the message names the endpoint
-inline constexpr int usage = 64;      ///< a command line that cannot be understood
-inline constexpr int identity = 70; ///< the data directory is another node's, was wiped, or belongs to another cluster
+inline constexpr int absent = 1;         ///< `get` or `del` of a key that is not there
+inline constexpr int unavailable = 2;    ///< no connection, or the server refused: the message names the endpoint
+inline constexpr int usage = 64;         ///< a command line that cannot be understood
+inline constexpr int identity = 70;      ///< the data directory is another node's or cluster's, was wiped, or is in use
 inline constexpr int corruption = 71;    ///< a log or snapshot that was once written whole is damaged
 inline constexpr int disk = 74;          ///< a write or a sync failed: what is on the disk is unknown until a restart
 inline constexpr int configuration = 78; ///< the configuration, or something that it names (a port in use) is unusable
