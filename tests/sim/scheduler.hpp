@@ -1,0 +1,85 @@
+#pragma once
+
+#include "coro/clock.hpp"
+#include "coro/loop.hpp"
+#include "tests/sim/prng.hpp"
+#include "tests/sim/trace.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <queue>
+#include <string>
+#include <vector>
+
+namespace quorumd::sim {
+
+/// Virtual time, and everything that runs on it: the loops of all nodes (driven by hand, the seed picks whose next
+/// handler runs) and an agenda of what the simulated network, disks and faults will do. Time passes only when nothing
+/// is ready, but for what each handler is said to cost.
+class scheduler final : public coro::clock {
+ public:
+  /// `step_cost` is the time that each handler takes.
+  scheduler(std::uint64_t seed, bool print, coro::duration step_cost);
+  ~scheduler() override;
+
+  [[nodiscard]] coro::time_point now() const override { return now_; }
+  [[nodiscard]] coro::duration elapsed() const { return now_ - start_; }
+  [[nodiscard]] const prng& random() const { return random_; }
+  [[nodiscard]] sim::trace& trace() { return trace_; }
+  /// An event of the trace at this moment.
+  void record(const char* what, std::uint64_t a = 0, std::uint64_t b = 0, std::uint64_t c = 0) {
+    trace_.event(now_, what, a, b, c);
+  }
+
+  /// A loop of this simulation, until release(); `owner` names its node in the trace.
+  [[nodiscard]] std::unique_ptr<coro::loop> make_loop(std::string name, std::uint64_t owner);
+  void release(const coro::loop& l);
+  /// No handler and no timer of the owner's loops runs until resumed.
+  void pause(std::uint64_t owner, bool paused);
+
+  /// Calls f at that time (or as soon as possible), after whatever is due earlier or was asked for earlier.
+  void at(coro::time_point when, std::function<void()> f);
+  void after(coro::duration d, std::function<void()> f) { at(now_ + d, std::move(f)); }
+
+  /// One handler, or one thing of the agenda, or time moves on, not beyond the limit. False: nothing is left to do
+  /// before the limit, which is now the time.
+  bool step(coro::time_point limit);
+  /// Runs the owner's handlers alone, without time passing, until none is ready or so many ran.
+  std::size_t drain(std::uint64_t owner, std::size_t handlers_max);
+  [[nodiscard]] std::uint64_t steps() const { return steps_; }
+
+ private:
+  struct runner {
+    coro::loop* loop;
+    std::uint64_t owner;
+    bool paused = false;
+  };
+  struct item {
+    coro::time_point when;
+    std::uint64_t number; // orders what is due at the same time
+    std::function<void()> f;
+    friend bool operator<(const item& a, const item& b) {
+      return a.when != b.when ? a.when > b.when : a.number > b.number;
+    }
+  };
+
+  bool run_ready();
+  bool run_agenda();
+  void fire_timers();
+  [[nodiscard]] coro::time_point next_deadline() const;
+
+  coro::time_point start_;
+  coro::time_point now_;
+  prng random_;
+  prng picks_;
+  coro::duration step_cost_;
+  sim::trace trace_;
+  std::vector<runner> runners_;
+  std::priority_queue<item> agenda_;
+  std::uint64_t next_number_ = 0;
+  std::uint64_t steps_ = 0;
+  std::uint64_t steps_at_this_time_ = 0;
+};
+
+} // namespace quorumd::sim
