@@ -1,0 +1,168 @@
+#pragma once
+
+#include "consensus/storage/wal.hpp"
+#include "coro/loop.hpp"
+#include "coro/task_group.hpp"
+#include "tests/support/memory_files.hpp"
+
+#include <doctest/doctest.h>
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace quorumd::storage::test {
+
+class still_clock final : public coro::clock {
+public:
+  [[nodiscard]] coro::time_point now() const override { return now_; }
+  void advance(coro::duration d) { now_ += d; }
+
+private:
+  coro::time_point now_{};
+};
+
+class counting_entropy final : public coro::entropy {
+public:
+  explicit counting_entropy(std::uint64_t seed) : state_(seed) {}
+  std::uint64_t next() override {
+    std::uint64_t z = (state_ += 0x9e3779b97f4a7c15);
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+    return z ^ (z >> 31);
+  }
+
+private:
+  std::uint64_t state_;
+};
+
+/// Jobs run when the test says so.
+class queue_worker final : public coro::worker {
+public:
+  void submit(job& j, coro::loop& back) override { jobs_.push_back({&j, &back}); }
+  bool run_one() {
+    if (jobs_.empty()) return false;
+    const auto [j, back] = jobs_.front();
+    jobs_.pop_front();
+    j->run();
+    back->post([job = j] { job->done(); });
+    return true;
+  }
+  [[nodiscard]] bool empty() const { return jobs_.empty(); }
+
+private:
+  struct item {
+    job* what;
+    coro::loop* back;
+  };
+  std::deque<item> jobs_;
+};
+
+struct recording_completion final : completion {
+  void wal_persisted(group_id g, raft::write_number up_to) override { persisted[g] = up_to; }
+  void wal_failed(const error& why) override { failures.push_back(why); }
+  std::map<group_id, raft::write_number> persisted;
+  std::vector<error> failures;
+};
+
+inline wal_options small_options() {
+  return {.segment_bytes = 16 * 1024, .batch_bytes_max = 8 * 1024, .queued_bytes_max = 64 * 1024, .reserve_bytes = 16 * 1024};
+}
+
+inline constexpr const char* wal_directory = "/data/wal";
+
+inline entry make_entry(group_id g, std::uint64_t t, std::uint64_t index, const std::string& payload) {
+  return entry::make(g, term(t), log_index(index), entry_kind::command,
+                     std::as_bytes(std::span(payload.data(), payload.size())));
+}
+
+inline std::string payload_of(const entry& e) {
+  return {reinterpret_cast<const char*>(e.payload().data()), e.payload().size()};
+}
+
+/// A running log on one loop and two workers without threads.
+class running_wal {
+public:
+  running_wal(file_system& fs, std::unique_ptr<wal> w, std::vector<group_id> groups)
+      : loop("home", clock, coro::loop::drive::manual), tasks(loop), log_(std::move(w)) {
+    (void)fs;
+    log_->start(loop, log_worker, prepare_worker, clock);
+    for (const group_id g : groups) log_->attach(g, loop, done);
+    pump();
+  }
+  ~running_wal() {
+    tasks.cancel();
+    pump();
+    log_.reset();
+  }
+
+  wal& operator*() { return *log_; }
+  wal* operator->() { return log_.get(); }
+
+  /// Runs everything until nothing is left to do.
+  void pump() {
+    while (loop.run_one_ready() || log_worker.run_one() || prepare_worker.run_one()) {}
+  }
+
+  template <class T>
+  T await(coro::task<T> t) {
+    std::optional<T> got;
+    tasks.spawn(keep(std::move(t), &got));
+    pump();
+    REQUIRE(got);
+    return std::move(*got);
+  }
+  [[nodiscard]] result<std::vector<entry>> read(group_id g, std::uint64_t first, std::uint64_t last,
+                                                std::size_t bytes_max = 1 << 20) {
+    // On the loop, as a driver does.
+    std::optional<result<std::vector<entry>>> got;
+    loop.post([&] { tasks.spawn(keep(log_->read(g, log_index(first), log_index(last), bytes_max), &got)); });
+    pump();
+    REQUIRE(got);
+    return std::move(*got);
+  }
+
+  still_clock clock;
+  coro::loop loop;
+  coro::task_group tasks;
+  queue_worker log_worker;
+  queue_worker prepare_worker;
+  recording_completion done;
+
+private:
+  template <class T>
+  static coro::task<void> keep(coro::task<T> t, std::optional<T>* to) {
+    T value = co_await std::move(t);
+    to->emplace(std::move(value));
+  }
+
+  std::unique_ptr<wal> log_;
+};
+
+inline std::unique_ptr<running_wal> start_wal(file_system& fs, std::uint64_t seed, wal_options o = small_options(),
+                                              std::vector<group_id> groups = {group_id(1)},
+                                              std::span<const group_snapshot> snapshots = {}) {
+  counting_entropy* random = nullptr;
+  static std::deque<counting_entropy> all; // the log keeps a reference to it
+  random = &all.emplace_back(seed);
+  result<std::unique_ptr<wal>> w = wal::open(fs, wal_directory, o, *random, snapshots);
+  if (!w) {
+    FAIL_CHECK(w.error().message());
+    return nullptr;
+  }
+  return std::make_unique<running_wal>(fs, std::move(*w), std::move(groups));
+}
+
+/// Why the log does not open; nothing if it does.
+inline std::optional<error> open_error(file_system& fs, wal_options o = small_options(),
+                                       std::span<const group_snapshot> snapshots = {}) {
+  counting_entropy random(99);
+  result<std::unique_ptr<wal>> w = wal::open(fs, wal_directory, o, random, snapshots);
+  if (w) return std::nullopt;
+  return w.error();
+}
+
+} // namespace quorumd::storage::test
