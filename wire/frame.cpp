@@ -35,8 +35,13 @@ std::size_t frame_bytes(std::span<const std::byte> frames) {
 }
 
 frame_reader::frame_reader(std::size_t frame_bytes_max, std::size_t read_bytes)
-    : frame_bytes_max_(frame_bytes_max), read_bytes_(read_bytes) {
-  QUORUMD_INVARIANT(read_bytes % 8 == 0 && read_bytes >= 64, "a read has room for frames");
+    : frame_bytes_max_(frame_bytes_max) {
+  set_read_bytes(read_bytes);
+}
+
+void frame_reader::set_read_bytes(std::size_t n) {
+  QUORUMD_INVARIANT(n % 8 == 0 && n >= 64, "a read has room for frames");
+  read_bytes_ = n;
 }
 
 /// The bytes that the pending frame takes in all, as far as is known; next() has judged its header.
@@ -61,6 +66,7 @@ std::span<std::byte> frame_reader::prepare() {
     begin_ = end_ = shared_;
     room = read_bytes_ / 4;
     if (chunk_.size() > 4 * read_bytes_) chunk_ = {}; // made for one large frame
+    if (chunk_.size() < read_bytes_) chunk_ = {};     // made for smaller reads
     if (!chunk_) begin_ = end_ = shared_ = 0;
   } else {
     room = needed() - pending;

@@ -37,6 +37,9 @@ public:
   /// Keeps the bytes of every frame given so far as they are, for whoever holds the reference.
   [[nodiscard]] chunk_ref share();
 
+  /// The room of the reads to come.
+  void set_read_bytes(std::size_t n);
+
   /// Bytes that were read and not given yet.
   [[nodiscard]] std::size_t pending_bytes() const { return end_ - begin_; }
 
@@ -45,7 +48,7 @@ private:
   void move_to(chunk_ref target, std::size_t at);
 
   std::size_t frame_bytes_max_;
-  std::size_t read_bytes_;
+  std::size_t read_bytes_ = 0;
   chunk_ref chunk_;
   std::size_t shared_ = 0; ///< bytes at the chunk's front that others may refer to
   std::size_t begin_ = 0;  ///< of what was not given yet

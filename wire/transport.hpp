@@ -80,8 +80,8 @@ struct peer_counters {
   node_id id;
   bool connected = false;
   std::uint64_t streams = 0; ///< established so far
-  std::uint64_t frames_in = 0;
-  std::uint64_t frames_out = 0;
+  std::uint64_t messages_in = 0;
+  std::uint64_t messages_out = 0; ///< queued
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
   std::uint64_t reads = 0; ///< system calls

@@ -1,0 +1,197 @@
+#include "wire/transport.hpp"
+
+#include "consensus/types/invariant.hpp"
+#include "wire/transport_impl.hpp"
+
+#include <boost/asio/error.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace quorumd::wire {
+
+transport::impl::impl(coro::loop& l, coro::network& net, coro::entropy& random, transport_options o,
+                      peer_handler& handler, peer_observer& observer)
+    : loop(l), inbox(l), net_(net), random_(random), options_(std::move(o)), handler_(handler), observer_(observer),
+      tasks_(l) {
+  for (const member& m : options_.self.members)
+    if (m.id != options_.self.id)
+      peers.push_back(std::make_unique<transport_peer>(l, m.id, m.address, handler, observer));
+  std::sort(peers.begin(), peers.end(), [](const auto& a, const auto& b) { return a->id < b->id; });
+}
+
+boost::system::result<void> transport::impl::start() {
+  loop.assert_here();
+  for (const auto& p : peers)
+    if (!coro::parse_endpoint(p->address)) return boost::asio::error::make_error_code(boost::asio::error::invalid_argument);
+  auto listening = net_.listen(loop, options_.listen);
+  if (!listening) return listening.error();
+  acceptor = std::move(*listening);
+  started_ = true;
+  tasks_.spawn(run_listener());
+  tasks_.spawn(run_inbox());
+  tasks_.spawn(run_watch());
+  for (const auto& p : peers) {
+    tasks_.spawn(run_streams(p.get()));
+    tasks_.spawn(run_dialer(p.get()));
+  }
+  return {};
+}
+
+bool transport::impl::drained() const {
+  return std::all_of(peers.begin(), peers.end(), [](const auto& p) {
+    return !p->current || p->current->ended() || p->current->queued_bytes() == 0;
+  });
+}
+
+coro::task<void> transport::impl::stop() {
+  loop.assert_here();
+  if (!std::exchange(started_, false)) co_return;
+  acceptor->close();
+  const coro::time_point give_up = loop.now() + options_.flush_timeout;
+  while (!drained() && loop.now() < give_up) {
+    coro::task<void> moment = loop.timers().sleep_for(std::chrono::milliseconds(2));
+    co_await std::move(moment);
+  }
+  const std::string reason = options_.self.name + " is stopping";
+  for (const auto& p : peers)
+    if (p->current) p->current->end(goodbye::cause::stopping, reason);
+  tasks_.cancel();
+  coro::task<void> joined = tasks_.join();
+  co_await std::move(joined);
+  for (const auto& p : peers) { // those whose coroutine was cancelled before it came to this
+    p->next.reset();
+    if (!p->current) continue;
+    p->current->end(goodbye::cause::stopping, reason);
+    coro::task<void> ended = p->current->join();
+    co_await std::move(ended);
+    handler_.on_peer_down(p->id, p->current->reason());
+    p->current.reset();
+  }
+}
+
+transport_peer* transport::impl::find(node_id id) const {
+  const auto at = std::lower_bound(peers.begin(), peers.end(), id,
+                                   [](const auto& p, node_id wanted) { return p->id < wanted; });
+  return at != peers.end() && (*at)->id == id ? at->get() : nullptr;
+}
+
+void transport::impl::deliver(transport_peer* p, const peer_message& m) {
+  if (p == nullptr) return;
+  if (p->current && !p->current->ended())
+    p->current->send(m);
+  else
+    ++p->counters.dropped;
+}
+
+void transport::impl::deliver(transport_peer* p, group_id group, const raft::message& m) {
+  if (p == nullptr) return;
+  if (p->current && !p->current->ended())
+    p->current->send(group, m);
+  else
+    ++p->counters.dropped;
+}
+
+coro::task<void> transport::impl::run_inbox() {
+  for (;;) {
+    coro::task<void> mail = inbox.wait();
+    co_await std::move(mail);
+    inbox.take(taken_);
+    for (const peer_outgoing& m : taken_) deliver(find(m.to), m.message);
+    taken_.clear();
+  }
+}
+
+/// Twice a heartbeat: closes greetings that are late, probes and closes streams that are silent.
+coro::task<void> transport::impl::run_watch() {
+  for (;;) {
+    coro::task<void> pause = loop.timers().sleep_for(options_.heartbeat / 2);
+    co_await std::move(pause);
+    const coro::time_point now = loop.now();
+    for (greeting* g : greetings_) g->expire(now);
+    for (const auto& p : peers)
+      if (p->current) p->current->watch(options_.heartbeat);
+  }
+}
+
+// --- the public face ---
+
+transport::transport(coro::loop& l, coro::network& net, coro::entropy& random, transport_options o,
+                     peer_handler& handler, peer_observer& observer)
+    : impl_(std::make_unique<impl>(l, net, random, std::move(o), handler, observer)) {}
+
+transport::~transport() = default;
+
+boost::system::result<void> transport::start() { return impl_->start(); }
+
+coro::task<void> transport::stop() { return impl_->stop(); }
+
+coro::endpoint transport::listening() const {
+  return impl_->acceptor ? impl_->acceptor->local() : coro::endpoint();
+}
+
+void transport::send(node_id to, peer_message m) {
+  if (impl_->loop.here())
+    impl_->deliver(impl_->find(to), m);
+  else
+    impl_->inbox.push({to, std::move(m)});
+}
+
+void transport::send(group_id group, std::vector<raft::outgoing>& messages) {
+  if (impl_->loop.here()) {
+    for (const raft::outgoing& m : messages) impl_->deliver(impl_->find(m.to), group, m.message);
+  } else {
+    std::vector<peer_outgoing> batch;
+    batch.reserve(messages.size());
+    for (raft::outgoing& m : messages) batch.push_back({m.to, raft_message{group, std::move(m.message)}});
+    impl_->inbox.push_all(batch);
+  }
+  messages.clear();
+}
+
+void transport::send(std::vector<peer_outgoing>& messages) {
+  if (impl_->loop.here()) {
+    for (const peer_outgoing& m : messages) impl_->deliver(impl_->find(m.to), m.message);
+    messages.clear();
+  } else {
+    impl_->inbox.push_all(messages);
+  }
+}
+
+bool transport::connected(node_id id) const {
+  const transport_peer* p = impl_->find(id);
+  return p != nullptr && p->connected.load(std::memory_order_acquire);
+}
+
+bool transport::writable(node_id id) const {
+  const transport_peer* p = impl_->find(id);
+  return p != nullptr && p->writable.load(std::memory_order_acquire);
+}
+
+std::optional<peer_info> transport::info(node_id id) const {
+  impl_->loop.assert_here();
+  const transport_peer* p = impl_->find(id);
+  if (p == nullptr || !p->current || p->current->ended()) return std::nullopt;
+  return p->current->info();
+}
+
+std::vector<peer_counters> transport::counters() const {
+  impl_->loop.assert_here();
+  std::vector<peer_counters> all;
+  all.reserve(impl_->peers.size());
+  for (const auto& p : impl_->peers) {
+    peer_counters c = p->counters;
+    c.connected = p->current != nullptr && !p->current->ended();
+    c.queued_bytes = c.connected ? p->current->queued_bytes() : 0;
+    all.push_back(c);
+  }
+  return all;
+}
+
+void transport::disconnect(node_id id, const std::string& reason) {
+  impl_->loop.assert_here();
+  transport_peer* p = impl_->find(id);
+  if (p != nullptr && p->current) p->current->end(goodbye::cause::error, reason);
+}
+
+} // namespace quorumd::wire
