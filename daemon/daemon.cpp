@@ -1,0 +1,242 @@
+#include "daemon/daemon.hpp"
+
+#include "config/exit_codes.hpp"
+#include "consensus/storage/posix_files.hpp"
+#include "coro/asio_network.hpp"
+#include "daemon/admin/admin_socket.hpp"
+#include "daemon/clients/client_port.hpp"
+#include "daemon/log_observer.hpp"
+#include "daemon/node/node.hpp"
+#include "daemon/options.hpp"
+#include "daemon/telemetry/log.hpp"
+#include "daemon/telemetry/service_manager.hpp"
+#include "daemon/telemetry/watchdog.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_future.hpp>
+
+#include <spdlog/spdlog.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace quorumd::daemon {
+namespace {
+
+using config::exit_code::ok;
+
+int code_of(coro::fatal_cause cause) {
+  switch (cause) {
+  case coro::fatal_cause::disk: return config::exit_code::disk;
+  case coro::fatal_cause::corruption: return config::exit_code::corruption;
+  case coro::fatal_cause::identity: return config::exit_code::identity;
+  }
+  return config::exit_code::disk;
+}
+
+int code_of(const storage::error& e) {
+  switch (e.code) {
+  case storage::error_code::corrupt: return config::exit_code::corruption;
+  case storage::error_code::foreign: return config::exit_code::identity;
+  case storage::error_code::locked: return config::exit_code::configuration;
+  default: return config::exit_code::disk;
+  }
+}
+
+/// Ends the process at once: nothing that runs may touch the disk again.
+class exit_on_fatal final : public coro::fatal_hook {
+public:
+  void fatal(coro::fatal_cause cause, const std::string& reason) override {
+    spdlog::critical("{}", reason);
+    spdlog::default_logger()->flush();
+    std::_Exit(code_of(cause));
+  }
+};
+
+/// The signals that end the daemon, blocked in every thread and waited for by one.
+class stop_signals {
+public:
+  stop_signals() {
+    sigemptyset(&set_);
+    sigaddset(&set_, SIGTERM);
+    sigaddset(&set_, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);
+  }
+  [[nodiscard]] int wait() const {
+    int which = 0;
+    while (sigwait(&set_, &which) != 0) {}
+    return which;
+  }
+
+private:
+  sigset_t set_{};
+};
+
+/// Everything that a running daemon is made of, built bottom up and taken down top down.
+class server {
+public:
+  explicit server(const config::settings& s) : settings_(s) {
+    const std::size_t n = loops_of(s);
+    for (std::size_t i = 0; i < n; ++i)
+      loops_.push_back(std::make_unique<coro::loop>("loop-" + std::to_string(i), clock_));
+  }
+
+  int run() {
+    if (const int failed = recover(); failed != ok) return failed;
+    if (const int failed = listen(); failed != ok) return failed;
+    for (auto& l : loops_) l->start();
+    if (const int failed = join_cluster(); failed != ok) return end(failed);
+    announce();
+    const int signal = signals_.wait();
+    spdlog::info("stopping on {}", signal == SIGTERM ? "SIGTERM" : "SIGINT");
+    manager_.stopping();
+    leave_cluster();
+    spdlog::info("stopped");
+    return end(ok);
+  }
+
+private:
+  [[nodiscard]] coro::loop& home() { return *loops_.front(); }
+  [[nodiscard]] coro::loop& network_loop() { return *loops_[1 % loops_.size()]; }
+
+  int recover() {
+    node::node_seams seams{.group_loop = home(),
+                           .network_loop = network_loop(),
+                           .clock = clock_,
+                           .network = network_,
+                           .entropy = entropy_,
+                           .fatal = fatal_,
+                           .files = files_,
+                           .log_worker = log_worker_,
+                           .prepare_worker = prepare_worker_,
+                           .snapshot_worker = snapshot_worker_,
+                           .observer = observer_,
+                           .peer_observer = observer_};
+    const coro::time_point began = clock_.now();
+    auto opened = node::node::open(node_options_of(settings_), seams, [this](std::uint64_t done, std::uint64_t total) {
+      manager_.extend_start(std::chrono::seconds(30));
+      spdlog::debug("replaying the log: {} of {} bytes", done, total);
+    });
+    if (!opened) {
+      spdlog::critical("{}", opened.error().message());
+      return code_of(opened.error());
+    }
+    node_ = std::move(*opened);
+    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.now() - began);
+    spdlog::info("{} of cluster {}: recovered {} in {} ms", settings_.node.name, settings_.cluster.name,
+                 settings_.node.data_dir.string(), took.count());
+    return ok;
+  }
+
+  int listen() {
+    std::vector<coro::loop*> loops;
+    for (auto& l : loops_) loops.push_back(l.get());
+    clients_ = std::make_unique<clients::client_port>(home(), loops, *node_, client_options_of(settings_), observer_);
+    for (const std::string& unknown : admins_.add(settings_.admin.users, settings_.admin.groups))
+      spdlog::warn("{}", unknown);
+
+    auto admin = admin::admin_socket::open(home(), network_, settings_.listen.admin.string());
+    if (!admin.error.empty()) {
+      spdlog::critical("{}", admin.error);
+      return config::exit_code::configuration;
+    }
+    admin_socket_ = std::move(admin.socket);
+    admin_acceptor_ = std::move(admin.acceptor);
+    auto acceptor = network_.listen(home(), endpoint_of(settings_.listen.client));
+    if (!acceptor) return cannot_listen("listen.client", settings_.listen.client, acceptor.error());
+    client_acceptor_ = std::move(*acceptor);
+    return ok;
+  }
+
+  int cannot_listen(const char* key, const config::address& at, boost::system::error_code error) {
+    spdlog::critical("{}: cannot listen on {}: {}. Is another daemon running there? Choose another address or stop it",
+                     key, at.text(), error.message());
+    return config::exit_code::configuration;
+  }
+
+  int join_cluster() {
+    auto started = boost::asio::co_spawn(network_loop().get_executor(), node_->start(), boost::asio::use_future).get();
+    if (!started) return cannot_listen("listen.peer", settings_.listen.peer, started.error());
+    boost::asio::co_spawn(home().get_executor(), serve_clients(), boost::asio::use_future).get();
+    return ok;
+  }
+
+  coro::task<void> serve_clients() {
+    clients_->serve(std::move(client_acceptor_));
+    clients_->serve(std::move(admin_acceptor_), [this](const coro::credentials& c) { return admins_.judge(c); });
+    tasks_ = std::make_unique<coro::task_group>(home());
+    if (const auto interval = manager_.watchdog_interval()) {
+      std::vector<coro::loop*> loops;
+      for (auto& l : loops_) loops.push_back(l.get());
+      watchdog_ = std::make_unique<telemetry::watchdog>(manager_, std::move(loops));
+      tasks_->spawn(watchdog_->run_feeding(*interval));
+    }
+    co_return;
+  }
+
+  void announce() {
+    for (const auto* at : {&settings_.listen.client, &settings_.listen.peer})
+      if (!at->loopback())
+        spdlog::warn("LISTENING ON {} WITHOUT TLS OR PASSWORDS: whoever reaches this port can read and change "
+                     "everything. Keep it on a trusted network",
+                     at->text());
+    spdlog::info("ready: clients at {}, peers at {}, admin socket {}", settings_.listen.client.text(),
+                 settings_.listen.peer.text(), settings_.listen.admin.string());
+    manager_.ready("serving clients at " + settings_.listen.client.text());
+  }
+
+  void leave_cluster() {
+    const auto grace = settings_.shutdown.grace;
+    boost::asio::co_spawn(home().get_executor(), clients_->stop_reading(), boost::asio::use_future).get();
+    boost::asio::co_spawn(network_loop().get_executor(), node_->stop(grace / 2), boost::asio::use_future).get();
+    boost::asio::co_spawn(home().get_executor(), clients_->stop(grace / 4), boost::asio::use_future).get();
+    boost::asio::co_spawn(home().get_executor(), end_tasks(), boost::asio::use_future).get();
+  }
+
+  coro::task<void> end_tasks() {
+    tasks_->cancel();
+    co_await tasks_->join();
+  }
+
+  int end(int code) {
+    for (auto& l : loops_) l->stop();
+    return code;
+  }
+
+  const config::settings& settings_;
+  const stop_signals signals_; // before any thread
+  telemetry::service_manager manager_;
+  coro::steady_clock clock_;
+  coro::system_entropy entropy_;
+  coro::asio_network network_;
+  storage::posix_files files_;
+  exit_on_fatal fatal_;
+  log_observer observer_{node_options_of(settings_).self.members};
+  std::vector<std::unique_ptr<coro::loop>> loops_;
+  coro::thread_worker log_worker_{"log"};
+  coro::thread_worker prepare_worker_{"prepare"};
+  coro::thread_worker snapshot_worker_{"snapshot"};
+  std::unique_ptr<node::node> node_;
+  std::unique_ptr<clients::client_port> clients_;
+  admin::admins admins_;
+  std::unique_ptr<admin::admin_socket> admin_socket_;
+  std::unique_ptr<coro::acceptor> admin_acceptor_;
+  std::unique_ptr<coro::acceptor> client_acceptor_;
+  std::unique_ptr<coro::task_group> tasks_;
+  std::unique_ptr<telemetry::watchdog> watchdog_;
+};
+
+} // namespace
+
+int serve(const config::settings& settings) {
+  telemetry::set_up_log(settings.log.level);
+  spdlog::info("quorumd {} starting", QUORUMD_VERSION);
+  server s(settings);
+  return s.run();
+}
+
+} // namespace quorumd::daemon

@@ -1,0 +1,60 @@
+#include "daemon/node/forward_table.hpp"
+
+#include <doctest/doctest.h>
+
+#include <utility>
+#include <vector>
+
+using namespace quorumd;
+using node::forward_table;
+using node::request_errc;
+
+namespace {
+
+const node_id leader(7);
+const node_id other(8);
+
+struct table {
+  std::vector<std::pair<std::uint64_t, request_errc>> failed;
+  forward_table forwards{[this](const forward_table::record& r, request_errc why) { failed.emplace_back(r.to.id, why); }};
+
+  std::uint64_t push(node_id to, std::uint64_t id, int deadline_ms = 1000) {
+    return forwards.push(to, {.sink = nullptr, .id = id}, coro::time_point(std::chrono::milliseconds(deadline_ms)));
+  }
+};
+
+} // namespace
+
+// Answers come in any order, once, and only from whom was asked.
+TEST_CASE("a forwarded request is answered once, by the leader that it went to") {
+  table t;
+  const auto a = t.push(leader, 1);
+  const auto b = t.push(leader, 2);
+  CHECK_FALSE(t.forwards.take(other, a));
+  CHECK(t.forwards.take(leader, b)->to.id == 2);
+  CHECK_FALSE(t.forwards.take(leader, b));
+  CHECK(t.forwards.take(leader, a)->to.id == 1);
+  CHECK_FALSE(t.forwards.take(leader, 12345));
+  CHECK(t.forwards.size() == 0);
+}
+
+// It may have been proposed: it is never sent again, and nobody may claim that it was not applied.
+TEST_CASE("when the stream to the leader breaks, what was forwarded there is unknown") {
+  table t;
+  t.push(leader, 1);
+  const auto b = t.push(other, 2);
+  t.forwards.broken(leader);
+  CHECK(t.failed == std::vector<std::pair<std::uint64_t, request_errc>>{{1, request_errc::unknown}});
+  CHECK(t.forwards.take(other, b)->to.id == 2);
+}
+
+// The deadline passes while the leader is silent; a late answer finds nobody.
+TEST_CASE("a forwarded request past its deadline is unknown, and its late answer is ignored") {
+  table t;
+  const auto a = t.push(leader, 1, 10);
+  const auto b = t.push(leader, 2, 1000);
+  t.forwards.expire(coro::time_point(std::chrono::milliseconds(20)));
+  CHECK(t.failed.size() == 1);
+  CHECK_FALSE(t.forwards.take(leader, a));
+  CHECK(t.forwards.take(leader, b)->to.id == 2);
+}

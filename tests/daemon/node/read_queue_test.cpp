@@ -1,0 +1,94 @@
+#include "daemon/node/read_queue.hpp"
+
+#include <doctest/doctest.h>
+
+#include <vector>
+
+using namespace quorumd;
+using node::read_queue;
+using node::request_errc;
+
+namespace {
+
+struct queue {
+  std::vector<std::uint64_t> served;
+  std::vector<std::pair<std::uint64_t, request_errc>> failed;
+  read_queue reads{boot_id(5),
+                   [this](const node::read_request& r, request_errc why) { failed.emplace_back(r.to.id, why); },
+                   [this](const node::read_request& r) { served.push_back(r.to.id); }};
+
+  void add(std::uint64_t id, int deadline_ms = 1000) {
+    node::read_request r;
+    r.to.id = id;
+    r.deadline = coro::time_point(std::chrono::milliseconds(deadline_ms));
+    reads.add(std::move(r));
+  }
+};
+
+raft::read_state yes(raft::read_context c, std::uint64_t index) { return {c, true, log_index(index)}; }
+raft::read_state no(raft::read_context c) { return {c, false, {}}; }
+
+} // namespace
+
+// Everything of one turn shares a round; it is served when the state machine has reached the index, and not before.
+TEST_CASE("reads of one turn share a context and wait for the applied index") {
+  queue q;
+  q.add(1);
+  q.add(2);
+  const auto c = q.reads.ask();
+  CHECK(c.boot == boot_id(5));
+  q.reads.answered(yes(c, 10), log_index(9));
+  CHECK(q.served.empty());
+  q.reads.applied(log_index(9));
+  CHECK(q.served.empty());
+  q.reads.applied(log_index(10));
+  CHECK(q.served == std::vector<std::uint64_t>{1, 2});
+  CHECK(q.reads.size() == 0);
+}
+
+// A batch asked for later may be answered first, and an answer to another boot's question is not ours.
+TEST_CASE("answers find their batch by boot and sequence, in any order") {
+  queue q;
+  q.add(1);
+  const auto first = q.reads.ask();
+  q.add(2);
+  const auto second = q.reads.ask();
+  CHECK(first != second);
+  q.reads.answered(yes({boot_id(4), second.sequence}, 1), log_index(5));
+  CHECK(q.served.empty());
+  q.reads.answered(yes(second, 3), log_index(5));
+  q.reads.answered(yes(second, 3), log_index(5));
+  CHECK(q.served == std::vector<std::uint64_t>{2});
+  q.reads.answered(yes(first, 3), log_index(5));
+  CHECK(q.served == std::vector<std::uint64_t>{2, 1});
+}
+
+// No leader could say: the reads are asked for again under a fresh context, until their deadline.
+TEST_CASE("a refused read is asked again, and fails with no quorum at its deadline") {
+  queue q;
+  q.add(1, 100);
+  q.add(2, 1000);
+  q.reads.answered(no(q.reads.ask()), log_index(1));
+  CHECK(q.served.empty());
+  q.reads.expire(coro::time_point(std::chrono::milliseconds(200)));
+  CHECK(q.failed == std::vector<std::pair<std::uint64_t, request_errc>>{{1, request_errc::no_quorum}});
+  CHECK_FALSE(q.reads.has_gathered());
+  q.reads.retry();
+  REQUIRE(q.reads.has_gathered());
+  q.reads.answered(yes(q.reads.ask(), 1), log_index(1));
+  CHECK(q.served == std::vector<std::uint64_t>{2});
+}
+
+// The node stops: everyone is told, wherever the read was.
+TEST_CASE("clear answers reads in every stage") {
+  queue q;
+  q.add(1);
+  q.reads.answered(yes(q.reads.ask(), 10), log_index(1));
+  q.add(2);
+  const auto asked = q.reads.ask();
+  CHECK(asked.sequence != 0);
+  q.add(3);
+  q.reads.clear(request_errc::shutting_down);
+  CHECK(q.failed.size() == 3);
+  CHECK(q.reads.size() == 0);
+}
