@@ -1,0 +1,257 @@
+#include "daemon/cli/args.hpp"
+
+#include "config/values.hpp"
+#include "daemon/cli/text.hpp"
+
+#include <boost/program_options.hpp>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace quorumd::cli {
+namespace po = boost::program_options;
+
+namespace {
+
+const std::array<option_spec, 5> globals{{
+    {"endpoint", "HOST:PORT[,…]", option_kind::text, "the nodes to talk to, tried in this order"},
+    {"socket", "PATH", option_kind::text, "talk through this node's admin socket instead"},
+    {"timeout", "5s", option_kind::duration, "how long one request may take"},
+    {"output", "text|json", option_kind::choice, "how results are printed"},
+    {"help", "", option_kind::flag, "print help and end"},
+}};
+
+std::vector<std::string_view> option_names(const command_spec* c) {
+  std::vector<std::string_view> names;
+  if (c != nullptr)
+    for (const auto& o : c->options) names.push_back(o.name);
+  for (const auto& o : globals) names.push_back(o.name);
+  return names;
+}
+
+const option_spec* find_option(std::span<const option_spec> options, std::string_view name) {
+  const auto found = std::find_if(options.begin(), options.end(), [&](const auto& o) { return o.name == name; });
+  return found == options.end() ? nullptr : &*found;
+}
+
+error in_command(const command_spec& c, const std::string& what) {
+  return usage(std::string(c.name) + ": " + what + " (see 'quorumd help " + std::string(c.name) + "')");
+}
+
+/// A value's mistake, if it has one.
+std::string mistake_in(const option_spec& o, const std::string& value) {
+  const std::string name = "--" + std::string(o.name);
+  switch (o.kind) {
+  case option_kind::count:
+    if (!config::parse_count(value)) return name + " expects a whole number and got " + shown(value);
+    break;
+  case option_kind::positive:
+    if (config::parse_count(value).value_or(0) == 0)
+      return name + " expects a whole number from 1 and got " + shown(value);
+    break;
+  case option_kind::duration:
+    if (config::parse_duration(value).value_or(std::chrono::milliseconds(0)).count() <= 0)
+      return name + " expects a duration such as 500ms or 5s and got " + shown(value);
+    break;
+  case option_kind::choice: {
+    const std::string choices = "|" + std::string(o.value) + "|";
+    if (value.empty() || choices.find("|" + value + "|") == std::string::npos)
+      return name + " expects " + std::string(o.value) + " and got " + shown(value);
+    break;
+  }
+  default: break;
+  }
+  return {};
+}
+
+} // namespace
+
+/// One command line on its way from words to an invocation.
+class parser {
+public:
+  parser(std::span<const command_spec> commands, std::vector<std::string> words)
+      : commands_(commands), words_(std::move(words)) {}
+
+  result<parsed> parse() {
+    if (words_.empty()) return usage("a subcommand is missing (see 'quorumd help')");
+    if (auto found = find_subcommand(); found.has_error()) return found.error();
+    if (help_) return parsed(help_wanted{command_});
+    if (version_) return parsed(version_wanted{});
+    if (command_ == nullptr) return usage("a subcommand is missing (see 'quorumd help')");
+    return parse_rest();
+  }
+
+private:
+  const command_spec* lookup(std::string_view name) const {
+    const auto found = std::find_if(commands_.begin(), commands_.end(), [&](const auto& c) { return c.name == name; });
+    return found == commands_.end() ? nullptr : &*found;
+  }
+
+  error unknown_subcommand(const std::string& word) const {
+    std::vector<std::string_view> names{"help"};
+    for (const auto& c : commands_) names.push_back(c.name);
+    return usage(shown(word) + " is not a subcommand" + suggestion(word, names) + " (see 'quorumd help')");
+  }
+
+  /// Takes the subcommand out of the words.
+  result<void> find_subcommand() {
+    std::size_t i = 0;
+    while (i < words_.size()) {
+      const std::string& word = words_[i];
+      if (word == "--help" || word == "-h") {
+        help_ = true;
+        ++i;
+      } else if (word == "--version") {
+        version_ = true;
+        ++i;
+      } else if (word.size() > 1 && word[0] == '-' && word != "--") {
+        const std::string name = word.substr(word.starts_with("--") ? 2 : 1, word.find('=') - (word.starts_with("--") ? 2 : 1));
+        if (!word.starts_with("--") || find_option(globals, name) == nullptr) {
+          const auto names = option_names(nullptr);
+          return usage("no option " + shown(word.substr(0, word.find('='))) + " stands before a subcommand" +
+                       suggestion(name, names, "--") + " (see 'quorumd help')");
+        }
+        i += word.find('=') == std::string::npos ? 2 : 1;
+      } else {
+        return take_subcommand(word == "--" ? i + 1 : i, i);
+      }
+    }
+    return {};
+  }
+
+  result<void> take_subcommand(std::size_t at, std::size_t from) {
+    if (at >= words_.size()) return {};
+    const std::string word = words_[at];
+    words_.erase(words_.begin() + static_cast<std::ptrdiff_t>(from), words_.begin() + static_cast<std::ptrdiff_t>(at) + 1);
+    if (word == "help") {
+      help_ = true;
+      if (from >= words_.size() || words_[from].starts_with("-")) return {};
+      command_ = lookup(words_[from]);
+      if (command_ == nullptr) return unknown_subcommand(words_[from]);
+      return {};
+    }
+    command_ = lookup(word);
+    if (command_ == nullptr) return unknown_subcommand(word);
+    // A value can look like --help too, but asking for help then is harmless.
+    for (std::size_t i = from; i < words_.size() && words_[i] != "--"; ++i)
+      if (words_[i] == "--help" || words_[i] == "-h") help_ = true;
+    return {};
+  }
+
+  po::options_description description() const {
+    po::options_description d;
+    const auto add = [&](const option_spec& o) {
+      const std::string name(o.name);
+      if (o.kind == option_kind::flag)
+        d.add_options()(name.c_str(), "");
+      else
+        d.add_options()(name.c_str(), po::value<std::vector<std::string>>(), "");
+    };
+    for (const auto& o : command_->options) add(o);
+    for (const auto& o : globals) add(o);
+    return d;
+  }
+
+  result<parsed> parse_rest() {
+    const po::options_description known = description();
+    po::positional_options_description none;
+    using namespace po::command_line_style;
+    const int style = allow_long | allow_short | allow_dash_for_short | long_allow_adjacent | long_allow_next;
+    invocation out(*command_);
+    try {
+      const auto found = po::command_line_parser(words_).options(known).positional(none.add("", -1)).style(style).run();
+      for (const auto& o : found.options) {
+        if (o.position_key >= 0)
+          out.arguments_.insert(out.arguments_.end(), o.value.begin(), o.value.end());
+        else if (auto taken = take_option(out, o.string_key, o.value); taken.has_error())
+          return taken.error();
+      }
+    } catch (const po::error& e) {
+      return explain(e);
+    }
+    return check_arguments(std::move(out));
+  }
+
+  result<void> take_option(invocation& out, const std::string& name, const std::vector<std::string>& value) const {
+    const option_spec* o = find_option(command_->options, name);
+    if (o == nullptr) o = find_option(globals, name);
+    if (o == nullptr) return in_command(*command_, "no option '--" + name + "'");
+    auto& values = out.options_[name];
+    if (!values.empty() && !o->repeated) return in_command(*command_, "--" + name + " is given twice");
+    values.push_back(value.empty() ? std::string() : value.front());
+    const std::string mistake = mistake_in(*o, values.back());
+    if (!mistake.empty()) return in_command(*command_, mistake);
+    return {};
+  }
+
+  error explain(const po::error& e) const {
+    if (const auto* unknown = dynamic_cast<const po::unknown_option*>(&e)) {
+      std::string name = unknown->get_option_name();
+      name.erase(0, name.find_first_not_of('-'));
+      const auto names = option_names(command_);
+      return in_command(*command_, "no option " + shown(unknown->get_option_name()) + suggestion(name, names, "--") +
+                                       (unknown->get_option_name().starts_with("--")
+                                            ? ""
+                                            : "; an argument that begins with a dash comes after '--'"));
+    }
+    return in_command(*command_, e.what());
+  }
+
+  result<parsed> check_arguments(invocation out) const {
+    const auto& wanted = command_->arguments;
+    const std::size_t given = out.arguments_.size();
+    if (given > wanted.size())
+      return in_command(*command_, shown(out.arguments_[wanted.size()]) + " is one argument too many");
+    for (std::size_t i = given; i < wanted.size(); ++i)
+      if (!wanted[i].optional) return in_command(*command_, std::string(wanted[i].name) + " is missing");
+    if (out.has("endpoint") && out.has("socket"))
+      return in_command(*command_, "--endpoint and --socket exclude each other");
+    return parsed(std::move(out));
+  }
+
+  std::span<const command_spec> commands_;
+  std::vector<std::string> words_;
+  const command_spec* command_ = nullptr;
+  bool help_ = false;
+  bool version_ = false;
+};
+
+std::span<const option_spec> global_options() { return globals; }
+
+std::string invocation::text(std::string_view option, std::string_view otherwise) const {
+  const auto found = options_.find(option);
+  return found == options_.end() ? std::string(otherwise) : found->second.front();
+}
+
+std::uint64_t invocation::count(std::string_view option, std::uint64_t otherwise) const {
+  return has(option) ? config::parse_count(text(option)).value_or(otherwise) : otherwise;
+}
+
+std::chrono::milliseconds invocation::duration(std::string_view option, std::chrono::milliseconds otherwise) const {
+  return has(option) ? config::parse_duration(text(option)).value_or(otherwise) : otherwise;
+}
+
+std::vector<std::string> invocation::all(std::string_view option) const {
+  const auto found = options_.find(option);
+  return found == options_.end() ? std::vector<std::string>() : found->second;
+}
+
+result<parsed> parse_command_line(std::span<const command_spec> commands, std::vector<std::string> words) {
+  return parser(commands, std::move(words)).parse();
+}
+
+std::string suggestion(std::string_view word, std::span<const std::string_view> names, std::string_view prefix) {
+  std::string_view nearest;
+  std::size_t least = std::max<std::size_t>(2, word.size() / 3) + 1;
+  for (const std::string_view name : names) {
+    const std::size_t distance = config::edit_distance(word, name);
+    if (distance >= least) continue;
+    least = distance;
+    nearest = name;
+  }
+  if (nearest.empty() || least >= nearest.size()) return {};
+  return ", did you mean '" + std::string(prefix) + std::string(nearest) + "'?";
+}
+
+} // namespace quorumd::cli

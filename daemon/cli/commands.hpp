@@ -1,0 +1,31 @@
+#pragma once
+
+#include "daemon/cli/args.hpp"
+
+#include <span>
+#include <string>
+#include <vector>
+
+namespace quorumd::cli {
+
+// One file a subcommand; each returns its grammar and help.
+[[nodiscard]] command_spec put_command();
+[[nodiscard]] command_spec get_command();
+[[nodiscard]] command_spec del_command();
+[[nodiscard]] command_spec txn_command();
+[[nodiscard]] command_spec compact_command();
+[[nodiscard]] command_spec import_command();
+[[nodiscard]] command_spec export_command();
+[[nodiscard]] command_spec status_command();
+[[nodiscard]] command_spec health_command();
+[[nodiscard]] command_spec bench_command();
+[[nodiscard]] command_spec check_config_command();
+[[nodiscard]] command_spec version_command();
+
+/// Every subcommand, in the order of the help.
+[[nodiscard]] std::span<const command_spec> all_commands();
+
+/// The whole program; the result is the exit code.
+[[nodiscard]] int run(std::vector<std::string> words);
+
+} // namespace quorumd::cli

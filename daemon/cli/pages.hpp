@@ -1,0 +1,50 @@
+#pragma once
+
+#include "coro/task.hpp"
+#include "daemon/cli/session.hpp"
+#include "daemon/kv/command.hpp"
+
+#include <cstdint>
+#include <string>
+
+namespace quorumd::cli {
+
+/// Reads a range page by page, all at one revision: the given one, or else the first page's.
+class range_pages {
+public:
+  struct what {
+    std::string key;
+    std::string range_end;
+    quorumd::revision revision;
+    std::uint64_t limit = 0;
+    bool keys_only = false;
+    bool serializable = false;
+  };
+
+  range_pages(session& s, what w) : session_(s), what_(std::move(w)) {}
+
+  [[nodiscard]] bool done() const { return done_; }
+  /// The revision that is read; known after the first page.
+  [[nodiscard]] quorumd::revision revision() const { return what_.revision; }
+  /// The next page, whose answer is a kv::range_reply.
+  [[nodiscard]] coro::task<wire::call_result> next();
+
+private:
+  session& session_;
+  what what_;
+  bool done_ = false;
+};
+
+/// The range of all keys with the prefix.
+void set_prefix(std::string& key, std::string& range_end, std::string_view prefix);
+
+/// The answer's body of the kind that the request calls for; another is the server's mistake, which becomes an error.
+template <class Body>
+[[nodiscard]] const Body* body_of(const wire::call_result& r) {
+  return std::get_if<Body>(&r->reply.body);
+}
+
+/// The error for an answer of another kind.
+[[nodiscard]] wire::call_error unexpected_answer(const session& s);
+
+} // namespace quorumd::cli

@@ -1,0 +1,82 @@
+#include "daemon/cli/session.hpp"
+
+#include "config/exit_codes.hpp"
+#include "coro/asio_network.hpp"
+#include "coro/clock.hpp"
+#include "coro/entropy.hpp"
+#include "daemon/cli/target.hpp"
+#include "daemon/cli/terminal.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+
+#include <cstdlib>
+#include <exception>
+#include <future>
+#include <memory>
+#include <unistd.h>
+
+namespace quorumd::cli {
+namespace {
+
+/// Everything that lives on the loop.
+struct room {
+  coro::loop& loop;
+  coro::asio_network& network;
+  coro::system_entropy& entropy;
+  const wire::client_options& options;
+  std::chrono::milliseconds timeout;
+  bool json;
+  const std::function<coro::task<int>(session&)>& body;
+};
+
+coro::task<int> run_session(const room* r) {
+  const auto client = std::make_unique<wire::client>(r->loop, r->network, r->entropy, r->options);
+  session s{r->loop, r->network, r->entropy, *client, r->options, r->timeout, r->json};
+  int code = config::exit_code::ok;
+  std::exception_ptr failed;
+  try {
+    code = co_await r->body(s);
+  } catch (...) { // the client must be stopped first; thrown again below
+    failed = std::current_exception();
+  }
+  co_await client->stop();
+  if (failed) std::rethrow_exception(failed);
+  co_return code;
+}
+
+} // namespace
+
+int run_client(const invocation& in, const std::function<coro::task<int>(session&)>& body, bool patient) {
+  auto endpoints = find_endpoints(in, std::getenv(endpoint_variable), ::access(default_socket, F_OK) == 0);
+  if (endpoints.has_error()) return complain(endpoints.error());
+  wire::client_options options;
+  options.endpoints = std::move(*endpoints);
+  options.patient = patient;
+
+  const coro::steady_clock clock;
+  coro::loop loop("client", clock);
+  coro::asio_network network;
+  coro::system_entropy entropy;
+  const room r{loop, network, entropy, options, in.duration("timeout", default_timeout), in.json(), body};
+  std::promise<int> ended;
+  auto code = ended.get_future();
+  loop.start();
+  loop.post([&] {
+    boost::asio::co_spawn(loop.get_executor(), run_session(&r), [&](std::exception_ptr failed, int result) {
+      if (failed)
+        ended.set_exception(failed);
+      else
+        ended.set_value(result);
+    });
+  });
+  code.wait();
+  loop.stop();
+  return code.get();
+}
+
+int complain(const wire::call_error& e) {
+  complain(e.message());
+  return config::exit_code::unavailable;
+}
+
+} // namespace quorumd::cli

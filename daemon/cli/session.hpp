@@ -1,0 +1,38 @@
+#pragma once
+
+#include "coro/loop.hpp"
+#include "coro/net.hpp"
+#include "coro/task.hpp"
+#include "daemon/cli/args.hpp"
+#include "wire/client.hpp"
+
+#include <chrono>
+#include <functional>
+#include <string>
+
+namespace quorumd::cli {
+
+/// What a command that talks to a cluster has at hand, on the session's loop.
+struct session {
+  coro::loop& loop;
+  coro::network& network;
+  coro::entropy& entropy;
+  wire::client& client;
+  const wire::client_options& options;
+  std::chrono::milliseconds timeout; ///< of one request
+  bool json = false;
+
+  [[nodiscard]] coro::time_point deadline() const { return loop.now() + timeout; }
+};
+
+inline constexpr std::chrono::milliseconds default_timeout{5000};
+
+/// Runs the coroutine that `body` makes on a loop of its own, with a client for whomever the command line names, and
+/// returns the coroutine's exit code. `patient` as in wire::client_options. `body` must not be a coroutine itself.
+[[nodiscard]] int run_client(const invocation& in, const std::function<coro::task<int>(session&)>& body,
+                             bool patient = false);
+
+/// Tells a person why a call failed, and returns the exit code for it.
+[[nodiscard]] int complain(const wire::call_error& e);
+
+} // namespace quorumd::cli

@@ -1,0 +1,131 @@
+#include "daemon/cli/status.hpp"
+
+#include "daemon/cli/commands.hpp"
+#include "daemon/cli/json.hpp"
+#include "daemon/cli/pages.hpp"
+#include "daemon/cli/session.hpp"
+#include "daemon/cli/terminal.hpp"
+#include "daemon/cli/text.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <vector>
+
+namespace quorumd::cli {
+namespace {
+
+constexpr std::array<std::string_view, 12> columns{"id",      "name",     "role", "leader",     "term",    "commit",
+                                                   "applied", "revision", "keys", "disk_bytes", "version", "lag"};
+constexpr std::string_view unreachable = "unreachable";
+
+std::string hex(node_id id) {
+  char digits[24];
+  std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(id.value()));
+  return digits;
+}
+
+std::string name_of_leader(std::span<const wire::status_row> rows, node_id leader) {
+  if (!leader) return "-";
+  const auto found = std::find_if(rows.begin(), rows.end(), [&](const auto& r) { return r.id == leader; });
+  return found == rows.end() || found->name.empty() ? hex(leader) : found->name;
+}
+
+std::vector<std::string> cells_of(std::span<const wire::status_row> rows, const wire::status_row& r) {
+  std::string name;
+  append_escaped(name, r.name);
+  if (!r.error.empty()) {
+    std::vector<std::string> out{hex(r.id), name, std::string(unreachable)};
+    out.resize(columns.size(), "-");
+    std::string why;
+    append_escaped(why, r.error);
+    out.push_back(why);
+    return out;
+  }
+  return {hex(r.id),
+          name,
+          wire::name_of(r.role),
+          name_of_leader(rows, r.leader),
+          std::to_string(r.term.value()),
+          std::to_string(r.commit.value()),
+          std::to_string(r.applied.value()),
+          std::to_string(r.revision.value()),
+          std::to_string(r.keys),
+          std::to_string(r.disk_bytes),
+          r.version,
+          std::to_string(r.lag)};
+}
+
+coro::task<int> status(session* s) {
+  wire::client_body body = wire::status_request{.all = true};
+  const coro::time_point deadline = s->deadline();
+  const wire::call_result answer = co_await s->client.call(std::move(body), deadline);
+  if (answer.has_error()) co_return complain(answer.error());
+  const auto* found = body_of<wire::status_reply>(answer);
+  if (found == nullptr) co_return complain(unexpected_answer(*s));
+  co_return print(s->json ? status_json(found->rows) : status_table(found->rows));
+}
+
+int run_status(const invocation& in) {
+  return run_client(in, [](session& s) { return status(&s); });
+}
+
+} // namespace
+
+std::string status_table(std::span<const wire::status_row> rows) {
+  std::vector<std::vector<std::string>> lines{{columns.begin(), columns.end()}};
+  for (const auto& r : rows) lines.push_back(cells_of(rows, r));
+  std::array<std::size_t, columns.size()> widths{};
+  for (const auto& line : lines)
+    for (std::size_t i = 0; i < widths.size(); ++i) widths[i] = std::max(widths[i], line[i].size());
+  std::string out;
+  for (const auto& line : lines) {
+    std::string text;
+    for (std::size_t i = 0; i < line.size(); ++i) {
+      if (i != 0) text += "  ";
+      text += line[i];
+      if (i < widths.size()) text.append(widths[i] - line[i].size(), ' ');
+    }
+    text.erase(text.find_last_not_of(' ') + 1);
+    out += text + "\n";
+  }
+  return out;
+}
+
+std::string status_json(std::span<const wire::status_row> rows) {
+  std::string out;
+  json_writer w(out);
+  w.begin_array();
+  for (const auto& r : rows) {
+    w.begin_object().key("id").text(hex(r.id)).key("name").text(r.name);
+    if (!r.error.empty()) {
+      w.key("role").text(unreachable);
+      for (std::size_t i = 3; i < columns.size(); ++i) w.key(columns[i]).null();
+      w.key("error").text(r.error).end_object();
+      continue;
+    }
+    w.key("role").text(wire::name_of(r.role)).key("leader");
+    if (r.leader)
+      w.text(hex(r.leader));
+    else
+      w.null();
+    w.key("term").number(r.term.value()).key("commit").number(r.commit.value());
+    w.key("applied").number(r.applied.value()).key("revision").number(r.revision.value());
+    w.key("keys").number(r.keys).key("disk_bytes").number(r.disk_bytes);
+    w.key("version").text(r.version).key("lag").number(r.lag).end_object();
+  }
+  w.end_array();
+  return out + "\n";
+}
+
+command_spec status_command() {
+  return {.name = "status",
+          .summary = "a row for each node of the cluster",
+          .details = "Columns: id (hexadecimal), name, role (leader, follower, candidate), leader (its name; its id as JSON),\n"
+                     "term, commit, applied, revision, keys, disk_bytes, version, lag (entries committed and not yet applied\n"
+                     "there). A member that does not answer has the role 'unreachable' and the reason behind its row.",
+          .examples = {"quorumd status", "quorumd status --endpoint 10.0.0.1:2379,10.0.0.2:2379 --output json"},
+          .run = run_status};
+}
+
+} // namespace quorumd::cli

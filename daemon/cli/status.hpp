@@ -1,0 +1,15 @@
+#pragma once
+
+#include "wire/status.hpp"
+
+#include <span>
+#include <string>
+
+namespace quorumd::cli {
+
+/// The table for a person: a heading and a line a node.
+[[nodiscard]] std::string status_table(std::span<const wire::status_row> rows);
+/// An array of objects; what is not known of an unreachable node is null, and `error` says why.
+[[nodiscard]] std::string status_json(std::span<const wire::status_row> rows);
+
+} // namespace quorumd::cli

@@ -1,0 +1,106 @@
+#include "daemon/cli/commands.hpp"
+#include "daemon/cli/json.hpp"
+#include "daemon/cli/pages.hpp"
+#include "daemon/cli/session.hpp"
+#include "daemon/cli/terminal.hpp"
+#include "daemon/cli/txn_text.hpp"
+
+namespace quorumd::cli {
+namespace {
+
+/// As etcdctl prints it: an empty line, then OK, or the number deleted, or keys and values in turn.
+struct text_printer {
+  std::string& out;
+
+  void operator()(const kv::put_reply&) const { out += "OK\n"; }
+  void operator()(const kv::delete_range_reply& d) const { out += std::to_string(d.deleted) + "\n"; }
+  void operator()(const kv::range_reply& r) const {
+    if (r.kvs.empty() && r.count != 0) out += std::to_string(r.count) + "\n";
+    for (const auto& v : r.kvs) {
+      out += v.key;
+      out += '\n';
+      out += v.value;
+      out += '\n';
+    }
+  }
+  void operator()(const kv::txn_reply& t) const {
+    out += t.succeeded ? "SUCCESS\n" : "FAILURE\n";
+    for (const auto& r : t.responses) {
+      out += '\n';
+      std::visit(*this, r.what);
+    }
+  }
+};
+
+struct json_printer {
+  json_writer& w;
+
+  void operator()(const kv::put_reply&) const { w.begin_object().key("put").boolean(true).end_object(); }
+  void operator()(const kv::delete_range_reply& d) const {
+    w.begin_object().key("deleted").number(d.deleted).end_object();
+  }
+  void operator()(const kv::range_reply& r) const {
+    w.begin_object().key("count").number(r.count).key("kvs").begin_array();
+    for (const auto& v : r.kvs) w.begin_object().bytes("key", v.key).bytes("value", v.value).end_object();
+    w.end_array().end_object();
+  }
+  void operator()(const kv::txn_reply& t) const {
+    w.begin_object();
+    members(t);
+    w.end_object();
+  }
+  void members(const kv::txn_reply& t) const {
+    w.key("succeeded").boolean(t.succeeded).key("responses").begin_array();
+    for (const auto& r : t.responses) std::visit(*this, r.what);
+    w.end_array();
+  }
+};
+
+coro::task<int> txn(session* s, const parsed_txn* t) {
+  wire::client_body body = kv::command(t->what);
+  const coro::time_point deadline = s->deadline();
+  const wire::call_result answer = co_await s->client.call(std::move(body), deadline);
+  if (answer.has_error()) co_return complain(answer.error());
+  const auto* done = body_of<kv::reply>(answer);
+  const auto* ran = done == nullptr ? nullptr : std::get_if<kv::txn_reply>(&done->body);
+  if (ran == nullptr) co_return complain(unexpected_answer(*s));
+  std::string out;
+  if (s->json) {
+    json_writer w(out);
+    w.begin_object().key("revision").number(done->revision.value());
+    json_printer{w}.members(*ran);
+    w.end_object();
+    out += '\n';
+  } else {
+    text_printer{out}(*ran);
+  }
+  co_return print(out);
+}
+
+int run_txn(const invocation& in) {
+  const auto text = read_standard_input();
+  if (text.has_error()) return complain(text.error());
+  const auto parsed = parse_txn(*text);
+  if (parsed.has_error()) return complain(usage("txn: " + parsed.error().message()));
+  return run_client(in, [&](session& s) { return txn(&s, &*parsed); });
+}
+
+} // namespace
+
+command_spec txn_command() {
+  return {.name = "txn",
+          .summary = "compare, then do one thing or the other, all at once",
+          .details =
+              "Reads etcdctl's text form from standard input: lines of compares, an empty line, the operations if all\n"
+              "compares hold, an empty line, the operations otherwise.\n"
+              "  compares:   mod(\"k\") > \"0\"   create(\"k\") = \"0\"   version(\"k\") != \"3\"   value(\"k\") = \"x\"\n"
+              "  operations: put K V    get K [RANGE_END] [--prefix] [--limit N] [--rev R] [--keys-only]\n"
+              "              del K [RANGE_END] [--prefix]\n"
+              "Words may stand in double quotes, where \\t \\n \\r \\\" \\\\ \\xHH are escapes. Prints SUCCESS or FAILURE, then\n"
+              "what each operation gave.",
+          .examples = {"printf 'create(\"lock\") = \"0\"\\n\\nput lock me\\n\\nget lock\\n' | quorumd txn",
+                       "quorumd txn --output json < swap.txn"},
+          .run = run_txn};
+}
+
+} // namespace quorumd::cli

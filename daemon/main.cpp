@@ -1,0 +1,8 @@
+#include "daemon/cli/commands.hpp"
+
+#include <string>
+#include <vector>
+
+int main(int argc, char** argv) {
+  return quorumd::cli::run(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc));
+}
