@@ -207,6 +207,7 @@ std::string value_text(const value_spec& value, const settings& from) {
           [&](const level_value& v) { return std::string(level_names[static_cast<std::size_t>(read(v, from))]); },
           [&](const members_value&) {
             std::vector<std::string> items;
+            items.reserve(from.cluster.members.size());
             for (const member& m : from.cluster.members) items.push_back(m.name + ": " + m.peer.text());
             return join(items);
           },
