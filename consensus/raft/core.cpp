@@ -12,10 +12,14 @@ namespace quorumd::raft {
 
 const char* describe(propose_error error) {
   switch (error) {
-  case propose_error::none: return "no error";
-  case propose_error::not_leader: return "this node is not the leader";
-  case propose_error::transferring: return "leadership is being handed over";
-  case propose_error::too_much: return "too many bytes wait to be committed";
+  case propose_error::none:
+    return "no error";
+  case propose_error::not_leader:
+    return "this node is not the leader";
+  case propose_error::transferring:
+    return "leadership is being handed over";
+  case propose_error::too_much:
+    return "too many bytes wait to be committed";
   }
   return "unknown";
 }
@@ -32,7 +36,9 @@ core::core(options o, initial_state s) {
 
 core::~core() = default;
 
-void core::tick() { state_->tick(); }
+void core::tick() {
+  state_->tick();
+}
 
 void core::step(node_id from, message m) {
   if (state_->peer(from) == nullptr) return;
@@ -43,11 +49,17 @@ boost::system::result<proposed, propose_error> core::propose(std::span<proposal>
   return state_->propose(batch);
 }
 
-void core::read_index(read_context context) { state_->read_index(context); }
+void core::read_index(read_context context) {
+  state_->read_index(context);
+}
 
-bool core::transfer_leadership(node_id to) { return state_->transfer(to); }
+bool core::transfer_leadership(node_id to) {
+  return state_->transfer(to);
+}
 
-node_id core::transfer_target() const { return state_->transfer_target(); }
+node_id core::transfer_target() const {
+  return state_->transfer_target();
+}
 
 void core::campaign() {
   if (state_->leading() == nullptr && state_->promotable()) state_->pre_campaign();
@@ -59,11 +71,17 @@ void core::persisted(write_number n) {
   state_->advance_commit();
 }
 
-void core::applied(log_index index) { state_->apply_done(index); }
+void core::applied(log_index index) {
+  state_->apply_done(index);
+}
 
-void core::loaded(std::uint64_t ticket, std::vector<entry> entries) { state_->load_done(ticket, std::move(entries)); }
+void core::loaded(std::uint64_t ticket, std::vector<entry> entries) {
+  state_->load_done(ticket, std::move(entries));
+}
 
-void core::compacted(snapshot_mark mark, log_index keep_from) { state_->compact(mark, keep_from); }
+void core::compacted(snapshot_mark mark, log_index keep_from) {
+  state_->compact(mark, keep_from);
+}
 
 void core::snapshot_sent(node_id to, bool success) {
   if (follower_progress* p = state_->peer(to)) p->snapshot_ended(success);
@@ -82,25 +100,45 @@ void core::stream_reset(node_id peer) {
   state_->forget_leader_soon(peer);
 }
 
-void core::take(ready& out) { state_->take(out); }
+void core::take(ready& out) {
+  state_->take(out);
+}
 
-bool core::has_ready() const { return state_->has_ready(); }
+bool core::has_ready() const {
+  return state_->has_ready();
+}
 
-soft_state core::soft() const { return state_->soft(); }
+soft_state core::soft() const {
+  return state_->soft();
+}
 
-hard_state core::hard() const { return {.term = state_->current_term, .vote = state_->vote}; }
+hard_state core::hard() const {
+  return {.term = state_->current_term, .vote = state_->vote};
+}
 
-log_index core::commit() const { return state_->commit; }
+log_index core::commit() const {
+  return state_->commit;
+}
 
-log_index core::last_index() const { return state_->log.last_index(); }
+log_index core::last_index() const {
+  return state_->log.last_index();
+}
 
-log_index core::first_index() const { return state_->log.first_index(); }
+log_index core::first_index() const {
+  return state_->log.first_index();
+}
 
-log_index core::persisted_index() const { return state_->writes.durable(); }
+log_index core::persisted_index() const {
+  return state_->writes.durable();
+}
 
-term core::term_at(log_index index) const { return state_->log.term_at(index); }
+term core::term_at(log_index index) const {
+  return state_->log.term_at(index);
+}
 
-const configuration& core::members() const { return state_->members; }
+const configuration& core::members() const {
+  return state_->members;
+}
 
 std::vector<peer_progress> core::progress() const {
   std::vector<peer_progress> all;

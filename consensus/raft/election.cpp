@@ -88,8 +88,10 @@ void core::state::campaign(bool transfer) {
                                .last_term = log.last_term(),
                                .pre_vote = false,
                                .transfer = transfer};
-    if (mutated(mutant::vote_request_before_sync)) send(p.id(), request);
-    else send_with_hard_state(p.id(), request);
+    if (mutated(mutant::vote_request_before_sync))
+      send(p.id(), request);
+    else
+      send_with_hard_state(p.id(), request);
   }
   if (mutated(mutant::vote_request_before_sync)) {
     std::get<candidate_role>(role).votes.record(opt.self, true);
@@ -108,12 +110,16 @@ void core::state::self_vote_durable() {
 void core::state::count_votes() {
   if (const auto* p = std::get_if<pre_candidate_role>(&role)) {
     const vote_result result = p->votes.result(members);
-    if (result == vote_result::won) campaign(false);
-    else if (result == vote_result::lost) step_down();
+    if (result == vote_result::won)
+      campaign(false);
+    else if (result == vote_result::lost)
+      step_down();
   } else if (const auto* c = std::get_if<candidate_role>(&role)) {
     const vote_result result = c->votes.result(members);
-    if (result == vote_result::won) become_leader();
-    else if (result == vote_result::lost) step_down();
+    if (result == vote_result::won)
+      become_leader();
+    else if (result == vote_result::lost)
+      step_down();
   }
 }
 
@@ -146,7 +152,9 @@ void core::state::become_leader() {
   log.append(std::move(start));
 }
 
-void core::state::step_down() { become_follower(current_term, node_id()); }
+void core::state::step_down() {
+  become_follower(current_term, node_id());
+}
 
 bool core::state::in_lease() const {
   if (leading() != nullptr) return true; // as long as check-quorum leaves it there

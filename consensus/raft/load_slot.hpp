@@ -13,7 +13,7 @@ namespace quorumd::raft {
 /// Entries that one consumer (the applier, or the appends to one follower) reads back from the durable log: at most
 /// one request at a time.
 class load_slot {
-public:
+ public:
   [[nodiscard]] bool waiting() const { return ticket_ != 0; }
   [[nodiscard]] std::uint64_t ticket() const { return ticket_; }
 
@@ -53,7 +53,7 @@ public:
     entries_.clear();
   }
 
-private:
+ private:
   std::uint64_t ticket_ = 0;
   log_index first_;
   std::vector<entry> entries_;

@@ -8,7 +8,10 @@
 namespace quorumd::raft {
 
 entry_log::entry_log(log_index start, term start_term, std::vector<term_run> runs, log_index last)
-    : start_(start), start_term_(start_term), runs_(std::move(runs)), last_(last) {}
+    : start_(start)
+    , start_term_(start_term)
+    , runs_(std::move(runs))
+    , last_(last) {}
 
 // The run that holds a kept index: the last one that begins at or before it.
 std::size_t entry_log::run_of(log_index index) const {
@@ -32,8 +35,7 @@ log_index entry_log::first_of_term_at(log_index index) const {
 log_index entry_log::last_of_term(term t) const {
   const auto after = std::upper_bound(runs_.begin(), runs_.end(), t,
                                       [](term wanted, const term_run& run) { return wanted < run.term; });
-  if (after != runs_.begin() && std::prev(after)->term == t)
-    return after == runs_.end() ? last_ : after->first.prev();
+  if (after != runs_.begin() && std::prev(after)->term == t) return after == runs_.end() ? last_ : after->first.prev();
   return t == start_term_ ? start_ : log_index();
 }
 

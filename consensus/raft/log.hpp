@@ -13,7 +13,7 @@ namespace quorumd::raft {
 /// The log as the core knows it: the term of every kept index as runs, and the entries themselves only for a suffix
 /// of it, the cache. Says nothing about what is durable (write_tracker) or committed (the core).
 class entry_log {
-public:
+ public:
   /// A log that follows (start, start_term) and ends with `last`; the cache is empty.
   entry_log(log_index start, term start_term, std::vector<term_run> runs, log_index last);
 
@@ -47,7 +47,7 @@ public:
   /// Drops the oldest entries up to `upto` from the cache until it holds at most that many bytes.
   void evict(log_index upto, std::size_t bytes_max);
 
-private:
+ private:
   [[nodiscard]] std::size_t run_of(log_index index) const;
 
   log_index start_;

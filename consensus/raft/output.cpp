@@ -42,16 +42,21 @@ void core::state::persist(ready& out) {
 void core::state::release(ready& out) {
   std::size_t kept = 0;
   for (held_message& h : held) {
-    if (h.until <= writes.finished()) out.messages.push_back(std::move(h.what));
-    else if (&held[kept++] != &h) held[kept - 1] = std::move(h);
+    if (h.until <= writes.finished())
+      out.messages.push_back(std::move(h.what));
+    else if (&held[kept++] != &h)
+      held[kept - 1] = std::move(h);
   }
   held.resize(kept);
 
   const write_number hard = writes.hard();
   for (outgoing& o : with_hard_state) {
-    if (!hard) out.messages.push_back(std::move(o));
-    else if (hard == out.number) out.after_persist.push_back(std::move(o));
-    else held.push_back({hard, std::move(o)});
+    if (!hard)
+      out.messages.push_back(std::move(o));
+    else if (hard == out.number)
+      out.after_persist.push_back(std::move(o));
+    else
+      held.push_back({hard, std::move(o)});
   }
   with_hard_state.clear();
   release_acknowledgement(out);
@@ -75,9 +80,12 @@ void core::state::release_acknowledgement(ready& out) {
                                       .conflict_index = log_index(),
                                       .round = ack->round}};
   ack.reset();
-  if (!until) out.messages.push_back(std::move(o));
-  else if (until == out.number) out.after_persist.push_back(std::move(o));
-  else held.push_back({until, std::move(o)});
+  if (!until)
+    out.messages.push_back(std::move(o));
+  else if (until == out.number)
+    out.after_persist.push_back(std::move(o));
+  else
+    held.push_back({until, std::move(o)});
 }
 
 bool core::state::committed_due() const {

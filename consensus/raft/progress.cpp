@@ -98,9 +98,12 @@ void follower_progress::heartbeat_answered() {
 bool follower_progress::paused() const {
   if (!writable) return true;
   switch (state_) {
-  case state_type::probe: return probe_sent_;
-  case state_type::replicate: return window.full() && !check_due_;
-  case state_type::snapshot: return true;
+  case state_type::probe:
+    return probe_sent_;
+  case state_type::replicate:
+    return window.full() && !check_due_;
+  case state_type::snapshot:
+    return true;
   }
   return true;
 }

@@ -12,8 +12,10 @@ namespace quorumd::raft {
 
 /// The appends to one follower that are not acknowledged yet, bounded in number and bytes.
 class append_window {
-public:
-  append_window(std::uint32_t appends_max, std::size_t bytes_max) : appends_max_(appends_max), bytes_max_(bytes_max) {}
+ public:
+  append_window(std::uint32_t appends_max, std::size_t bytes_max)
+      : appends_max_(appends_max)
+      , bytes_max_(bytes_max) {}
 
   [[nodiscard]] bool full() const { return appends_.size() >= appends_max_ || bytes_ >= bytes_max_; }
   [[nodiscard]] std::size_t size() const { return appends_.size(); }
@@ -34,7 +36,7 @@ public:
     bytes_ = 0;
   }
 
-private:
+ private:
   struct in_flight {
     log_index last;
     std::size_t bytes = 0;
@@ -49,11 +51,12 @@ private:
 /// time; then it replicates optimistically within the window; a follower behind the kept log gets a snapshot and no
 /// appends meanwhile.
 class follower_progress {
-public:
+ public:
   using state_type = decltype(peer_progress::state);
 
   follower_progress(node_id peer, std::uint32_t appends_max, std::size_t bytes_max)
-      : window(appends_max, bytes_max), id_(peer) {}
+      : window(appends_max, bytes_max)
+      , id_(peer) {}
 
   /// A new leader knows nothing: it probes at the end of its log.
   void reset(log_index last);
@@ -96,7 +99,7 @@ public:
   log_index commit_told;      ///< the highest commit index that was sent
   bool notice_sent = false;   ///< a heartbeat that only tells the commit index is unanswered
 
-private:
+ private:
   node_id id_;
   log_index match_;
   log_index next_ = log_index(1);

@@ -46,7 +46,7 @@ template <class Predicate>
 
 /// The votes of one election. The first answer of a voter counts; later ones change nothing.
 class ballot {
-public:
+ public:
   void record(node_id voter, bool granted) {
     for (const auto& [id, vote] : votes_)
       if (id == voter) return;
@@ -60,7 +60,7 @@ public:
     return vote_result::pending;
   }
 
-private:
+ private:
   // 1 granted, 0 refused, -1 not answered yet
   [[nodiscard]] int answer(node_id voter) const {
     for (const auto& [id, vote] : votes_)
@@ -79,7 +79,8 @@ private:
 
 /// Whether the node belongs to the configuration, voting or not.
 [[nodiscard]] inline bool is_member(const configuration& members, node_id id) {
-  return is_voter(members, id) || std::find(members.learners.begin(), members.learners.end(), id) != members.learners.end();
+  return is_voter(members, id) ||
+         std::find(members.learners.begin(), members.learners.end(), id) != members.learners.end();
 }
 
 } // namespace quorumd::raft

@@ -30,8 +30,8 @@ void core::state::receive(node_id from, const read_index_request& m) {
 void core::state::receive(node_id from, const read_index_response& m) {
   if (m.term > current_term) become_follower(m.term, node_id());
   if (m.term < current_term || known_leader() != from) return;
-  const auto it = std::find_if(forwarded.begin(), forwarded.end(),
-                               [&](const forwarded_read& r) { return r.context == m.context; });
+  const auto it =
+      std::find_if(forwarded.begin(), forwarded.end(), [&](const forwarded_read& r) { return r.context == m.context; });
   if (it == forwarded.end()) return;
   answered_reads.push_back({.context = m.context, .ok = m.ok, .index = m.index});
   forwarded.erase(it);
@@ -39,13 +39,17 @@ void core::state::receive(node_id from, const read_index_response& m) {
 
 void core::state::register_read(node_id from, read_context context) {
   const pending_read r{.from = from, .context = context, .index = commit, .round = 0};
-  if (mutated(mutant::read_without_round)) answer_read(r, true, commit);
-  else leading()->reads.push_back(r);
+  if (mutated(mutant::read_without_round))
+    answer_read(r, true, commit);
+  else
+    leading()->reads.push_back(r);
 }
 
 void core::state::answer_read(const pending_read& r, bool ok, log_index index) {
-  if (r.from == opt.self) answered_reads.push_back({.context = r.context, .ok = ok, .index = index});
-  else send(r.from, read_index_response{.term = current_term, .context = r.context, .ok = ok, .index = index});
+  if (r.from == opt.self)
+    answered_reads.push_back({.context = r.context, .ok = ok, .index = index});
+  else
+    send(r.from, read_index_response{.term = current_term, .context = r.context, .ok = ok, .index = index});
 }
 
 // All reads that wait share the next round. Before an entry of the own term is committed the commit index may lag

@@ -65,9 +65,8 @@ void core::state::receive(node_id from, const heartbeat_response& m) {
 // Counting commits only entries of the own term; the others follow (paper §5.4.2).
 void core::state::advance_commit() {
   if (leading() == nullptr) return;
-  const log_index reached(quorum_value(members, [&](node_id id) {
-    return id == opt.self ? writes.durable().value() : peer(id)->match().value();
-  }));
+  const log_index reached(quorum_value(
+      members, [&](node_id id) { return id == opt.self ? writes.durable().value() : peer(id)->match().value(); }));
   if (reached <= commit) return;
   if (log.term_at(reached) != current_term && !mutated(mutant::commit_old_term)) return;
   commit_to(reached);
@@ -128,7 +127,8 @@ void core::state::send_heartbeat(follower_progress& p, ready& out) {
 // An otherwise idle follower learns at once what was committed, with one such message in flight; while appends flow
 // they carry it.
 bool core::state::notice_due(const follower_progress& p) const {
-  return p.state() == follower_progress::state_type::replicate && !p.notice_sent && std::min(commit, p.match()) > p.commit_told;
+  return p.state() == follower_progress::state_type::replicate && !p.notice_sent &&
+         std::min(commit, p.match()) > p.commit_told;
 }
 
 // Whether replicate() would do something.
@@ -181,8 +181,8 @@ bool core::state::send_append(follower_progress& p, ready& out) {
     p.load.used(next);
     if (m.entries.empty() && next <= log.last_index()) {
       if (!p.load.waiting())
-        out.loads.push_back(p.load.request(++last_ticket, next, log.cache_first().prev(),
-                                           opt.append_bytes_max * load_appends));
+        out.loads.push_back(
+            p.load.request(++last_ticket, next, log.cache_first().prev(), opt.append_bytes_max * load_appends));
       if (m.entries.capacity() != 0) out.recycled.push_back(std::move(m.entries));
       return false;
     }

@@ -11,7 +11,7 @@ namespace quorumd::raft {
 /// so that what it held is released at once.
 template <class T>
 class ring {
-public:
+ public:
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] bool empty() const { return size_ == 0; }
   [[nodiscard]] const T& operator[](std::size_t i) const { return slots_[(head_ + i) & (slots_.size() - 1)]; }
@@ -38,7 +38,7 @@ public:
     head_ = 0;
   }
 
-private:
+ private:
   void grow() {
     std::vector<T> larger(slots_.empty() ? 16 : slots_.size() * 2);
     for (std::size_t i = 0; i < size_; ++i) larger[i] = std::move(slots_[(head_ + i) & (slots_.size() - 1)]);

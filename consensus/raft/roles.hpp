@@ -35,7 +35,7 @@ struct pending_read {
 };
 
 struct leader_role {
-  log_index start;        ///< of the entry that began this leadership
+  log_index start;         ///< of the entry that began this leadership
   std::uint64_t since = 0; ///< the tick
   std::uint32_t heartbeat_elapsed = 0;
   bool heartbeat_due = false;

@@ -119,17 +119,17 @@ struct core::state {
   // --- volatile
   any_role role;
   log_index commit;
-  snapshot_mark snapshot;       ///< the newest there is
-  std::vector<follower_progress> peers;  ///< every member but oneself, by id
+  snapshot_mark snapshot;               ///< the newest there is
+  std::vector<follower_progress> peers; ///< every member but oneself, by id
   random_source random;
-  std::uint64_t now = 1;           ///< ticks since the start
-  std::uint64_t election_due = 0;  ///< the tick at which a follower campaigns
-  std::uint64_t leader_heard = 0;  ///< the tick
+  std::uint64_t now = 1;          ///< ticks since the start
+  std::uint64_t election_due = 0; ///< the tick at which a follower campaigns
+  std::uint64_t leader_heard = 0; ///< the tick
 
   // --- persisting
   write_tracker writes;
-  log_index handed_to_disk;                 ///< entries up to here are in some write
-  std::optional<snapshot_mark> installing;  ///< to go into the next write
+  log_index handed_to_disk;                ///< entries up to here are in some write
+  std::optional<snapshot_mark> installing; ///< to go into the next write
 
   // --- applying
   log_index handed_to_apply;
@@ -150,8 +150,8 @@ struct core::state {
   };
   std::vector<outgoing> leaving;
   std::vector<outgoing> with_hard_state;
-  std::optional<acknowledgement> ack;     ///< since the last take()
-  std::vector<held_message> held;         ///< wait for writes that were handed out earlier
+  std::optional<acknowledgement> ack; ///< since the last take()
+  std::vector<held_message> held;     ///< wait for writes that were handed out earlier
   std::vector<read_state> answered_reads;
   soft_state told_soft;
 

@@ -6,8 +6,12 @@
 namespace quorumd::raft {
 namespace {
 
-std::string number(log_index i) { return std::to_string(i.value()); }
-std::string number(term t) { return std::to_string(t.value()); }
+std::string number(log_index i) {
+  return std::to_string(i.value());
+}
+std::string number(term t) {
+  return std::to_string(t.value());
+}
 
 std::optional<std::string> validate_members(const configuration& members) {
   if (members.voters.empty()) return "the configuration has no voters";
@@ -33,7 +37,8 @@ std::optional<std::string> validate_runs(const initial_state& s) {
   for (const term_run& run : s.runs) {
     const bool first = !first_before;
     if (run.term < before || (!first && run.term == before))
-      return "the log's term falls from " + number(before) + " to " + number(run.term) + " at index " + number(run.first);
+      return "the log's term falls from " + number(before) + " to " + number(run.term) + " at index " +
+             number(run.first);
     if (run.first <= first_before) return "the log's terms are out of order at index " + number(run.first);
     before = run.term;
     first_before = run.first;

@@ -13,8 +13,9 @@ namespace quorumd::raft {
 /// Overwriting an entry takes its claim away from every write in flight, so that the completion of a write counts
 /// only for entries that still stand.
 class write_tracker {
-public:
-  explicit write_tracker(log_index durable) : durable_(durable) {}
+ public:
+  explicit write_tracker(log_index durable)
+      : durable_(durable) {}
 
   /// A new write, after which the whole log up to `last` is durable. `hard` says that it carries term and vote.
   [[nodiscard]] write_number begin(log_index last, bool hard, std::uint64_t tick);
@@ -34,7 +35,7 @@ public:
   /// When the oldest write in flight began.
   [[nodiscard]] std::optional<std::uint64_t> oldest_tick() const;
 
-private:
+ private:
   struct in_flight {
     log_index last; // what it makes durable of the log as it now stands
     std::uint64_t tick = 0;

@@ -65,7 +65,12 @@ TEST_CASE("case 46: an append below the follower's compaction retreats safely") 
   state.commit = state.applied = log_index(6);
   state.hard.term = term(2);
   const auto append = [](std::uint64_t prev, const terms& t) {
-    return append_request{.term = term(3), .prev_index = log_index(prev), .prev_term = term(1), .commit = {}, .round = 0, .entries = make_entries(prev + 1, t)};
+    return append_request{.term = term(3),
+                          .prev_index = log_index(prev),
+                          .prev_term = term(1),
+                          .commit = {},
+                          .round = 0,
+                          .entries = make_entries(prev + 1, t)};
   };
   subject s(options_of(1), state);
   s.c.step(id(2), append(1, {1, 2}));
@@ -88,7 +93,13 @@ TEST_CASE("case 47: a stale refusal is ignored") {
   subject s(options_of(1), state_with(3, {1, 1, 1, 1, 1}));
   s.win(3);
   const auto refuse = [&](std::uint64_t rejected, std::uint64_t hint) {
-    s.c.step(id(2), append_response{.term = term(2), .accepted = false, .match = {}, .rejected = log_index(rejected), .conflict_term = {}, .conflict_index = log_index(hint), .round = 0});
+    s.c.step(id(2), append_response{.term = term(2),
+                                    .accepted = false,
+                                    .match = {},
+                                    .rejected = log_index(rejected),
+                                    .conflict_term = {},
+                                    .conflict_index = log_index(hint),
+                                    .round = 0});
   };
   refuse(3, 2); // the probe was at 5
   CHECK(s.c.progress()[0].next == log_index(6));
@@ -96,7 +107,13 @@ TEST_CASE("case 47: a stale refusal is ignored") {
   CHECK(s.c.progress()[0].next == log_index(4));
   refuse(5, 2); // the same once more
   CHECK(s.c.progress()[0].next == log_index(4));
-  s.c.step(id(2), append_response{.term = term(2), .accepted = true, .match = log_index(6), .rejected = {}, .conflict_term = {}, .conflict_index = {}, .round = 0});
+  s.c.step(id(2), append_response{.term = term(2),
+                                  .accepted = true,
+                                  .match = log_index(6),
+                                  .rejected = {},
+                                  .conflict_term = {},
+                                  .conflict_index = {},
+                                  .round = 0});
   refuse(4, 2); // below what it acknowledged
   CHECK(s.c.progress()[0].match == log_index(6));
   CHECK(s.c.progress()[0].state == decltype(peer_progress::state)::replicate);

@@ -30,7 +30,8 @@ TEST_CASE("case 23: a leader with a quorum stays") {
 
 // It neither answers nor takes the term, until the lease has passed.
 TEST_CASE("case 24: a voter that heard a leader lately refuses") {
-  const vote_request ask{.term = term(5), .last_index = log_index(9), .last_term = term(4), .pre_vote = false, .transfer = false};
+  const vote_request ask{
+      .term = term(5), .last_index = log_index(9), .last_term = term(4), .pre_vote = false, .transfer = false};
   vote_request pre = ask;
   pre.pre_vote = true;
   subject s(options_of(1), state_with(3));

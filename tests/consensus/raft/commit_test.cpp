@@ -9,7 +9,13 @@ using namespace quorumd::raft::test;
 namespace {
 
 append_response ack(std::uint64_t t, std::uint64_t match) {
-  return {.term = term(t), .accepted = true, .match = log_index(match), .rejected = {}, .conflict_term = {}, .conflict_index = {}, .round = 0};
+  return {.term = term(t),
+          .accepted = true,
+          .match = log_index(match),
+          .rejected = {},
+          .conflict_term = {},
+          .conflict_index = {},
+          .round = 0};
 }
 
 void propose(subject& s, int n) {
@@ -40,8 +46,7 @@ TEST_CASE("case 48: tables of matched majorities") {
     std::uint64_t commit;
   };
   for (const row& r : {row{{}, 9}, row{{0, 0}, 0}, row{{9, 0}, 9}, row{{3, 0}, 3}, row{{3, 7}, 7}, row{{0, 0, 9, 9}, 9},
-                       row{{0, 0, 0, 9}, 0}, row{{1, 2, 3, 4}, 3}, row{{9, 9, 9, 9}, 9},
-                       row{{1, 2, 3, 4, 5, 6}, 4}}) {
+                       row{{0, 0, 0, 9}, 0}, row{{1, 2, 3, 4}, 3}, row{{9, 9, 9, 9}, 9}, row{{1, 2, 3, 4, 5, 6}, 4}}) {
     const std::uint64_t n = r.matches.size() + 1;
     subject s(options_of(1), state_with(n));
     s.win(n);
@@ -78,7 +83,12 @@ TEST_CASE("case 51: the commit index is monotonic") {
   s.c.step(id(3), ack(1, 2));
   s.c.step(id(2), ack(1, 1));
   CHECK(s.c.commit() == log_index(6));
-  s.c.step(id(2), append_request{.term = term(2), .prev_index = log_index(6), .prev_term = term(1), .commit = log_index(3), .round = 0, .entries = {}});
+  s.c.step(id(2), append_request{.term = term(2),
+                                 .prev_index = log_index(6),
+                                 .prev_term = term(1),
+                                 .commit = log_index(3),
+                                 .round = 0,
+                                 .entries = {}});
   s.c.step(id(2), heartbeat{.term = term(2), .commit = log_index(1), .round = 0});
   CHECK(s.c.commit() == log_index(6));
 }

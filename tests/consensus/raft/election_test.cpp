@@ -11,10 +11,16 @@ using namespace quorumd::raft::test;
 namespace {
 
 vote_request ask(std::uint64_t t, std::uint64_t last_index = 0, std::uint64_t last_term = 0) {
-  return {.term = term(t), .last_index = log_index(last_index), .last_term = term(last_term), .pre_vote = false, .transfer = false};
+  return {.term = term(t),
+          .last_index = log_index(last_index),
+          .last_term = term(last_term),
+          .pre_vote = false,
+          .transfer = false};
 }
 
-vote_response answer(std::uint64_t t, bool granted) { return {.term = term(t), .pre_vote = false, .granted = granted}; }
+vote_response answer(std::uint64_t t, bool granted) {
+  return {.term = term(t), .pre_vote = false, .granted = granted};
+}
 
 // A candidate of term 1 in a cluster of n whose own vote is durable.
 void stand(subject& s, std::uint64_t n) {
@@ -35,7 +41,8 @@ TEST_CASE("case 1: a higher term in any role makes a follower") {
     if (r == role::candidate) stand(s, 3);
     if (r == role::leader) s.win(3);
     REQUIRE(s.c.soft().role == r);
-    s.c.step(id(2), append_request{.term = term(9), .prev_index = {}, .prev_term = {}, .commit = {}, .round = 0, .entries = {}});
+    s.c.step(id(2), append_request{
+                        .term = term(9), .prev_index = {}, .prev_term = {}, .commit = {}, .round = 0, .entries = {}});
     CHECK(s.c.soft().role == role::follower);
     CHECK(s.c.soft().leader == id(2));
     CHECK(s.c.hard() == hard_state{term(9), node_id()});
@@ -45,10 +52,12 @@ TEST_CASE("case 1: a higher term in any role makes a follower") {
 // A deposed leader or a late candidate learns the newer term from the refusal.
 TEST_CASE("case 2: a lower term is refused with the own term") {
   subject s(options_of(1), state_with(3, {}, 5));
-  s.c.step(id(2), append_request{.term = term(4), .prev_index = {}, .prev_term = {}, .commit = {}, .round = 0, .entries = {}});
+  s.c.step(id(2),
+           append_request{.term = term(4), .prev_index = {}, .prev_term = {}, .commit = {}, .round = 0, .entries = {}});
   s.c.step(id(2), heartbeat{.term = term(4), .commit = {}, .round = 3});
   s.c.step(id(3), ask(4));
-  s.c.step(id(3), vote_request{.term = term(4), .last_index = {}, .last_term = {}, .pre_vote = true, .transfer = false});
+  s.c.step(id(3),
+           vote_request{.term = term(4), .last_index = {}, .last_term = {}, .pre_vote = true, .transfer = false});
   s.take();
   CHECK_FALSE(s.out.number);
   const auto appends = all_of<append_response>(s.out.messages);
@@ -198,7 +207,12 @@ TEST_CASE("case 9: a candidate that sees an append of its term or later follows"
   for (std::uint64_t t : {1, 2}) {
     subject s(options_of(1), state_with(3));
     stand(s, 3);
-    s.c.step(id(3), append_request{.term = term(t), .prev_index = {}, .prev_term = {}, .commit = {}, .round = 0, .entries = make_entries(1, {t})});
+    s.c.step(id(3), append_request{.term = term(t),
+                                   .prev_index = {},
+                                   .prev_term = {},
+                                   .commit = {},
+                                   .round = 0,
+                                   .entries = make_entries(1, {t})});
     CHECK(s.c.soft() == soft_state{role::follower, id(3), term(t), false});
     CHECK(s.c.last_index() == log_index(1));
   }

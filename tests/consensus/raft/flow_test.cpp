@@ -15,12 +15,19 @@ namespace {
 using state_of = decltype(peer_progress::state);
 
 append_response ack(std::uint64_t t, std::uint64_t match) {
-  return {.term = term(t), .accepted = true, .match = log_index(match), .rejected = {}, .conflict_term = {}, .conflict_index = {}, .round = 0};
+  return {.term = term(t),
+          .accepted = true,
+          .match = log_index(match),
+          .rejected = {},
+          .conflict_term = {},
+          .conflict_index = {},
+          .round = 0};
 }
 
 // A leader of three in term 1 whose follower 2 replicates and follower 3 never answered.
 struct flowing : subject {
-  explicit flowing(options o) : subject(o, state_with(3)) {
+  explicit flowing(options o)
+      : subject(o, state_with(3)) {
     win(3);
     c.step(id(2), ack(1, 1));
     settle();
@@ -211,13 +218,15 @@ TEST_CASE("an output is filled again without losing its memory") {
 // The promise was durable before it was given.
 TEST_CASE("case 83: the vote survives a restart") {
   cluster c(3);
-  c[2].step(id(1), vote_request{.term = term(4), .last_index = {}, .last_term = {}, .pre_vote = false, .transfer = false});
+  c[2].step(id(1),
+            vote_request{.term = term(4), .last_index = {}, .last_term = {}, .pre_vote = false, .transfer = false});
   c.pump(2);
   c.persist_one(2);
   c.crash(2);
   c.restart(2);
   CHECK(c[2].hard() == hard_state{term(4), id(1)});
-  c[2].step(id(3), vote_request{.term = term(4), .last_index = {}, .last_term = {}, .pre_vote = false, .transfer = false});
+  c[2].step(id(3),
+            vote_request{.term = term(4), .last_index = {}, .last_term = {}, .pre_vote = false, .transfer = false});
   c.pump(2);
   REQUIRE_FALSE(c.bag.empty());
   const auto* refusal = std::get_if<vote_response>(&c.bag.back().message);
@@ -232,8 +241,9 @@ TEST_CASE("case 83: a commit beyond the last entry refuses to start with a diagn
   s.commit = log_index(3);
   const auto error = validate(s);
   REQUIRE(error);
-  CHECK(*error == "index 3 is known to be committed, but the log ends at index 2: acknowledged entries are missing from "
-                  "this log");
+  CHECK(*error ==
+        "index 3 is known to be committed, but the log ends at index 2: acknowledged entries are missing from "
+        "this log");
   const pid_t child = ::fork();
   REQUIRE(child >= 0);
   if (child == 0) {

@@ -10,7 +10,9 @@
 namespace quorumd::raft::test {
 namespace {
 
-std::span<const std::byte> bytes_of(std::string_view s) { return std::as_bytes(std::span(s.data(), s.size())); }
+std::span<const std::byte> bytes_of(std::string_view s) {
+  return std::as_bytes(std::span(s.data(), s.size()));
+}
 
 std::vector<term_run> runs_of(const std::vector<entry>& entries) {
   std::vector<term_run> runs;
@@ -139,7 +141,8 @@ void witness::applied(node_id who, const entry& e, term now) {
            std::to_string(e.index().value()) + " than was applied before");
 }
 
-cluster::cluster(std::uint64_t n, const std::function<void(options&)>& tweak, std::uint64_t seed) : nodes_(n) {
+cluster::cluster(std::uint64_t n, const std::function<void(options&)>& tweak, std::uint64_t seed)
+    : nodes_(n) {
   for (std::uint64_t i = 1; i <= n; ++i) {
     node& self = at(i);
     self.id = id(i);
@@ -151,7 +154,8 @@ cluster::cluster(std::uint64_t n, const std::function<void(options&)>& tweak, st
   }
 }
 
-cluster::cluster(const std::vector<std::vector<std::uint64_t>>& logs, std::uint64_t term_now) : nodes_(logs.size()) {
+cluster::cluster(const std::vector<std::vector<std::uint64_t>>& logs, std::uint64_t term_now)
+    : nodes_(logs.size()) {
   for (std::uint64_t i = 1; i <= logs.size(); ++i) {
     node& self = at(i);
     self.id = id(i);
@@ -164,7 +168,9 @@ cluster::cluster(const std::vector<std::vector<std::uint64_t>>& logs, std::uint6
   }
 }
 
-bool cluster::connected(node_id a, node_id b) const { return !cuts_.contains(std::minmax(a.value(), b.value())); }
+bool cluster::connected(node_id a, node_id b) const {
+  return !cuts_.contains(std::minmax(a.value(), b.value()));
+}
 
 void cluster::isolate(std::uint64_t n) {
   for (std::uint64_t other = 1; other <= size(); ++other)
@@ -214,7 +220,8 @@ void cluster::pump(std::uint64_t i) {
     auto out = std::make_unique<ready>();
     n.c->take(*out);
     QUORUMD_INVARIANT(!out->empty(), "has_ready() promises an output");
-    QUORUMD_INVARIANT(out->number || (!out->hard && !out->install && out->entries.empty() && out->after_persist.empty()),
+    QUORUMD_INVARIANT(out->number ||
+                          (!out->hard && !out->install && out->entries.empty() && out->after_persist.empty()),
                       "an output that persists has a number");
     carry_out(n, *out);
     if (out->number) n.writes.push_back(std::move(out));
@@ -314,6 +321,7 @@ void cluster::restart(std::uint64_t i) {
 
 void cluster::compact(std::uint64_t i, std::uint64_t trailing) {
   node& n = at(i);
+  pump(i);
   for (const auto& write : n.writes)
     if (write->install) return; // the log is about to start elsewhere
   const log_index upto = std::min(n.applied, n.c->persisted_index());

@@ -18,7 +18,9 @@
 namespace quorumd::raft::test {
 
 /// The id of node n, counted from 1.
-inline node_id id(std::uint64_t n) { return node_id(n); }
+inline node_id id(std::uint64_t n) {
+  return node_id(n);
+}
 inline std::string text_of(const entry& e) {
   return {reinterpret_cast<const char*>(e.payload().data()), e.payload().size()};
 }
@@ -37,7 +39,8 @@ options options_of(std::uint64_t self, std::uint64_t seed = 1);
 
 /// One core whose messages and writes the test carries by hand.
 struct subject {
-  explicit subject(options o, initial_state s) : c(o, std::move(s)) {}
+  explicit subject(options o, initial_state s)
+      : c(o, std::move(s)) {}
 
   core c;
   ready out;
@@ -89,7 +92,7 @@ struct envelope {
 
 /// What must hold of all nodes together, remembered over their crashes.
 class witness {
-public:
+ public:
   /// Empty, or what is broken.
   [[nodiscard]] const std::string& broken() const { return broken_; }
   /// The node leads a term, in its so-manieth life; its log must hold all that was committed in earlier terms.
@@ -107,7 +110,7 @@ public:
   };
   [[nodiscard]] const std::map<log_index, fact>& truth() const { return truth_; }
 
-private:
+ private:
   std::map<term, std::pair<node_id, std::uint64_t>> leaders_;
   std::map<log_index, fact> truth_;
   std::string broken_;
@@ -115,7 +118,7 @@ private:
 
 /// Several cores in one process with disks and a network that the test rules.
 class cluster {
-public:
+ public:
   struct node {
     node_id id;
     std::unique_ptr<core> c; ///< null while crashed
@@ -163,14 +166,14 @@ public:
   [[nodiscard]] bool connected(node_id a, node_id b) const;
   void deliver(const envelope& e);
 
-  std::deque<envelope> bag;                            ///< sent, not arrived
-  std::function<bool(const envelope&)> drop;           ///< true loses the message
-  std::vector<std::pair<node_id, node_id>> snapshots;  ///< asked for: (leader, follower)
-  bool send_snapshots = true;                          ///< the newest one leaves as soon as it is asked for
-  std::uint64_t loads = 0;                             ///< answered
+  std::deque<envelope> bag;                           ///< sent, not arrived
+  std::function<bool(const envelope&)> drop;          ///< true loses the message
+  std::vector<std::pair<node_id, node_id>> snapshots; ///< asked for: (leader, follower)
+  bool send_snapshots = true;                         ///< the newest one leaves as soon as it is asked for
+  std::uint64_t loads = 0;                            ///< answered
   witness seen;
 
-private:
+ private:
   void carry_out(node& n, ready& out);
   void send(node& n, std::vector<outgoing>& messages);
 

@@ -26,7 +26,8 @@ std::uint64_t reached(const configuration& c, const values& v) {
   return quorum_value(c, [&](node_id n) { return v[n.value() - 1]; });
 }
 
-vote_result tally(const configuration& c, const std::vector<std::uint64_t>& granted, const std::vector<std::uint64_t>& refused) {
+vote_result tally(const configuration& c, const std::vector<std::uint64_t>& granted,
+                  const std::vector<std::uint64_t>& refused) {
   ballot b;
   for (std::uint64_t n : granted) b.record(id(n), true);
   for (std::uint64_t n : refused) b.record(id(n), false);

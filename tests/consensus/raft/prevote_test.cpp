@@ -9,7 +9,11 @@ using namespace quorumd::raft::test;
 namespace {
 
 vote_request pre_ask(std::uint64_t t, std::uint64_t last_index, std::uint64_t last_term) {
-  return {.term = term(t), .last_index = log_index(last_index), .last_term = term(last_term), .pre_vote = true, .transfer = false};
+  return {.term = term(t),
+          .last_index = log_index(last_index),
+          .last_term = term(last_term),
+          .pre_vote = true,
+          .transfer = false};
 }
 
 } // namespace
@@ -69,7 +73,10 @@ TEST_CASE("case 17: a split pre-vote resolves") {
 TEST_CASE("case 18: survivors with lower and higher terms still elect") {
   cluster c({{1, 1}, {1, 1}, {1}}, 1);
   c.crash(1);
-  c[3].step(id(1), vote_request{.term = term(6), .last_index = log_index(2), .last_term = term(1), .pre_vote = false, .transfer = true});
+  c[3].step(
+      id(1),
+      vote_request{
+          .term = term(6), .last_index = log_index(2), .last_term = term(1), .pre_vote = false, .transfer = true});
   c.settle();
   REQUIRE(c[3].hard().term == term(6));
   REQUIRE(c[2].hard().term == term(1));
@@ -100,6 +107,26 @@ TEST_CASE("case 20: an old pre-vote reply after becoming candidate is ignored") 
   for (std::uint64_t v : {4, 5}) s.c.step(id(v), vote_response{.term = term(1), .pre_vote = true, .granted = true});
   s.settle();
   CHECK(s.c.soft().role == role::candidate);
+}
+
+// It comes back with a higher term, from when it campaigned without asking first; the others' lease refuses it.
+TEST_CASE("case 21: a pre-candidate stuck with a higher term gets free") {
+  cluster c(3);
+  c.elect(1);
+  c.crash(3);
+  c.at(3).durable.hard.term = term(7);
+  c.restart(3);
+  c.isolate(3);
+  while (c[3].soft().role != role::pre_candidate) c.run(1);
+  c.heal();
+  const std::uint64_t leader = c.run_until_leader();
+  c.run(100);
+  REQUIRE(leader != 0);
+  for (std::uint64_t n = 1; n <= 3; ++n) {
+    CHECK(c[n].hard().term > term(7));
+    CHECK(c[n].soft().leader);
+    CHECK(c[n].soft().leader == c[1].soft().leader);
+  }
 }
 
 // The stream to the leader broke: no timeout passes, and a pre-vote follows within five ticks.

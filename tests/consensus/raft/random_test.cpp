@@ -41,14 +41,26 @@ void sweep(std::uint64_t nodes, std::uint64_t seeds) {
 
 // Election safety, log matching, leader completeness, state machine safety and linearizable reads hold under every
 // fault that the core can meet, and once the faults end everybody catches up.
-TEST_CASE("random runs of three nodes keep Raft's promises") { sweep(3, 300); }
-TEST_CASE("random runs of five nodes keep Raft's promises") { sweep(5, 150); }
+TEST_CASE("random runs of three nodes keep Raft's promises") {
+  sweep(3, 300);
+}
+TEST_CASE("random runs of five nodes keep Raft's promises") {
+  sweep(5, 150);
+}
 
 // The runs notice deliberate bugs, each in one place of the core.
-TEST_CASE("random runs catch an acknowledgement before the sync") { CHECK(caught_by_random_runs(mutant::ack_before_sync, 400)); }
+TEST_CASE("random runs catch an acknowledgement before the sync") {
+  CHECK(caught_by_random_runs(mutant::ack_before_sync, 400));
+}
 TEST_CASE("random runs catch votes that are asked for before the own vote is durable") {
   CHECK(caught_by_random_runs(mutant::vote_request_before_sync, 400));
 }
-TEST_CASE("random runs catch two votes a term") { CHECK(caught_by_random_runs(mutant::two_votes_a_term, 400)); }
-TEST_CASE("random runs catch a skipped conflict check") { CHECK(caught_by_random_runs(mutant::skip_conflict_check, 400)); }
-TEST_CASE("random runs catch a read without its round") { CHECK(caught_by_random_runs(mutant::read_without_round, 400)); }
+TEST_CASE("random runs catch two votes a term") {
+  CHECK(caught_by_random_runs(mutant::two_votes_a_term, 400));
+}
+TEST_CASE("random runs catch a skipped conflict check") {
+  CHECK(caught_by_random_runs(mutant::skip_conflict_check, 400));
+}
+TEST_CASE("random runs catch a read without its round") {
+  CHECK(caught_by_random_runs(mutant::read_without_round, 400));
+}

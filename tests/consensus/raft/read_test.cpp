@@ -8,7 +8,9 @@ using namespace quorumd::raft::test;
 
 namespace {
 
-read_context context(std::uint64_t n) { return {.boot = boot_id(7), .sequence = n}; }
+read_context context(std::uint64_t n) {
+  return {.boot = boot_id(7), .sequence = n};
+}
 
 // The one answer since the last call.
 read_state answered(cluster::node& n) {
@@ -28,7 +30,13 @@ TEST_CASE("case 78: ReadIndex needs an entry committed in the own term") {
   auto sent = s.settle();
   CHECK(all_of<heartbeat>(sent).empty());
   CHECK(s.out.reads.empty());
-  s.c.step(id(2), append_response{.term = term(2), .accepted = true, .match = log_index(3), .rejected = {}, .conflict_term = {}, .conflict_index = {}, .round = 0});
+  s.c.step(id(2), append_response{.term = term(2),
+                                  .accepted = true,
+                                  .match = log_index(3),
+                                  .rejected = {},
+                                  .conflict_term = {},
+                                  .conflict_index = {},
+                                  .round = 0});
   s.take();
   const auto beats = all_of<heartbeat>(s.out.messages);
   REQUIRE_FALSE(beats.empty());
@@ -46,7 +54,13 @@ TEST_CASE("case 78: ReadIndex needs an entry committed in the own term") {
 TEST_CASE("case 79: each round is fresh; a late acknowledgement is not counted") {
   subject s(options_of(1), state_with(3));
   s.win(3);
-  s.c.step(id(2), append_response{.term = term(1), .accepted = true, .match = log_index(1), .rejected = {}, .conflict_term = {}, .conflict_index = {}, .round = 0});
+  s.c.step(id(2), append_response{.term = term(1),
+                                  .accepted = true,
+                                  .match = log_index(1),
+                                  .rejected = {},
+                                  .conflict_term = {},
+                                  .conflict_index = {},
+                                  .round = 0});
   s.settle();
   s.c.read_index(context(1));
   s.c.read_index(context(2));

@@ -12,8 +12,8 @@ using namespace quorumd::raft::test;
 
 namespace {
 
-append_request append(std::uint64_t t, std::uint64_t prev, std::uint64_t prev_term, const std::vector<std::uint64_t>& terms,
-                      std::uint64_t commit = 0) {
+append_request append(std::uint64_t t, std::uint64_t prev, std::uint64_t prev_term,
+                      const std::vector<std::uint64_t>& terms, std::uint64_t commit = 0) {
   return {.term = term(t),
           .prev_index = log_index(prev),
           .prev_term = term(prev_term),
@@ -42,7 +42,13 @@ using terms = std::vector<std::uint64_t>;
 TEST_CASE("case 30: an append carries previous index, term and commit") {
   subject s(options_of(1), state_with(3, {1, 2}, 2, 1));
   s.win(3);
-  s.c.step(id(2), append_response{.term = term(3), .accepted = true, .match = log_index(3), .rejected = {}, .conflict_term = {}, .conflict_index = {}, .round = 0});
+  s.c.step(id(2), append_response{.term = term(3),
+                                  .accepted = true,
+                                  .match = log_index(3),
+                                  .rejected = {},
+                                  .conflict_term = {},
+                                  .conflict_index = {},
+                                  .round = 0});
   s.settle();
   std::vector<proposal> batch;
   batch.push_back(make_proposal("a"));
@@ -68,12 +74,17 @@ TEST_CASE("case 30: an append carries previous index, term and commit") {
 TEST_CASE("case 31: a heartbeat's commit never exceeds what the follower matched") {
   subject s(options_of(1), state_with(3, {1, 1, 1}, 1, 3));
   s.win(3);
-  s.c.step(id(2), append_response{.term = term(2), .accepted = true, .match = log_index(4), .rejected = {}, .conflict_term = {}, .conflict_index = {}, .round = 0});
+  s.c.step(id(2), append_response{.term = term(2),
+                                  .accepted = true,
+                                  .match = log_index(4),
+                                  .rejected = {},
+                                  .conflict_term = {},
+                                  .conflict_index = {},
+                                  .round = 0});
   s.settle();
   REQUIRE(s.c.commit() == log_index(4));
   s.tick(5);
-  for (const auto& [to, beat] : all_of<heartbeat>(s.settle()))
-    CHECK(beat.commit == log_index(to == id(2) ? 4 : 0));
+  for (const auto& [to, beat] : all_of<heartbeat>(s.settle())) CHECK(beat.commit == log_index(to == id(2) ? 4 : 0));
   // And a follower trusts none that names more than it holds.
   subject f(options_of(1), state_with(3, {1, 1}));
   f.c.step(id(2), heartbeat{.term = term(1), .commit = log_index(3), .round = 0});
@@ -157,9 +168,9 @@ TEST_CASE("case 36: truncation at or below commit is fatal") {
 // The leader of term 8 and the six followers of the paper's figure 7.
 TEST_CASE("case 37: every follower of figure 7 catches up") {
   const terms leader{1, 1, 1, 4, 4, 5, 5, 6, 6, 6};
-  const std::vector<terms> followers{{1, 1, 1, 4, 4, 5, 5, 6, 6},          {1, 1, 1, 4},
-                                     {1, 1, 1, 4, 4, 5, 5, 6, 6, 6, 6},    {1, 1, 1, 4, 4, 5, 5, 6, 6, 6, 7, 7},
-                                     {1, 1, 1, 4, 4, 4, 4},                {1, 1, 1, 2, 2, 2, 3, 3, 3, 3, 3}};
+  const std::vector<terms> followers{
+      {1, 1, 1, 4, 4, 5, 5, 6, 6},          {1, 1, 1, 4},          {1, 1, 1, 4, 4, 5, 5, 6, 6, 6, 6},
+      {1, 1, 1, 4, 4, 5, 5, 6, 6, 6, 7, 7}, {1, 1, 1, 4, 4, 4, 4}, {1, 1, 1, 2, 2, 2, 3, 3, 3, 3, 3}};
   for (const terms& f : followers) {
     cluster c({leader, f, leader}, 7);
     c.cut(1, 2);

@@ -146,7 +146,12 @@ TEST_CASE("case 58: a conflicting entry at the snapshot's index is dropped") {
 // What was handed out before is still being applied; nothing new is handed out before the snapshot is in place.
 TEST_CASE("case 59: installing while applying") {
   subject s(options_of(1), state_with(3));
-  s.c.step(id(2), append_request{.term = term(1), .prev_index = {}, .prev_term = {}, .commit = log_index(2), .round = 0, .entries = make_entries(1, {1, 1, 1})});
+  s.c.step(id(2), append_request{.term = term(1),
+                                 .prev_index = {},
+                                 .prev_term = {},
+                                 .commit = log_index(2),
+                                 .round = 0,
+                                 .entries = make_entries(1, {1, 1, 1})});
   s.take();
   REQUIRE(s.out.committed.size() == 2);
   s.c.step(id(2), snapshot_at(9, 1, 1));
@@ -154,7 +159,12 @@ TEST_CASE("case 59: installing while applying") {
   REQUIRE(s.out.install);
   const write_number n = s.out.number;
   s.c.applied(log_index(2)); // the applier was slow
-  s.c.step(id(2), append_request{.term = term(1), .prev_index = log_index(9), .prev_term = term(1), .commit = log_index(11), .round = 0, .entries = make_entries(10, {1, 1})});
+  s.c.step(id(2), append_request{.term = term(1),
+                                 .prev_index = log_index(9),
+                                 .prev_term = term(1),
+                                 .commit = log_index(11),
+                                 .round = 0,
+                                 .entries = make_entries(10, {1, 1})});
   s.take();
   CHECK(s.out.committed.empty());
   CHECK(s.out.entries.size() == 2);
@@ -175,9 +185,21 @@ TEST_CASE("case 61: an append acknowledgement ends the snapshot state") {
   c.heal();
   c.run(6);
   REQUIRE(progress_of(c[1], 3).state == state_of::snapshot);
-  c[1].step(id(3), append_response{.term = term(1), .accepted = true, .match = log_index(5), .rejected = {}, .conflict_term = {}, .conflict_index = {}, .round = 0});
+  c[1].step(id(3), append_response{.term = term(1),
+                                   .accepted = true,
+                                   .match = log_index(5),
+                                   .rejected = {},
+                                   .conflict_term = {},
+                                   .conflict_index = {},
+                                   .round = 0});
   CHECK(progress_of(c[1], 3).state == state_of::snapshot); // not far enough
-  c[1].step(id(3), append_response{.term = term(1), .accepted = true, .match = log_index(11), .rejected = {}, .conflict_term = {}, .conflict_index = {}, .round = 0});
+  c[1].step(id(3), append_response{.term = term(1),
+                                   .accepted = true,
+                                   .match = log_index(11),
+                                   .rejected = {},
+                                   .conflict_term = {},
+                                   .conflict_index = {},
+                                   .round = 0});
   CHECK(progress_of(c[1], 3).state == state_of::replicate);
   CHECK(progress_of(c[1], 3).next == log_index(12));
 }
