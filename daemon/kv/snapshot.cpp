@@ -44,8 +44,8 @@ std::span<const record_view> snapshot_cursor::next(std::size_t bytes_max) {
     after_ = after;
     return true;
   };
+  // A key that was left halfway is still there: what it has yet to yield is pinned.
   auto at = store_.map_.lower_bound(key_);
-  if (at != store_.map_.end() && at->first != key_) after_ = {};
   for (; at != store_.map_.end(); ++at, after_ = {}) {
     const record& r = *at->second;
     if (stop(r, after_)) return slice_;
