@@ -47,8 +47,8 @@ result<void> store::check(const put& p) const {
   // Leases are granted by no command yet, so every lease but none is unknown.
   if (p.lease) return error(errc::lease_not_found);
   if (!p.ignore_value && !p.ignore_lease) return {};
-  const auto at = map_.find(p.key);
-  if (at == map_.end() || !at->second->live()) return error(errc::key_not_found);
+  const record* r = find(p.key);
+  if (r == nullptr || !r->live()) return error(errc::key_not_found);
   return {};
 }
 
@@ -78,13 +78,19 @@ delete_range_reply store::run(const delete_range& d, change& c) {
   return done;
 }
 
+record* store::find(std::string_view key) const {
+  const auto at = index_.find(key);
+  return at == index_.end() ? nullptr : at->of;
+}
+
 record& store::record_of(std::string_view key) {
-  const auto at = map_.lower_bound(key);
-  if (at != map_.end() && at->first == key) return *at->second;
+  if (record* known = find(key)) return *known;
   auto made = std::make_unique<record>(key);
+  record& r = *made;
   held_bytes_ += key.size();
-  const std::string_view own = made->key();
-  return *map_.emplace_hint(at, own, std::move(made))->second;
+  index_.insert({index_hash{}(key), &r});
+  map_.emplace(r.key(), std::move(made));
+  return r;
 }
 
 void store::write(record& r, version next, change& c) {
@@ -149,6 +155,7 @@ void store::free(const superseding& s) {
   const bool deletion = r[1].tombstone();
   if (deletion && r.size() == 2) {
     held_bytes_ -= r.key().size();
+    index_.erase(index_.find(r.key()));
     map_.erase(map_.find(r.key()));
     return;
   }
