@@ -124,11 +124,11 @@ std::optional<std::uint64_t> parse_segment_name(std::string_view name) {
   return value;
 }
 
-void encode(const segment_header& h, std::span<std::byte, block_bytes> into) {
+void encode(const segment_header& h, std::span<std::byte, block_bytes> into, std::uint32_t version) {
   std::fill(into.begin(), into.end(), std::byte{0});
   std::byte* p = into.data();
   put(p, segment_magic);
-  put(p + 8, wal_format_version);
+  put(p + 8, version);
   put(p + 16, h.id);
   put(p + 24, h.sequence);
   put(p + 32, h.oldest);

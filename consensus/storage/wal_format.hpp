@@ -39,7 +39,7 @@ struct segment_header {
   std::uint64_t previous_end = 0; ///< where that one ends: every batch of it before is durable, none after counts
 };
 
-void encode(const segment_header& h, std::span<std::byte, block_bytes> into);
+void encode(const segment_header& h, std::span<std::byte, block_bytes> into, std::uint32_t version = wal_format_version);
 
 enum class header_state : std::uint8_t { good, not_a_header, other_version };
 struct parsed_segment_header {

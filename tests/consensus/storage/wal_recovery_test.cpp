@@ -1,0 +1,290 @@
+#include "consensus/storage/wal_format.hpp"
+#include "tests/consensus/storage/wal_rig.hpp"
+
+#include <algorithm>
+
+namespace quorumd::storage::test {
+
+using quorumd::testing::memory_files;
+
+namespace {
+
+const group_id g1(1);
+
+/// A log of that many batches of one entry each, `bytes` of payload.
+void fill(running_wal& log, std::uint64_t first, std::uint64_t last, std::size_t bytes = 100) {
+  for (std::uint64_t n = first; n <= last; ++n) {
+    write w{.group = g1, .number = raft::write_number(n), .hard = hard_state{term(1), node_id(2)}, .install = {},
+            .entries = {}, .commit = log_index(n - 1)};
+    w.entries.push_back(make_entry(g1, 1, n, std::string(bytes, 'x')));
+    log->submit(std::move(w));
+    log.pump();
+  }
+}
+
+std::string segment_path(std::uint64_t sequence) { return std::string(wal_directory) + '/' + segment_name(sequence); }
+
+/// Where the batches of a segment begin, and the last one's end.
+std::vector<std::uint64_t> batches_of(const memory_files& disk, std::uint64_t sequence) {
+  const std::vector<std::byte> all = disk.contents(segment_path(sequence));
+  const std::uint64_t id = parse_segment_header(all).header.id;
+  std::vector<std::uint64_t> at{block_bytes};
+  while (at.back() < all.size()) {
+    const auto h = peek_batch_header(std::span(all).subspan(at.back()));
+    if (!h || h->segment_id != id) break;
+    at.push_back(at.back() + batch_bytes(h->length));
+  }
+  return at;
+}
+
+log_index last_of(memory_files& disk, wal_options o = small_options()) {
+  auto log = start_wal(disk, 77, o);
+  if (!log || (*log)->recovered().empty()) return log_index(0);
+  const recovered_group& g = (*log)->recovered().front();
+  const auto all = log->read(g1, g.start.index.value() + 1, g.last.value());
+  CHECK(all.has_value());
+  return g.last;
+}
+
+} // namespace
+
+// Raft case 83: every way in which the last write may be cut short is cut, and nothing before it is lost.
+TEST_CASE("83 a torn tail is cut: any subset of the last batch's sectors") {
+  memory_files whole;
+  { fill(*start_wal(whole, 1), 1, 2, 3000); }
+  const std::vector<std::uint64_t> at = batches_of(whole, 1);
+  REQUIRE(at.size() == 4); // where the opening and two begin, and the end
+  const std::uint64_t begin = at[2];
+  const std::uint64_t sectors = (at[3] - begin) / 512;
+  REQUIRE(sectors == 8);
+  for (std::uint64_t kept = 0; kept < (1u << sectors); ++kept) {
+    auto disk = whole.copy();
+    std::vector<std::byte> bytes = disk->contents(segment_path(1));
+    for (std::uint64_t s = 0; s < sectors; ++s)
+      if ((kept >> s & 1) == 0)
+        std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(begin + s * 512), 512, std::byte{0});
+    disk->set_contents(segment_path(1), bytes);
+    // The last sector is padding, zero anyway.
+    const bool all_kept = (kept & 0x7f) == 0x7f;
+    CHECK(last_of(*disk) == log_index(all_kept ? 2 : 1));
+  }
+}
+
+// Raft case 83: a damaged batch that a later one calls durable is never taken for a torn tail.
+TEST_CASE("83 a corrupt middle is refused at every sector, and the tail is cut") {
+  memory_files whole;
+  {
+    auto log = start_wal(whole, 1);
+    fill(*log, 1, 5, 1000); // two fit into the first segment
+  }
+  const std::vector<std::uint64_t> first = batches_of(whole, 1);
+  const std::vector<std::uint64_t> second = batches_of(whole, 2);
+  REQUIRE(first.size() == 4);
+  REQUIRE(second.size() == 4);
+  const std::uint64_t last_begin = second[2];
+  int refused = 0;
+  for (const std::uint64_t sequence : {1, 2}) {
+    const std::uint64_t end = sequence == 1 ? first.back() : second.back();
+    for (std::uint64_t offset = 0; offset < end; offset += 256) { // each sector twice: its first byte and its middle
+      auto disk = whole.copy();
+      disk->flip(segment_path(sequence), offset, std::byte{0x20});
+      if (sequence == 2 && offset >= last_begin) {
+        CHECK(last_of(*disk) == log_index(4));
+        continue;
+      }
+      const std::optional<error> e = open_error(*disk);
+      INFO("segment " << sequence << " offset " << offset);
+      REQUIRE(e.has_value());
+      CHECK(e->code == error_code::corrupt);
+      CHECK(e->path.find("/data/wal") == 0);
+      CHECK(e->offset.has_value());
+      CHECK(e->message().find("replace this member") != std::string::npos);
+      if (sequence == 1 && offset >= block_bytes) {
+        CHECK(e->path == segment_path(1));
+        CHECK(e->group == g1);
+        CHECK(e->index.has_value());
+        // The batch that holds the flipped byte is named.
+        const auto batch = std::prev(std::upper_bound(first.begin(), first.end(), offset));
+        CHECK(e->offset == *batch);
+      }
+      ++refused;
+    }
+  }
+  CHECK(refused > 80);
+}
+
+// A file of the middle is gone: somebody removed it, or fsck did.
+TEST_CASE("a missing segment is refused") {
+  memory_files whole;
+  { fill(*start_wal(whole, 1), 1, 12, 1000); }
+  for (const std::uint64_t sequence : {1, 2, 3}) {
+    auto disk = whole.copy();
+    REQUIRE(disk->remove(segment_path(sequence)).has_value());
+    const std::optional<error> e = open_error(*disk);
+    REQUIRE(e.has_value());
+    CHECK(e->code == error_code::corrupt);
+  }
+}
+
+// A file of a segment that was used before holds old batches with good checksums.
+TEST_CASE("stale batches of a recycled segment are never taken for valid, and the mutant that takes them is found") {
+  memory_files whole;
+  std::vector<group_snapshot> snapshots;
+  {
+    auto log = start_wal(whole, 1);
+    for (std::uint64_t n = 1; n <= 40; ++n) {
+      fill(*log, n, n, 900);
+      const snapshot_mark mark{log_index(n), term(1), {}};
+      snapshots = {{g1, mark}};
+      if (n % 5 == 0) (*log)->truncate_prefix(g1, mark, mark.index);
+      log->pump();
+    }
+    REQUIRE((*log)->stats().segments_recycled > 3);
+  }
+  snapshots = {{g1, {log_index(40), term(1), {}}}};
+  wal_options bad = small_options();
+  bad.mutant = mutant::accept_stale_batch;
+  auto honest = whole.copy();
+  auto log = start_wal(*honest, 5, small_options(), {g1}, snapshots);
+  CHECK((*log)->recovered().front().last == log_index(40));
+  auto fooled = whole.copy();
+  const std::optional<error> e = open_error(*fooled, bad, snapshots);
+  if (e) {
+    CHECK(e->code == error_code::corrupt);
+  } else {
+    auto again = whole.copy();
+    auto wrong = start_wal(*again, 5, bad, {g1}, snapshots);
+    CHECK((*wrong)->recovered().front().last != log_index(40));
+  }
+}
+
+// Raft case 83: a log that ends before what it knows to be committed has lost something.
+TEST_CASE("83 a commit beyond the last entry refuses to start with a diagnosis") {
+  memory_files disk;
+  {
+    auto log = start_wal(disk, 1);
+    fill(*log, 1, 3);
+    (*log)->submit({.group = g1, .number = raft::write_number(4), .hard = {}, .install = {}, .entries = {}, .commit = log_index(9)});
+    log->pump();
+  }
+  const std::optional<error> e = open_error(disk);
+  REQUIRE(e.has_value());
+  CHECK(e->code == error_code::corrupt);
+  CHECK(e->group == g1);
+  CHECK(e->index == log_index(3));
+  CHECK(e->message().find("9 was known committed") != std::string::npos);
+}
+
+// The files were written by a newer quorumd.
+TEST_CASE("a segment of another format version is refused by name") {
+  memory_files disk;
+  { fill(*start_wal(disk, 1), 1, 2); }
+  std::vector<std::byte> bytes = disk.contents(segment_path(1));
+  segment_header h = parse_segment_header(bytes).header;
+  // Version 2 with a checksum that holds.
+  std::vector<std::byte> block(block_bytes);
+  encode(h, std::span<std::byte, block_bytes>(block.data(), block_bytes), 2);
+  std::copy(block.begin(), block.end(), bytes.begin());
+  disk.set_contents(segment_path(1), bytes);
+  const std::optional<error> e = open_error(disk);
+  REQUIRE(e.has_value());
+  CHECK(e->code == error_code::foreign);
+  CHECK(e->message().find("format version 2") != std::string::npos);
+}
+
+// After kill -9 the last batch may be only in the page cache: it is copied and synced before the log is used.
+TEST_CASE("the last batch is durable in a fresh segment once the log is open") {
+  memory_files disk;
+  auto log = start_wal(disk, 1);
+  fill(*log, 1, 2);
+  // The write reaches the cache, the process is killed before its sync.
+  disk.set_hook([](const memory_files::operation& o) {
+    return o.call == memory_files::call::sync ? memory_files::fault::freeze : memory_files::fault::none;
+  });
+  fill(*log, 3, 3);
+  log.reset();
+  disk.set_hook({});
+  disk.crash(1, memory_files::loss::nothing); // of the process only: visible, though nothing proves it durable
+  const std::uint64_t syncs = disk.count().syncs;
+  counting_entropy random(4);
+  auto opened = wal::open(disk, wal_directory, small_options(), random);
+  REQUIRE(opened.has_value());
+  CHECK((*opened)->recovered().front().last == log_index(3));
+  CHECK(disk.count().syncs > syncs);
+  opened = error();
+  disk.crash(2, memory_files::loss::everything);
+  CHECK(last_of(disk) == log_index(3));
+}
+
+// Recovery tells a supervisor that it lives.
+TEST_CASE("recovery reports its progress") {
+  memory_files disk;
+  { fill(*start_wal(disk, 1), 1, 20, 900); }
+  std::uint64_t calls = 0;
+  std::uint64_t before = 0;
+  counting_entropy random(4);
+  const auto opened = wal::open(disk, wal_directory, small_options(), random, {}, [&](std::uint64_t done, std::uint64_t total) {
+    ++calls;
+    CHECK(done >= before);
+    CHECK(done <= total);
+    before = done;
+  });
+  REQUIRE(opened.has_value());
+  CHECK(calls >= 20);
+}
+
+// Raft case 62: a crash after the snapshot was published and before the log's new beginning was written.
+TEST_CASE("62 the log is aligned with a newer snapshot when it opens") {
+  memory_files whole;
+  { fill(*start_wal(whole, 1), 1, 5); }
+  const configuration members{{node_id(1), node_id(2), node_id(3)}, {}, {}};
+  const auto recovered = [&](memory_files& disk, const snapshot_mark& mark) {
+    const std::vector<group_snapshot> snapshots{{g1, mark}};
+    recovered_group g;
+    for (std::uint64_t restart = 1; restart < 4; ++restart) {
+      auto log = start_wal(disk, restart, small_options(), {g1}, snapshots);
+      g = (*log)->recovered().front();
+    }
+    return g;
+  };
+  SUBCASE("beyond the log's end: the log begins anew after it, and the vote stays") {
+    const recovered_group g = recovered(whole, {log_index(9), term(3), members});
+    CHECK(g.start == snapshot_mark{log_index(9), term(3), members});
+    CHECK(g.last == log_index(9));
+    CHECK(g.runs.empty());
+    CHECK(g.commit == log_index(9));
+    CHECK(g.hard == hard_state{term(1), node_id(2)});
+  }
+  SUBCASE("conflicting with the log: likewise") {
+    const recovered_group g = recovered(whole, {log_index(5), term(3), members});
+    CHECK(g.last == log_index(5));
+    CHECK(g.start.term == term(3));
+    CHECK(g.runs.empty());
+  }
+  SUBCASE("inside the log: nothing is lost and the commit moves forward") {
+    const recovered_group g = recovered(whole, {log_index(5), term(1), members});
+    CHECK(g.start.index == log_index(0));
+    CHECK(g.last == log_index(5));
+    CHECK(g.commit == log_index(5));
+  }
+}
+
+// A snapshot directory that was lost or restored from an old copy.
+TEST_CASE("a log that begins after every snapshot is refused") {
+  memory_files disk;
+  {
+    auto log = start_wal(disk, 1);
+    fill(*log, 1, 5);
+    (*log)->truncate_prefix(g1, {log_index(4), term(1), {}}, log_index(5));
+    log->pump();
+  }
+  CHECK(open_error(disk)->code == error_code::corrupt);
+  const std::vector<group_snapshot> old{{g1, {log_index(2), term(1), {}}}};
+  const std::optional<error> e = open_error(disk, small_options(), old);
+  REQUIRE(e.has_value());
+  CHECK(e->index == log_index(4));
+  const std::vector<group_snapshot> good{{g1, {log_index(4), term(1), {}}}};
+  CHECK_FALSE(open_error(disk, small_options(), good));
+}
+
+} // namespace quorumd::storage::test

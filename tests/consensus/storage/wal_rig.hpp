@@ -86,15 +86,14 @@ inline std::string payload_of(const entry& e) {
 /// A running log on one loop and two workers without threads.
 class running_wal {
 public:
-  running_wal(file_system& fs, std::unique_ptr<wal> w, std::vector<group_id> groups)
+  running_wal(std::unique_ptr<wal> w, std::vector<group_id> groups)
       : loop("home", clock, coro::loop::drive::manual), tasks(loop), log_(std::move(w)) {
-    (void)fs;
     log_->start(loop, log_worker, prepare_worker, clock);
     for (const group_id g : groups) log_->attach(g, loop, done);
     pump();
   }
   ~running_wal() {
-    tasks.cancel();
+    loop.post([this] { tasks.cancel(); });
     pump();
     log_.reset();
   }
@@ -102,24 +101,19 @@ public:
   wal& operator*() { return *log_; }
   wal* operator->() { return log_.get(); }
 
+  /// Starts a task on the loop.
+  void spawn(coro::task<void> t) {
+    loop.post([this, t = std::make_shared<coro::task<void>>(std::move(t))] { tasks.spawn(std::move(*t)); });
+  }
   /// Runs everything until nothing is left to do.
   void pump() {
     while (loop.run_one_ready() || log_worker.run_one() || prepare_worker.run_one()) {}
   }
 
-  template <class T>
-  T await(coro::task<T> t) {
-    std::optional<T> got;
-    tasks.spawn(keep(std::move(t), &got));
-    pump();
-    REQUIRE(got);
-    return std::move(*got);
-  }
   [[nodiscard]] result<std::vector<entry>> read(group_id g, std::uint64_t first, std::uint64_t last,
                                                 std::size_t bytes_max = 1 << 20) {
-    // On the loop, as a driver does.
     std::optional<result<std::vector<entry>>> got;
-    loop.post([&] { tasks.spawn(keep(log_->read(g, log_index(first), log_index(last), bytes_max), &got)); });
+    spawn(keep(log_->read(g, log_index(first), log_index(last), bytes_max), &got));
     pump();
     REQUIRE(got);
     return std::move(*got);
@@ -153,7 +147,7 @@ inline std::unique_ptr<running_wal> start_wal(file_system& fs, std::uint64_t see
     FAIL_CHECK(w.error().message());
     return nullptr;
   }
-  return std::make_unique<running_wal>(fs, std::move(*w), std::move(groups));
+  return std::make_unique<running_wal>(std::move(*w), std::move(groups));
 }
 
 /// Why the log does not open; nothing if it does.

@@ -19,6 +19,11 @@ write append(group_id g, std::uint64_t number, std::uint64_t t, std::uint64_t fi
   return w;
 }
 
+coro::task<void> stop_and_tell(wal* w, bool* stopped) {
+  co_await w->stop();
+  *stopped = true;
+}
+
 } // namespace
 
 // The first start of a node.
@@ -122,7 +127,7 @@ TEST_CASE("83 a restart finds vote, entries, terms and commit again") {
     CHECK((*all)[2].term() == term(4));
   }
   // Restarts without a write between them do not add up.
-  CHECK(std::count_if(disk.paths().begin(), disk.paths().end(), [](const std::string&) { return true; }) <= 5);
+  CHECK(disk.paths().size() <= 5);
 }
 
 // A snapshot of the leader replaces the log.
@@ -287,8 +292,9 @@ TEST_CASE("stop() waits for everything that was submitted") {
   memory_files disk;
   auto log = start_wal(disk, 1);
   for (std::uint64_t n = 1; n <= 50; ++n) (*log)->submit(append(g1, n, 1, n, 1, 1000));
-  log->tasks.spawn((*log)->stop());
-  while (log->tasks.alive() > 0) {
+  bool stopped = false;
+  log->spawn(stop_and_tell(&**log, &stopped));
+  while (!stopped) {
     log->loop.run_one_ready();
     log->log_worker.run_one();
     log->prepare_worker.run_one();
