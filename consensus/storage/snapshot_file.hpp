@@ -102,7 +102,8 @@ private:
   std::unique_ptr<state> state_;
 };
 
-/// The published snapshots of the group, newest first, by name; their contents are not checked. An empty list if the
+/// The published snapshots of the group, newest first; index and term are from the names, the rest of the info is not
+/// filled and nothing is checked. An empty list if the
 /// directory does not exist.
 [[nodiscard]] result<std::vector<snapshot_file>> list_snapshots(file_system& fs, const std::string& directory,
                                                                 group_id group);

@@ -1,0 +1,181 @@
+#include "consensus/storage/data_directory.hpp"
+
+#include "consensus/types/crc32c.hpp"
+
+#include <charconv>
+#include <cstdio>
+#include <map>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace quorumd::storage {
+namespace {
+
+constexpr std::uint32_t directory_format_version = 1;
+constexpr const char* identity_name = "identity";
+constexpr const char* identity_temporary = "identity.tmp";
+constexpr std::size_t identity_bytes_max = 16 * 1024;
+
+std::string hex(std::uint64_t value) {
+  char text[24];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(value));
+  return text;
+}
+
+std::string hex32(std::uint32_t value) { return hex(value).substr(8); }
+
+std::span<const std::byte> bytes_of(std::string_view s) { return std::as_bytes(std::span(s.data(), s.size())); }
+
+/// Lines `key value`, the last of them a checksum of what stands before it.
+std::string encode(const identity& i) {
+  std::string text = "quorumd-data-directory " + std::to_string(directory_format_version) + '\n';
+  text += "cluster_id " + hex(i.cluster.value()) + '\n';
+  text += "cluster_name " + i.cluster_name + '\n';
+  text += "node_id " + hex(i.node.value()) + '\n';
+  text += "node_name " + i.node_name + '\n';
+  text += "incarnation " + hex(i.incarnation.value()) + '\n';
+  return text + "crc32c " + hex32(crc32c(bytes_of(text))) + '\n';
+}
+
+std::optional<std::uint64_t> number(const std::map<std::string, std::string, std::less<>>& values, std::string_view key,
+                                    int base) {
+  const auto it = values.find(key);
+  if (it == values.end()) return std::nullopt;
+  std::uint64_t value = 0;
+  const char* end = it->second.data() + it->second.size();
+  const auto [stopped, e] = std::from_chars(it->second.data(), end, value, base);
+  if (e != std::errc() || stopped != end) return std::nullopt;
+  return value;
+}
+
+result<identity> decode(const std::string& path, std::string_view text) {
+  const error damaged(error_code::corrupt, path,
+                      "the identity of the data directory is damaged; restore this file from a copy, or replace this "
+                      "member with an empty data directory");
+  const std::size_t sum_at = text.rfind("crc32c ");
+  if (sum_at == std::string_view::npos) return damaged;
+  std::map<std::string, std::string, std::less<>> values;
+  for (std::string_view rest = text; !rest.empty();) {
+    const std::size_t end = rest.find('\n');
+    const std::string_view line = rest.substr(0, end);
+    const std::size_t space = line.find(' ');
+    if (end == std::string_view::npos || space == std::string_view::npos) return damaged;
+    values.emplace(line.substr(0, space), line.substr(space + 1));
+    rest.remove_prefix(end + 1);
+  }
+  if (number(values, "crc32c", 16) != crc32c(bytes_of(text.substr(0, sum_at)))) return damaged;
+  const auto version = number(values, "quorumd-data-directory", 10);
+  if (version != directory_format_version)
+    return error(error_code::foreign, path,
+                 "the data directory has format version " + std::to_string(version.value_or(0)) +
+                     ", and this quorumd reads " + std::to_string(directory_format_version) +
+                     ": start the version that wrote it");
+  const auto cluster = number(values, "cluster_id", 16);
+  const auto node = number(values, "node_id", 16);
+  const auto incarnation = number(values, "incarnation", 16);
+  if (!cluster || !node || !incarnation || !values.contains("cluster_name") || !values.contains("node_name"))
+    return damaged;
+  return identity{.cluster = cluster_id(*cluster),
+                  .cluster_name = values["cluster_name"],
+                  .node = node_id(*node),
+                  .node_name = values["node_name"],
+                  .incarnation = quorumd::incarnation(*incarnation),
+                  .created = false};
+}
+
+/// Whether it is the directory of that cluster and node, and if not, what differs.
+result<void> compare(const std::string& path, const identity& found, const identity& expected) {
+  const auto foreign = [&](const std::string& what) {
+    return error(error_code::foreign, path,
+                 "the data directory belongs to " + what + ": set node.data_dir to this node's own directory, or an empty one");
+  };
+  if (found.cluster != expected.cluster)
+    return foreign("cluster '" + found.cluster_name + "' with id " + hex(found.cluster.value()) +
+                   ", and the configuration describes cluster '" + expected.cluster_name + "' with id " +
+                   hex(expected.cluster.value()));
+  if (found.node != expected.node || found.node_name != expected.node_name)
+    return foreign("node '" + found.node_name + "' (" + hex(found.node.value()) + "), and the configuration is of node '" +
+                   expected.node_name + "' (" + hex(expected.node.value()) + ")");
+  return {};
+}
+
+/// Writes it whole under a temporary name, then renames it: a crash leaves the old state or the new one.
+result<void> write_identity(file_system& fs, const std::string& directory, const identity& i) {
+  const std::string temporary = join(directory, identity_temporary);
+  const std::string text = encode(i);
+  {
+    const result<std::unique_ptr<file>> f = fs.open(temporary, file_system::mode::truncate);
+    if (!f) return f.error();
+    const result<void> written = (*f)->write(0, bytes_of(text));
+    if (!written) return written;
+    const result<void> synced = (*f)->sync();
+    if (!synced) return synced;
+  }
+  const result<void> renamed = fs.rename(temporary, join(directory, identity_name));
+  if (!renamed) return renamed;
+  return fs.sync_directory(directory);
+}
+
+/// A directory without an identity may hold nothing that somebody could miss.
+result<void> check_fresh(file_system& fs, const std::string& directory) {
+  const result<std::vector<std::string>> names = fs.list(directory);
+  if (!names) return names.error();
+  for (const std::string& name : *names) {
+    if (name == "LOCK" || name == identity_temporary || name == "lost+found") continue;
+    return error(error_code::foreign, directory,
+                 "the directory is not empty (it holds '" + name +
+                     "') and has no identity of a quorumd data directory: set node.data_dir to an empty directory");
+  }
+  return {};
+}
+
+} // namespace
+
+result<identity> read_identity(file_system& fs, const std::string& path) {
+  const std::string file_path = join(path, identity_name);
+  const result<std::vector<std::byte>> bytes = read_small_file(fs, file_path, identity_bytes_max);
+  if (!bytes) return bytes.error();
+  return decode(file_path, {reinterpret_cast<const char*>(bytes->data()), bytes->size()});
+}
+
+result<std::unique_ptr<data_directory>> data_directory::open(file_system& fs, std::string path,
+                                                             const storage::identity& expected, coro::entropy& random) {
+  const result<void> made = fs.make_directory(path);
+  if (!made) return made.error();
+  result<std::unique_ptr<file_lock>> lock = fs.lock(join(path, "LOCK"));
+  if (!lock) {
+    error why = lock.error();
+    if (why.code == error_code::locked) {
+      why.path = path;
+      why.detail = "the data directory is used by a running quorumd (" + why.detail +
+                   "): stop it, or give this node a directory of its own";
+    }
+    return why;
+  }
+  result<storage::identity> found = read_identity(fs, path);
+  if (!found && found.error().code == error_code::not_found) {
+    const result<void> fresh = check_fresh(fs, path);
+    if (!fresh) return fresh.error();
+    storage::identity mine = expected;
+    mine.incarnation = incarnation(random.next());
+    mine.created = true;
+    const result<void> written = write_identity(fs, path, mine);
+    if (!written) return written.error();
+    found = mine;
+  }
+  if (!found) return found.error();
+  const result<void> same = compare(path, *found, expected);
+  if (!same) return same.error();
+  const std::string parts[] = {join(path, "wal"), join(path, "snapshots")};
+  for (const std::string& part : parts) {
+    const result<void> there = fs.make_directory(part);
+    if (!there) return there.error();
+  }
+  const result<void> synced = fs.sync_directory(path);
+  if (!synced) return synced.error();
+  return std::unique_ptr<data_directory>(new data_directory(std::move(path), std::move(*lock), std::move(*found)));
+}
+
+} // namespace quorumd::storage

@@ -1,0 +1,404 @@
+#include "consensus/storage/snapshot_file.hpp"
+
+#include "consensus/storage/snapshot_format.hpp"
+#include "consensus/types/crc32c.hpp"
+#include "consensus/types/invariant.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace quorumd::storage {
+namespace {
+
+constexpr std::size_t write_bytes = std::size_t{1} << 20;
+
+error damaged(const std::string& path, std::uint64_t offset, const std::string& what) {
+  return error(error_code::corrupt, path, what + "; remove the file, the cluster sends a new one if it is needed").at(offset);
+}
+
+/// Rename and sync of the directory: the file is published once this succeeds. Its contents are synced already.
+result<snapshot_file> publish(file_system& fs, const std::string& directory, const std::string& from,
+                              const snapshot_info& info, std::uint64_t bytes) {
+  const std::string to =
+      join(directory, snapshot_name(info.group, info.mark.index, info.mark.term, snapshot_published));
+  const result<void> renamed = fs.rename(from, to);
+  if (!renamed) return renamed.error();
+  const result<void> synced = fs.sync_directory(directory);
+  if (!synced) return synced.error();
+  return snapshot_file{to, info, bytes};
+}
+
+} // namespace
+
+// --- writer -----------------------------------------------------------------------------------------------------
+
+struct snapshot_writer::state {
+  file_system& fs;
+  std::string directory;
+  snapshot_info info;
+  std::string path;
+  std::unique_ptr<storage::file> file;
+  std::vector<std::byte> buffer;
+  std::uint64_t written = 0;
+  snapshot_footer footer;
+  std::optional<error> failed;
+
+  void give_up() {
+    if (!file) return;
+    file.reset();
+    // It may fail on a disk that fails; remove_unfinished_snapshots() does it at the next start.
+    const result<void> removed = fs.remove(path);
+    (void)removed;
+  }
+  result<void> flush() {
+    const result<void> done = file->write(written, buffer);
+    if (!done) {
+      failed = done.error();
+      give_up();
+      return done;
+    }
+    written += buffer.size();
+    buffer.clear();
+    return {};
+  }
+};
+
+snapshot_writer::snapshot_writer(std::unique_ptr<state> s) : state_(std::move(s)) {}
+snapshot_writer::~snapshot_writer() { state_->give_up(); }
+
+result<std::unique_ptr<snapshot_writer>> snapshot_writer::create(file_system& fs, std::string directory,
+                                                                 snapshot_info info) {
+  const result<void> made = fs.make_directory(directory);
+  if (!made) return made.error();
+  std::string path = join(directory, snapshot_name(info.group, info.mark.index, info.mark.term, snapshot_unfinished));
+  result<std::unique_ptr<storage::file>> f = fs.open(path, file_system::mode::truncate);
+  if (!f) return f.error();
+  std::vector<std::byte> buffer = encode_snapshot_header(info);
+  auto s = std::unique_ptr<state>(new state{fs, std::move(directory), std::move(info), std::move(path), std::move(*f),
+                                            std::move(buffer), 0, {}, {}});
+  return std::unique_ptr<snapshot_writer>(new snapshot_writer(std::move(s)));
+}
+
+result<void> snapshot_writer::append(std::span<const std::byte> block) {
+  QUORUMD_INVARIANT(!block.empty() && block.size() <= snapshot_block_max, "a snapshot's block is within its bounds");
+  state& s = *state_;
+  if (s.failed) return *s.failed;
+  const std::size_t at = s.buffer.size();
+  s.buffer.resize(at + snapshot_block_head_bytes);
+  encode({static_cast<std::uint32_t>(block.size()), snapshot_block_crc(block)}, s.buffer.data() + at);
+  s.buffer.insert(s.buffer.end(), block.begin(), block.end());
+  s.footer.blocks += 1;
+  s.footer.bytes += block.size();
+  s.footer.crc = crc32c(block, s.footer.crc);
+  if (s.buffer.size() < write_bytes) return {};
+  return s.flush();
+}
+
+result<snapshot_file> snapshot_writer::finish() {
+  state& s = *state_;
+  if (s.failed) return *s.failed;
+  const std::vector<std::byte> footer = encode(s.footer);
+  s.buffer.insert(s.buffer.end(), footer.begin(), footer.end());
+  const result<void> flushed = s.flush();
+  if (!flushed) return flushed.error();
+  const result<void> synced = s.file->sync();
+  if (!synced) {
+    s.failed = synced.error();
+    s.give_up();
+    return synced.error();
+  }
+  s.file.reset();
+  return publish(s.fs, s.directory, s.path, s.info, s.written);
+}
+
+// --- reader -----------------------------------------------------------------------------------------------------
+
+struct snapshot_reader::state {
+  std::unique_ptr<storage::file> file;
+  std::uint64_t size = 0;
+  snapshot_info info;
+  std::uint64_t first_block = 0;
+  std::uint64_t at = 0; ///< of the next block
+  snapshot_footer seen; ///< of the blocks read so far
+};
+
+snapshot_reader::snapshot_reader(std::unique_ptr<state> s) : state_(std::move(s)) {}
+snapshot_reader::~snapshot_reader() = default;
+
+result<std::unique_ptr<snapshot_reader>> snapshot_reader::open(file_system& fs, std::string path) {
+  result<std::unique_ptr<storage::file>> f = fs.open(path, file_system::mode::read);
+  if (!f) return f.error();
+  const result<std::uint64_t> size = (*f)->size();
+  if (!size) return size.error();
+  std::vector<std::byte> header(snapshot_header_bytes_min);
+  result<void> got = read_exactly(**f, 0, header);
+  if (!got) return got.error();
+  const std::optional<std::size_t> claimed = peek_snapshot_header_bytes(header);
+  if (!claimed) return damaged(path, 0, "this is not a snapshot, or its header is damaged");
+  header.resize(*claimed);
+  got = read_exactly(**f, 0, header);
+  if (!got) return got.error();
+  parsed_snapshot_header parsed = parse_snapshot_header(header);
+  if (parsed.state == parsed_snapshot_header::state::other_version)
+    return error(error_code::foreign, path,
+                 "the snapshot has format version " + std::to_string(parsed.version) + ", and this quorumd reads " +
+                     std::to_string(snapshot_format_version) + ": start the version that wrote it");
+  if (parsed.state != parsed_snapshot_header::state::good) return damaged(path, 0, "the header is damaged");
+  if (*size < header.size() + snapshot_footer_bytes) return damaged(path, *size, "the snapshot is cut short");
+  std::vector<std::byte> footer(snapshot_footer_bytes);
+  got = read_exactly(**f, *size - footer.size(), footer);
+  if (!got) return got.error();
+  if (!parse_snapshot_footer(footer)) return damaged(path, *size - footer.size(), "the footer is damaged or missing");
+  auto s = std::unique_ptr<state>(
+      new state{std::move(*f), *size, std::move(parsed.info), header.size(), header.size(), {}});
+  return std::unique_ptr<snapshot_reader>(new snapshot_reader(std::move(s)));
+}
+
+const snapshot_info& snapshot_reader::info() const { return state_->info; }
+std::uint64_t snapshot_reader::bytes() const { return state_->size; }
+
+result<bool> snapshot_reader::next(std::vector<std::byte>& block) {
+  state& s = *state_;
+  const std::string& path = s.file->path();
+  std::byte head_bytes[snapshot_block_head_bytes];
+  result<void> got = read_exactly(*s.file, s.at, head_bytes);
+  if (!got) return got.error();
+  const snapshot_block_head head = parse_block_head(head_bytes);
+  if (head.bytes == 0) {
+    block.resize(snapshot_footer_bytes);
+    if (s.at + snapshot_footer_bytes != s.size) return damaged(path, s.at, "the snapshot ends before its footer");
+    got = read_exactly(*s.file, s.at, block);
+    if (!got) return got.error();
+    const std::optional<snapshot_footer> footer = parse_snapshot_footer(block);
+    block.clear();
+    if (!footer) return damaged(path, s.at, "the footer is damaged");
+    if (footer->blocks != s.seen.blocks || footer->bytes != s.seen.bytes || footer->crc != s.seen.crc)
+      return damaged(path, s.at, "blocks are missing, added or exchanged");
+    return false;
+  }
+  if (head.bytes > snapshot_block_max || s.at + snapshot_block_head_bytes + head.bytes + snapshot_footer_bytes > s.size)
+    return damaged(path, s.at, "a block claims more bytes than there are");
+  block.resize(head.bytes);
+  got = read_exactly(*s.file, s.at + snapshot_block_head_bytes, block);
+  if (!got) return got.error();
+  if (snapshot_block_crc(block) != head.crc) return damaged(path, s.at, "the checksum of a block does not hold");
+  s.at += snapshot_block_head_bytes + head.bytes;
+  s.seen.blocks += 1;
+  s.seen.bytes += head.bytes;
+  s.seen.crc = crc32c(block, s.seen.crc);
+  return true;
+}
+
+result<void> snapshot_reader::verify() {
+  state& s = *state_;
+  const auto rewind = [&s] {
+    s.at = s.first_block;
+    s.seen = {};
+  };
+  rewind();
+  std::vector<std::byte> block;
+  for (;;) {
+    const result<bool> more = next(block);
+    if (!more) return more.error();
+    if (!*more) break;
+  }
+  rewind();
+  return {};
+}
+
+result<std::size_t> snapshot_reader::read_raw(std::uint64_t offset, std::span<std::byte> into) {
+  return state_->file->read(offset, into);
+}
+
+// --- receiver ---------------------------------------------------------------------------------------------------
+
+struct snapshot_receiver::state {
+  file_system& fs;
+  std::string directory;
+  cluster_id cluster;
+  group_id group;
+  log_index index;
+  quorumd::term term;
+  std::uint64_t bytes;
+  std::string path;
+  std::unique_ptr<storage::file> file;
+  std::uint64_t received = 0;
+
+  result<void> remove() {
+    file.reset();
+    received = 0;
+    const result<void> removed = fs.remove(path);
+    if (!removed && removed.error().code != error_code::not_found) return removed;
+    return {};
+  }
+};
+
+snapshot_receiver::snapshot_receiver(std::unique_ptr<state> s) : state_(std::move(s)) {}
+snapshot_receiver::~snapshot_receiver() = default;
+
+result<std::unique_ptr<snapshot_receiver>> snapshot_receiver::create(file_system& fs, std::string directory,
+                                                                     cluster_id cluster, group_id group,
+                                                                     log_index index, quorumd::term term,
+                                                                     std::uint64_t bytes) {
+  const result<void> made = fs.make_directory(directory);
+  if (!made) return made.error();
+  std::string path = join(directory, snapshot_name(group, index, term, snapshot_receiving));
+  result<std::unique_ptr<storage::file>> f = fs.open(path, file_system::mode::write);
+  if (!f && f.error().code == error_code::not_found) f = fs.open(path, file_system::mode::create);
+  if (!f) return f.error();
+  const result<std::uint64_t> size = (*f)->size();
+  if (!size) return size.error();
+  if (*size > bytes) { // of another file of the same name
+    const result<void> emptied = (*f)->truncate(0);
+    if (!emptied) return emptied.error();
+  }
+  auto s = std::unique_ptr<state>(new state{fs, std::move(directory), cluster, group, index, term, bytes,
+                                            std::move(path), std::move(*f), *size > bytes ? 0 : *size});
+  return std::unique_ptr<snapshot_receiver>(new snapshot_receiver(std::move(s)));
+}
+
+std::uint64_t snapshot_receiver::received() const { return state_->received; }
+bool snapshot_receiver::complete() const { return state_->received == state_->bytes; }
+
+result<void> snapshot_receiver::write(std::uint64_t offset, std::span<const std::byte> chunk) {
+  state& s = *state_;
+  if (!s.file) return error(error_code::stopped, s.path, "the transfer was given up");
+  if (offset + chunk.size() <= s.received) return {};
+  if (offset != s.received || chunk.size() > s.bytes - s.received)
+    return error(error_code::corrupt, s.path, "a chunk does not follow the one before it").at(offset);
+  const result<void> written = s.file->write(offset, chunk);
+  if (!written) {
+    const error why = written.error();
+    if (why.code == error_code::no_space) {
+      const result<void> removed = s.remove();
+      if (!removed) return removed;
+    }
+    return why;
+  }
+  s.received += chunk.size();
+  return {};
+}
+
+result<snapshot_file> snapshot_receiver::finish() {
+  state& s = *state_;
+  if (!s.file) return error(error_code::stopped, s.path, "the transfer was given up");
+  if (!complete()) return error(error_code::corrupt, s.path, "the snapshot has not arrived whole").at(s.received);
+  const result<void> synced = s.file->sync();
+  if (!synced) return synced.error();
+  const auto check = [&]() -> result<snapshot_info> {
+    const result<std::unique_ptr<snapshot_reader>> reader = snapshot_reader::open(s.fs, s.path);
+    if (!reader) return reader.error();
+    const result<void> verified = (*reader)->verify();
+    if (!verified) return verified.error();
+    const snapshot_info& info = (*reader)->info();
+    if (info.cluster != s.cluster || info.group != s.group || info.mark.index != s.index || info.mark.term != s.term)
+      return error(error_code::foreign, s.path, "the snapshot that arrived is of another cluster, group, index or term")
+          .of(info.group, info.mark.index);
+    return info;
+  };
+  const result<snapshot_info> info = check();
+  if (!info) {
+    const error why = info.error();
+    if (why.code == error_code::corrupt || why.code == error_code::foreign) {
+      const result<void> removed = s.remove();
+      if (!removed) return removed.error();
+    }
+    return why;
+  }
+  s.file.reset();
+  return publish(s.fs, s.directory, s.path, *info, s.bytes);
+}
+
+void snapshot_receiver::abandon() {
+  const result<void> removed = state_->remove();
+  (void)removed; // whatever stays is resumed or overwritten by the next transfer
+}
+
+// --- the directory ----------------------------------------------------------------------------------------------
+
+namespace {
+
+result<std::vector<std::string>> names_in(file_system& fs, const std::string& directory) {
+  result<std::vector<std::string>> names = fs.list(directory);
+  if (!names && names.error().code == error_code::not_found) return std::vector<std::string>();
+  return names;
+}
+
+} // namespace
+
+result<std::vector<snapshot_file>> list_snapshots(file_system& fs, const std::string& directory, group_id group) {
+  const result<std::vector<std::string>> names = names_in(fs, directory);
+  if (!names) return names.error();
+  std::vector<snapshot_file> found;
+  for (const std::string& name : *names) {
+    const std::optional<parsed_snapshot_name> parsed = parse_snapshot_name(name, snapshot_published);
+    if (!parsed || parsed->group != group) continue;
+    snapshot_file f{.path = join(directory, name), .info = {}, .bytes = 0};
+    f.info.group = group;
+    f.info.mark.index = parsed->index;
+    f.info.mark.term = parsed->term;
+    const result<std::unique_ptr<storage::file>> opened = fs.open(f.path, file_system::mode::read);
+    if (!opened) return opened.error();
+    const result<std::uint64_t> size = (*opened)->size();
+    if (!size) return size.error();
+    f.bytes = *size;
+    found.push_back(std::move(f));
+  }
+  std::reverse(found.begin(), found.end()); // names ascend with the index
+  return found;
+}
+
+result<std::vector<group_id>> snapshot_groups(file_system& fs, const std::string& directory) {
+  const result<std::vector<std::string>> names = names_in(fs, directory);
+  if (!names) return names.error();
+  std::vector<group_id> groups;
+  for (const std::string& name : *names) {
+    const std::optional<parsed_snapshot_name> parsed = parse_snapshot_name(name, snapshot_published);
+    if (parsed && (groups.empty() || groups.back() != parsed->group)) groups.push_back(parsed->group);
+  }
+  return groups;
+}
+
+result<newest_snapshot_result> newest_snapshot(file_system& fs, const std::string& directory, group_id group) {
+  const result<std::vector<snapshot_file>> all = list_snapshots(fs, directory, group);
+  if (!all) return all.error();
+  newest_snapshot_result r;
+  for (const snapshot_file& f : *all) {
+    const result<std::unique_ptr<snapshot_reader>> reader = snapshot_reader::open(fs, f.path);
+    const result<void> whole = reader ? (*reader)->verify() : result<void>(reader.error());
+    if (whole && (*reader)->info().group == group && (*reader)->info().mark.index == f.info.mark.index) {
+      r.newest = snapshot_file{f.path, (*reader)->info(), f.bytes};
+      return r;
+    }
+    if (!whole && whole.error().code != error_code::corrupt) return whole.error();
+    r.damaged.push_back(whole ? damaged(f.path, 0, "the snapshot is not what its name says") : whole.error());
+  }
+  return r;
+}
+
+result<std::size_t> remove_snapshots_below(file_system& fs, const std::string& directory, group_id group,
+                                           log_index keep) {
+  const result<std::vector<snapshot_file>> all = list_snapshots(fs, directory, group);
+  if (!all) return all.error();
+  std::size_t removed = 0;
+  for (const snapshot_file& f : *all) {
+    if (f.info.mark.index >= keep) continue;
+    const result<void> done = fs.remove(f.path);
+    if (!done) return done.error();
+    ++removed;
+  }
+  return removed;
+}
+
+result<void> remove_unfinished_snapshots(file_system& fs, const std::string& directory) {
+  const result<std::vector<std::string>> names = names_in(fs, directory);
+  if (!names) return names.error();
+  for (const std::string& name : *names) {
+    if (!parse_snapshot_name(name, snapshot_unfinished)) continue;
+    const result<void> removed = fs.remove(join(directory, name));
+    if (!removed) return removed;
+  }
+  return {};
+}
+
+} // namespace quorumd::storage
