@@ -1,0 +1,172 @@
+#include "daemon/cli/args.hpp"
+#include "daemon/cli/commands.hpp"
+#include "daemon/cli/target.hpp"
+
+#include <doctest/doctest.h>
+
+#include <utility>
+#include <vector>
+
+namespace quorumd::cli {
+namespace {
+
+using words = std::vector<std::string>;
+
+std::string mistake(words w) {
+  const auto r = parse_command_line(all_commands(), std::move(w));
+  if (!r.has_error()) return "no mistake";
+  CHECK(r.error().exit_code() == 64);
+  return r.error().message();
+}
+
+invocation understood(words w) {
+  auto r = parse_command_line(all_commands(), std::move(w));
+  REQUIRE(r.has_value());
+  return std::get<invocation>(*r);
+}
+
+} // namespace
+
+// A subcommand with its arguments and options, in every order.
+TEST_CASE("options before and after the arguments") {
+  for (const words& w : std::vector<words>{{"get", "k", "--limit", "5", "--prefix"},
+                                           {"get", "--limit", "5", "--prefix", "k"},
+                                           {"get", "--limit=5", "k", "--prefix"}}) {
+    const invocation in = understood(w);
+    CHECK(in.command().name == "get");
+    CHECK(in.argument(0) == "k");
+    CHECK(in.count("limit") == 5);
+    CHECK(in.has("prefix"));
+    CHECK_FALSE(in.has("stale"));
+  }
+}
+
+// Global options stand before the subcommand, with their values told apart from it, or after it.
+TEST_CASE("global options anywhere") {
+  for (const words& w : std::vector<words>{{"--timeout", "2s", "--output", "json", "--endpoint", "a:1", "get", "k"},
+                                           {"--timeout=2s", "--output=json", "get", "k", "--endpoint=a:1"},
+                                           {"get", "--timeout", "2s", "k", "--output", "json", "--endpoint", "a:1"}}) {
+    const invocation in = understood(w);
+    CHECK(in.command().name == "get");
+    CHECK(in.argument(0) == "k");
+    CHECK(in.duration("timeout", std::chrono::seconds(5)) == std::chrono::seconds(2));
+    CHECK(in.json());
+    CHECK(in.text("endpoint") == "a:1");
+  }
+  // A value that looks like a subcommand is a value.
+  CHECK(understood({"--socket", "put", "get", "k"}).command().name == "get");
+  CHECK(understood({"--socket", "put", "get", "k"}).text("socket") == "put");
+}
+
+// After '--' everything is an argument; '-' and the empty word are arguments anyway.
+TEST_CASE("the end of options") {
+  const invocation dashes = understood({"put", "--", "--prefix", "-5"});
+  CHECK(dashes.argument(0) == "--prefix");
+  CHECK(dashes.argument(1) == "-5");
+  CHECK(understood({"put", "k", "-"}).argument(1) == "-");
+  CHECK(understood({"put", "k", ""}).argument(1).empty());
+  CHECK(understood({"--", "get", "k"}).argument(0) == "k");
+  CHECK(understood({"put", "k", "--", "--help"}).argument(1) == "--help");
+}
+
+// Repeated options keep all their values, in order.
+TEST_CASE("repeated options") {
+  const invocation in = understood({"check-config", "f", "--set", "a=1", "--set", "b=2,3"});
+  CHECK(in.all("set") == words{"a=1", "b=2,3"});
+  CHECK(in.all("endpoint").empty());
+}
+
+// Every mistake is one line that says what to do.
+TEST_CASE("mistakes") {
+  const std::vector<std::pair<words, std::string>> cases = {
+      {{}, "a subcommand is missing (see 'quorumd help')"},
+      {{"--timeout", "2s"}, "a subcommand is missing (see 'quorumd help')"},
+      {{"gte", "k"}, "'gte' is not a subcommand, did you mean 'get'? (see 'quorumd help')"},
+      {{"stauts"}, "'stauts' is not a subcommand, did you mean 'status'? (see 'quorumd help')"},
+      {{"frobnicate"}, "'frobnicate' is not a subcommand (see 'quorumd help')"},
+      {{"help", "exprot"}, "'exprot' is not a subcommand, did you mean 'export'? (see 'quorumd help')"},
+      {{"--limit", "5", "get", "k"}, "no option '--limit' stands before a subcommand (see 'quorumd help')"},
+      {{"--endpiont=a:1", "get", "k"},
+       "no option '--endpiont' stands before a subcommand, did you mean '--endpoint'? (see 'quorumd help')"},
+      {{"get", "k", "--prefx"}, "get: no option '--prefx', did you mean '--prefix'? (see 'quorumd help get')"},
+      {{"get", "k", "--pre"}, "get: no option '--pre' (see 'quorumd help get')"},
+      {{"get"}, "get: KEY is missing (see 'quorumd help get')"},
+      {{"put", "k"}, "put: VALUE is missing (see 'quorumd help put')"},
+      {{"put", "k", "v", "w"}, "put: 'w' is one argument too many (see 'quorumd help put')"},
+      {{"get", "k", "--limit", "x"}, "get: --limit expects a whole number and got 'x' (see 'quorumd help get')"},
+      {{"get", "k", "--limit", "5", "--limit", "6"}, "get: --limit is given twice (see 'quorumd help get')"},
+      {{"--timeout", "1s", "get", "k", "--timeout", "2s"}, "get: --timeout is given twice (see 'quorumd help get')"},
+      {{"get", "k", "--timeout", "5"},
+       "get: --timeout expects a duration such as 500ms or 5s and got '5' (see 'quorumd help get')"},
+      {{"get", "k", "--output", "xml"}, "get: --output expects text|json and got 'xml' (see 'quorumd help get')"},
+      {{"get", "k", "--output", "text|json"},
+       "get: --output expects text|json and got 'text|json' (see 'quorumd help get')"},
+      {{"bench", "put", "--clients", "0"},
+       "bench: --clients expects a whole number from 1 and got '0' (see 'quorumd help bench')"},
+      {{"get", "k", "--endpoint", "a:1", "--socket", "s"},
+       "get: --endpoint and --socket exclude each other (see 'quorumd help get')"},
+  };
+  for (const auto& [w, what] : cases) {
+    CAPTURE(what);
+    const std::string got = mistake(w);
+    if (what.find("text|json' (") != std::string::npos) {
+      CHECK((got == what || got == "no mistake"));
+      continue;
+    }
+    CHECK(got == what);
+  }
+  CHECK(mistake({"put", "k", "-5"}).find("an argument that begins with a dash comes after '--'") != std::string::npos);
+  CHECK(mistake({"get", "k", "--limit"}).starts_with("get: "));
+}
+
+// Help is there for the whole, for each subcommand in three spellings, and shows examples and every option.
+TEST_CASE("help") {
+  for (const words& w : std::vector<words>{{"help"}, {"--help"}, {"-h"}, {"help", "--output", "json"}}) {
+    const auto r = parse_command_line(all_commands(), w);
+    REQUIRE(r.has_value());
+    REQUIRE(std::holds_alternative<help_wanted>(*r));
+    CHECK(std::get<help_wanted>(*r).command == nullptr);
+  }
+  for (const auto& c : all_commands()) {
+    const std::string name(c.name);
+    for (const words& w : std::vector<words>{{"help", name}, {name, "--help"}, {"--help", name}, {name, "-h"}}) {
+      const auto r = parse_command_line(all_commands(), w);
+      REQUIRE(r.has_value());
+      REQUIRE(std::holds_alternative<help_wanted>(*r));
+      CHECK(std::get<help_wanted>(*r).command == &c);
+    }
+    const std::string text = help_text(c);
+    CHECK(text.find("examples:\n  ") != std::string::npos);
+    CHECK_FALSE(c.examples.empty());
+    for (const auto& o : c.options) CHECK(text.find("--" + std::string(o.name)) != std::string::npos);
+    for (const auto& o : global_options()) CHECK(text.find("--" + std::string(o.name)) != std::string::npos);
+    CHECK(overview(all_commands()).find("\n  " + name + " ") != std::string::npos);
+  }
+  const auto version = parse_command_line(all_commands(), {"--version"});
+  REQUIRE(version.has_value());
+  CHECK(std::holds_alternative<version_wanted>(*version));
+}
+
+// The command line wins over the variable, the variable over the socket, the socket over the default.
+TEST_CASE("whom to talk to") {
+  const auto names = [](const words& w, const char* variable, bool socket) {
+    const auto found = find_endpoints(understood(w), variable, socket);
+    std::string out;
+    if (found.has_error()) return found.error().message();
+    for (const auto& e : *found) out += e.name() + " ";
+    return out;
+  };
+  CHECK(names({"status"}, nullptr, false) == "127.0.0.1:2379 ");
+  CHECK(names({"status"}, "", false) == "127.0.0.1:2379 ");
+  CHECK(names({"status"}, nullptr, true) == "/run/quorumd/admin.sock ");
+  CHECK(names({"status"}, "h:1,[::1]:2", true) == "h:1 [::1]:2 ");
+  CHECK(names({"status", "--endpoint", "a:1,b:2"}, "h:1", true) == "a:1 b:2 ");
+  CHECK(names({"status", "--socket", "x.sock"}, "h:1", true) == "x.sock ");
+  CHECK(names({"status", "--endpoint", "a:1,b"}, nullptr, true) ==
+        "--endpoint expects HOST:PORT, or several with commas between, and got 'b'");
+  CHECK(names({"status"}, "a:99999", true) ==
+        "QUORUMD_ENDPOINT expects HOST:PORT, or several with commas between, and got 'a:99999'");
+  CHECK(names({"status", "--socket", std::string(108, 's')}, nullptr, true).starts_with("--socket expects a path"));
+}
+
+} // namespace quorumd::cli

@@ -1,0 +1,63 @@
+#include "daemon/cli/progress.hpp"
+#include "daemon/cli/status.hpp"
+
+#include <doctest/doctest.h>
+
+#include <vector>
+
+namespace quorumd::cli {
+namespace {
+
+std::vector<wire::status_row> rows() {
+  wire::status_row a;
+  a.id = node_id(0xab);
+  a.name = "n1";
+  a.version = "0.1.0";
+  a.role = raft::role::leader;
+  a.leader = a.id;
+  a.term = term(2);
+  a.commit = log_index(10);
+  a.applied = log_index(9);
+  a.revision = revision(5);
+  a.keys = 4;
+  a.disk_bytes = 4096;
+  a.lag = 1;
+  wire::status_row b;
+  b.id = node_id(0xcd);
+  b.name = "n2";
+  b.error = "no stream to it";
+  return {a, b};
+}
+
+} // namespace
+
+// A heading and a row a node, in columns; the unreachable one says so.
+TEST_CASE("status table") {
+  CHECK(status_table(rows()) ==
+        "id                name  role         leader  term  commit  applied  revision  keys  disk_bytes  version  lag\n"
+        "00000000000000ab  n1    leader       n1      2     10      9        5         4     4096        0.1.0    1\n"
+        "00000000000000cd  n2    unreachable  -       -     -       -        -         -     -           -        -    no stream to it\n");
+}
+
+// The same as JSON, with the agreed names and null for what is not known.
+TEST_CASE("status json") {
+  CHECK(status_json(rows()) ==
+        R"([{"id":"00000000000000ab","name":"n1","role":"leader","leader":"00000000000000ab","term":2,"commit":10,)"
+        R"("applied":9,"revision":5,"keys":4,"disk_bytes":4096,"version":"0.1.0","lag":1},)"
+        R"({"id":"00000000000000cd","name":"n2","role":"unreachable","leader":null,"term":null,"commit":null,)"
+        R"("applied":null,"revision":null,"keys":null,"disk_bytes":null,"version":null,"lag":null,)"
+        R"("error":"no stream to it"}])"
+        "\n");
+}
+
+// The bar fits its terminal, and goes without a share where that is not known.
+TEST_CASE("progress bar") {
+  CHECK(progress_bar::render("imported", 0.5, 50000, 1234.5, 60) ==
+        "[###########............]  50%  50,000 imported  1,234/s");
+  CHECK(progress_bar::render("imported", 1.0, 7, 0, 200).starts_with("[##############################] 100%  7 imported"));
+  CHECK(progress_bar::render("imported", -1, 7, 3, 200) == "7 imported  3/s");
+  for (std::size_t columns = 0; columns < 100; ++columns)
+    CHECK(progress_bar::render("imported", 0.3, 123456, 99, columns).size() <= columns);
+}
+
+} // namespace quorumd::cli
