@@ -56,7 +56,7 @@ std::string mistake_in(const option_spec& o, const std::string& value) {
     break;
   case option_kind::choice: {
     const std::string choices = "|" + std::string(o.value) + "|";
-    if (value.empty() || choices.find("|" + value + "|") == std::string::npos)
+    if (value.empty() || value.find('|') != std::string::npos || choices.find("|" + value + "|") == std::string::npos)
       return name + " expects " + std::string(o.value) + " and got " + shown(value);
     break;
   }
@@ -106,10 +106,11 @@ private:
         version_ = true;
         ++i;
       } else if (word.size() > 1 && word[0] == '-' && word != "--") {
-        const std::string name = word.substr(word.starts_with("--") ? 2 : 1, word.find('=') - (word.starts_with("--") ? 2 : 1));
+        const std::string stem = word.substr(0, word.find('='));
+        const std::string name = stem.substr(stem.find_first_not_of('-') == 1 ? 1 : 2);
         if (!word.starts_with("--") || find_option(globals, name) == nullptr) {
           const auto names = option_names(nullptr);
-          return usage("no option " + shown(word.substr(0, word.find('='))) + " stands before a subcommand" +
+          return usage("no option " + shown(stem) + " stands before a subcommand" +
                        suggestion(name, names, "--") + " (see 'quorumd help')");
         }
         i += word.find('=') == std::string::npos ? 2 : 1;
@@ -155,12 +156,12 @@ private:
 
   result<parsed> parse_rest() {
     const po::options_description known = description();
-    po::positional_options_description none;
     using namespace po::command_line_style;
-    const int style = allow_long | allow_short | allow_dash_for_short | long_allow_adjacent | long_allow_next;
+    const int style = allow_long | allow_short | allow_dash_for_short | short_allow_next | long_allow_adjacent |
+                      long_allow_next;
     invocation out(*command_);
     try {
-      const auto found = po::command_line_parser(words_).options(known).positional(none.add("", -1)).style(style).run();
+      const auto found = po::command_line_parser(words_).options(known).style(style).run();
       for (const auto& o : found.options) {
         if (o.position_key >= 0)
           out.arguments_.insert(out.arguments_.end(), o.value.begin(), o.value.end());

@@ -16,12 +16,12 @@ std::span<const command_spec> all_commands() {
   return commands;
 }
 
-int run(std::vector<std::string> words) {
+int run(std::span<const command_spec> commands, std::vector<std::string> words) {
   std::signal(SIGPIPE, SIG_IGN);
-  auto what = parse_command_line(all_commands(), std::move(words));
+  auto what = parse_command_line(commands, std::move(words));
   if (what.has_error()) return complain(what.error());
   if (const auto* help = std::get_if<help_wanted>(&*what))
-    return print(help->command == nullptr ? overview(all_commands()) : help_text(*help->command));
+    return print(help->command == nullptr ? overview(commands) : help_text(*help->command));
   if (std::holds_alternative<version_wanted>(*what)) return print("quorumd " QUORUMD_VERSION "\n");
   const auto& in = std::get<invocation>(*what);
   return in.command().run(in);

@@ -23,10 +23,10 @@ namespace quorumd::cli {
 [[nodiscard]] command_spec check_config_command();
 [[nodiscard]] command_spec version_command();
 
-/// Every subcommand, in the order of the help.
+/// Every subcommand but the daemon's own, in the order of the help.
 [[nodiscard]] std::span<const command_spec> all_commands();
 
-/// The whole program; the result is the exit code.
-[[nodiscard]] int run(std::vector<std::string> words);
+/// The whole program, given its subcommands and its command line without the name; the result is the exit code.
+[[nodiscard]] int run(std::span<const command_spec> commands, std::vector<std::string> words);
 
 } // namespace quorumd::cli

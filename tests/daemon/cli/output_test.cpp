@@ -53,7 +53,7 @@ TEST_CASE("status json") {
 // The bar fits its terminal, and goes without a share where that is not known.
 TEST_CASE("progress bar") {
   CHECK(progress_bar::render("imported", 0.5, 50000, 1234.5, 60) ==
-        "[###########............]  50%  50,000 imported  1,234/s");
+        "[#############..............]  50%  50,000 imported  1,234/s");
   CHECK(progress_bar::render("imported", 1.0, 7, 0, 200).starts_with("[##############################] 100%  7 imported"));
   CHECK(progress_bar::render("imported", -1, 7, 3, 200) == "7 imported  3/s");
   for (std::size_t columns = 0; columns < 100; ++columns)
