@@ -48,7 +48,7 @@ TEST_CASE("every request comes back as it was") {
     encode_request(out, r);
     CHECK(frame_bytes(out.bytes()) == out.size());
     const auto heard = decode_request(content(out));
-    REQUIRE(heard);
+    REQUIRE(heard.has_value());
     CHECK(dump(*heard) == dump(r));
     CHECK(request_id(content(out)) == r.id);
   }
@@ -62,7 +62,7 @@ TEST_CASE("every reply comes back as it was") {
     byte_buffer out;
     encode_any(out, r);
     const auto heard = decode_reply(content(out));
-    REQUIRE(heard);
+    REQUIRE(heard.has_value());
     CHECK(dump(*heard) == dump(r));
   }
 }
@@ -75,19 +75,19 @@ TEST_CASE("commands and results come back as they were") {
     const kv::command c = s.command(txn_depth_max - 1);
     const proposal p = encode_command(arena, c);
     const auto command = decode_command(p.payload());
-    REQUIRE(command);
+    REQUIRE(command.has_value());
     CHECK(dump(*command) == dump(c));
 
     const kv::result<kv::reply> r = s.result();
     const shared_bytes bytes = encode_result(arena, r);
     const auto result = decode_result(bytes.bytes);
-    REQUIRE(result);
+    REQUIRE(result.has_value());
     CHECK(dump(*result) == dump(r));
 
     byte_buffer direct;
     encode_reply(direct, 9, r);
     byte_buffer forwarded;
-    REQUIRE(encode_reply(forwarded, 9, bytes.bytes));
+    REQUIRE(encode_reply(forwarded, 9, bytes.bytes).has_value());
     CHECK(dump(*decode_reply(content(forwarded))) == dump(*decode_reply(content(direct))));
   }
 }
@@ -112,9 +112,9 @@ TEST_CASE("snapshot blocks come back as they were") {
   byte_buffer block;
   encode_snapshot_records(block, records);
   std::vector<kv::record_view> read;
-  REQUIRE(decode_snapshot_records(block.bytes(), read));
+  REQUIRE(decode_snapshot_records(block.bytes(), read).has_value());
   CHECK(read == records);
-  CHECK_FALSE(decode_snapshot_records(block.bytes().first(block.size() / 2 / 8 * 8), read));
+  CHECK_FALSE(decode_snapshot_records(block.bytes().first(block.size() / 2 / 8 * 8), read).has_value());
 }
 
 // A range stops at 1 MiB and says that there is more; its first item is there however large.
@@ -125,7 +125,7 @@ TEST_CASE("a range's reply is bounded") {
   CHECK(out.size() <= reply_bytes_max + 1024);
   CHECK(out.size() > reply_bytes_max - 2048);
   auto heard = decode_reply(content(out));
-  REQUIRE(heard);
+  REQUIRE(heard.has_value());
   const auto& cut = std::get<kv::range_reply>(heard->body);
   CHECK(cut.more);
   CHECK(cut.count == 5000);
@@ -134,7 +134,7 @@ TEST_CASE("a range's reply is bounded") {
   out.clear();
   encode_reply(out, 1, kv::result<kv::range_reply>(many_keys(100, value)));
   heard = decode_reply(content(out));
-  REQUIRE(heard);
+  REQUIRE(heard.has_value());
   CHECK_FALSE(std::get<kv::range_reply>(heard->body).more);
   CHECK(std::get<kv::range_reply>(heard->body).kvs.size() == 100);
 
@@ -143,7 +143,7 @@ TEST_CASE("a range's reply is bounded") {
   encode_reply(out, 1, kv::result<kv::range_reply>(many_keys(2, large)));
   CHECK(out.size() <= client_reply_frame_max);
   heard = decode_reply(content(out));
-  REQUIRE(heard);
+  REQUIRE(heard.has_value());
   REQUIRE(std::get<kv::range_reply>(heard->body).kvs.size() == 1);
   CHECK(std::get<kv::range_reply>(heard->body).kvs[0].value == large);
   CHECK(std::get<kv::range_reply>(heard->body).more);
@@ -164,10 +164,10 @@ TEST_CASE("a transaction's reply is bounded as a whole") {
   const shared_bytes bytes = encode_result(arena, r);
   CHECK(bytes.bytes.size() <= reply_bytes_max + kv::request_bytes_max);
   byte_buffer out;
-  REQUIRE(encode_reply(out, 1, bytes.bytes));
+  REQUIRE(encode_reply(out, 1, bytes.bytes).has_value());
   CHECK(out.size() <= client_reply_frame_max);
   const auto heard = decode_reply(content(out));
-  REQUIRE(heard);
+  REQUIRE(heard.has_value());
   const auto& back = std::get<kv::txn_reply>(std::get<kv::reply>(heard->body).body);
   CHECK(back.responses.size() == kv::operations_max);
   CHECK(std::get<kv::range_reply>(back.responses[0].what).kvs.size() == 1);
@@ -181,7 +181,7 @@ TEST_CASE("requests are bounded") {
   byte_buffer out;
   encode_request(out, 1, std::chrono::milliseconds(5), kv::command(kv::put{.key = "key", .value = value}));
   CHECK(out.size() <= client_request_frame_max);
-  CHECK(decode_request(content(out)));
+  CHECK(decode_request(content(out)).has_value());
 
   kv::txn t;
   const std::string part(kv::request_bytes_max / kv::operations_max - 4, 'v');
@@ -193,7 +193,7 @@ TEST_CASE("requests are bounded") {
   out.clear();
   encode_request(out, 1, std::chrono::milliseconds(5), kv::command(t));
   CHECK(out.size() <= client_request_frame_max);
-  CHECK(decode_request(content(out)));
+  CHECK(decode_request(content(out)).has_value());
 
   t.success.push_back({kv::put{.key = "k", .value = "v"}});
   out.clear();
@@ -206,7 +206,7 @@ TEST_CASE("requests are bounded") {
 TEST_CASE("nesting is bounded") {
   chunk_arena arena;
   const proposal deepest = encode_command(arena, nested(txn_depth_max));
-  CHECK(decode_command(deepest.payload()));
+  CHECK(decode_command(deepest.payload()).has_value());
   // A pointer that leads back to its own struct nests for ever: the transaction's list of operations is made to hold
   // the transaction. The traversal and nesting limits end it.
   const proposal two = encode_command(arena, nested(2));
@@ -232,7 +232,7 @@ TEST_CASE("errors tell not applied from unknown") {
   byte_buffer out;
   encode_reply(out, 3, client_error{.code = request_errc::not_leader, .text = "ask n2", .leader = "127.0.0.1:2379", .store = {}});
   const auto heard = decode_reply(content(out));
-  REQUIRE(heard);
+  REQUIRE(heard.has_value());
   const auto& e = std::get<client_error>(heard->body);
   CHECK(e.code == request_errc::not_leader);
   CHECK(e.leader == "127.0.0.1:2379");

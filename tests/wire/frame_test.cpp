@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstring>
 
 using namespace quorumd;
@@ -51,7 +52,7 @@ TEST_CASE("frames are cut out of any chunking") {
     std::size_t at = 0;
     std::vector<std::pair<chunk_ref, std::pair<std::span<const std::byte>, std::size_t>>> kept;
     feed(reader, sent.bytes(), 1 + s.below(seed % 2 == 0 ? 7 : 900), [&](const decoded<std::span<const std::byte>>& f) {
-      REQUIRE(f);
+      REQUIRE(f.has_value());
       REQUIRE(at < sizes.size());
       REQUIRE(holds_words(*f, sizes[at]));
       if (s.below(3) == 0) kept.push_back({reader.share(), {*f, sizes[at]}});
@@ -82,7 +83,7 @@ TEST_CASE("memory is used again unless it is shared") {
   const std::byte* first = nullptr;
   for (int i = 0; i < 1000; ++i)
     feed(reader, one.bytes(), 1000, [&](const decoded<std::span<const std::byte>>& f) {
-      REQUIRE(f);
+      REQUIRE(f.has_value());
       if (first == nullptr) first = f->data();
       CHECK(f->data() == first);
     });
@@ -113,7 +114,7 @@ TEST_CASE("a byte buffer is a queue of bytes") {
       expected.erase(0, n);
     }
     REQUIRE(buffer.size() == expected.size());
-    REQUIRE(std::memcmp(buffer.bytes().data(), expected.data(), expected.size()) == 0);
+    REQUIRE(std::ranges::equal(buffer.bytes(), std::as_bytes(std::span(expected))));
     if (expected.empty()) CHECK(buffer.capacity() <= 4096);
   }
 }

@@ -203,7 +203,7 @@ TEST_CASE("greetings and goodbyes come back as they were") {
     byte_buffer out;
     encode_hello(out, h);
     const auto heard = decode_greeting(content(out));
-    REQUIRE(heard);
+    REQUIRE(heard.has_value());
     CHECK(dump(std::get<hello>(*heard)) == dump(h));
     received r;
     r.take(out.bytes());
@@ -213,7 +213,7 @@ TEST_CASE("greetings and goodbyes come back as they were") {
   byte_buffer out;
   encode_goodbye(out, goodbye::cause::duplicate, "another stays");
   const auto heard = decode_greeting(content(out));
-  REQUIRE(heard);
+  REQUIRE(heard.has_value());
   CHECK(std::get<goodbye>(*heard).why == goodbye::cause::duplicate);
   CHECK(std::get<goodbye>(*heard).reason == "another stays");
   out.clear();

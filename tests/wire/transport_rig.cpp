@@ -183,7 +183,7 @@ rig_node::rig_node(coro::loop& l, named_network& net, transport_options o) : loo
   const std::string own = o.self.name;
   wire = std::make_unique<transport>(l, net, random_, std::move(o), seen, seen);
   on(l, [&] {
-    REQUIRE(wire->start());
+    REQUIRE(wire->start().has_value());
     port_ = wire->listening().port;
   });
   net.set(own, port_);
@@ -245,7 +245,7 @@ void raw_peer::say_hello(const hello& h) {
 std::vector<std::byte> raw_peer::hear() {
   for (;;) {
     const auto frame = reader_.next();
-    REQUIRE(frame);
+    REQUIRE(frame.has_value());
     if (*frame) return {(*frame)->begin(), (*frame)->end()};
     if (!ready(fd_, POLLIN)) return {};
     const std::span<std::byte> room = reader_.prepare();
