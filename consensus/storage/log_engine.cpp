@@ -32,14 +32,14 @@ bool log_engine::must_roll(std::size_t records_bytes) const {
   return end_ + batch_bytes(records_bytes) > options_.segment_bytes && end_ > opening_end_;
 }
 
-std::uint64_t log_engine::oldest_needed() const {
-  std::uint64_t oldest = segments_.back()->sequence;
+std::uint64_t log_engine::oldest_needed(std::uint64_t newest) const {
+  std::uint64_t oldest = newest; // which repeats every group's state
   for (const auto& [group, log] : groups_) oldest = std::min(oldest, log.oldest_segment().value_or(oldest));
   return oldest;
 }
 
 segment_header log_engine::next_header(std::uint64_t sequence) {
-  return {.id = random_.next(), .sequence = sequence, .oldest = oldest_needed(), .first_number = next_number_,
+  return {.id = random_.next(), .sequence = sequence, .oldest = oldest_needed(sequence), .first_number = next_number_,
           .previous_id = segment_id_, .previous_end = end_};
 }
 
@@ -151,7 +151,7 @@ std::optional<contradiction> log_engine::remember(std::uint64_t records_at) {
   segment& s = *segments_.back();
   s.bytes = std::max(s.bytes, end_);
   std::optional<contradiction> wrong = apply_batch(groups_, builder_.records(), s.sequence, records_at);
-  const std::uint64_t oldest = oldest_needed();
+  const std::uint64_t oldest = oldest_needed(s.sequence);
   freeable_ = static_cast<std::size_t>(
       std::count_if(segments_.begin(), segments_.end(), [&](const auto& i) { return i->sequence < oldest; }));
   return wrong;

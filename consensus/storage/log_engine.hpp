@@ -66,7 +66,8 @@ private:
   /// After the sync: the batch counts.
   [[nodiscard]] std::optional<contradiction> remember(std::uint64_t records_at);
   void free_below(std::uint64_t oldest);
-  [[nodiscard]] std::uint64_t oldest_needed() const;
+  /// The lowest segment that holds a kept entry, else the newest.
+  [[nodiscard]] std::uint64_t oldest_needed(std::uint64_t newest) const;
 
   const wal_options options_;
   coro::entropy& random_;

@@ -92,4 +92,14 @@ result<std::optional<std::uint64_t>> segment_reader::find_proof(std::uint64_t of
   return std::optional<std::uint64_t>();
 }
 
+result<std::optional<entry_header>> segment_reader::find_entry(std::uint64_t from, std::uint64_t to) {
+  for (; from < std::min(to, bytes_); from += 8) { // records and entries are aligned
+    const result<std::span<const std::byte>> bytes = view(from, entry_header_bytes);
+    if (!bytes) return bytes.error();
+    const std::optional<entry_header> h = read_entry_header(*bytes);
+    if (h && h->version == entry_version && h->index.value() != 0) return h;
+  }
+  return std::optional<entry_header>();
+}
+
 } // namespace quorumd::storage

@@ -47,6 +47,9 @@ public:
                                                                 std::optional<std::uint64_t> segment_id,
                                                                 std::uint64_t number);
 
+  /// The first entry whose header is whole between the offsets: names what a damaged stretch concerns.
+  [[nodiscard]] result<std::optional<entry_header>> find_entry(std::uint64_t from, std::uint64_t to);
+
 private:
   segment_reader(std::unique_ptr<file> f, std::uint64_t bytes) : file_(std::move(f)), bytes_(bytes) {}
   /// The bytes from the offset on, fewer at the end of the file.

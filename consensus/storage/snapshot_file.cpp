@@ -157,6 +157,8 @@ result<std::unique_ptr<snapshot_reader>> snapshot_reader::open(file_system& fs, 
 const snapshot_info& snapshot_reader::info() const { return state_->info; }
 std::uint64_t snapshot_reader::bytes() const { return state_->size; }
 
+std::uint64_t snapshot_reader::position() const { return state_->at; }
+
 result<bool> snapshot_reader::next(std::vector<std::byte>& block) {
   state& s = *state_;
   const std::string& path = s.file->path();

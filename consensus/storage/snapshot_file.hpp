@@ -61,6 +61,8 @@ public:
   ~snapshot_reader();
   [[nodiscard]] const snapshot_info& info() const;
   [[nodiscard]] std::uint64_t bytes() const;
+  /// Where next() reads, from the file's beginning.
+  [[nodiscard]] std::uint64_t position() const;
   /// Reads everything and compares every checksum and count; next() then starts from the first block.
   [[nodiscard]] result<void> verify();
   /// The next block; false after the last one, once the footer's count and checksum have been compared too. A

@@ -48,7 +48,7 @@ private:
   result<void> check_tail(segment_reader& reader, const found_segment& s, std::uint64_t offset);
   result<void> take_batch(const found_segment& s, std::uint64_t offset, const segment_reader::batch& b);
   result<void> apply_pending();
-  [[nodiscard]] error name_entry(error e, std::uint64_t number) const;
+  [[nodiscard]] error name_entry(segment_reader& reader, std::uint64_t offset, error e) const;
 
   // of open_fresh():
   void collect_records(batch_builder& b) const;
@@ -214,9 +214,9 @@ result<void> recovery::replay_segment(const found_segment& s, std::uint64_t end_
     if (!b) return b.error();
     if (b->state != segment_reader::found::good) {
       if (offset < end_at_least)
-        return name_entry(corrupt(s.where.path, offset, b->why + ", though the next segment says that batch " +
-                                                            std::to_string(next_number_) + " was durable"),
-                          next_number_);
+        return name_entry(**reader, offset,
+                          corrupt(s.where.path, offset, b->why + ", though the next segment says that batch " +
+                                                            std::to_string(next_number_) + " was durable"));
       if (b->state == segment_reader::found::damaged) torn_ += 1;
       return check_tail(**reader, s, offset);
     }
@@ -234,10 +234,10 @@ result<void> recovery::replay_segment(const found_segment& s, std::uint64_t end_
 
 result<void> recovery::check_tail(segment_reader& reader, const found_segment& s, std::uint64_t offset) {
   const auto refuse = [&](const std::string& path, std::uint64_t proof) {
-    return name_entry(corrupt(s.where.path, offset,
+    return name_entry(reader, offset,
+                      corrupt(s.where.path, offset,
                               "batch " + std::to_string(next_number_) + " is damaged, though the batch at offset " +
-                                  std::to_string(proof) + " of " + path + " says that it was durable"),
-                      next_number_);
+                                  std::to_string(proof) + " of " + path + " says that it was durable"));
   };
   const result<std::optional<std::uint64_t>> here = reader.find_proof(offset, s.header.header.id, next_number_);
   if (!here) return here.error();
@@ -253,12 +253,14 @@ result<void> recovery::check_tail(segment_reader& reader, const found_segment& s
   return {};
 }
 
-/// Which group and entry a lost batch concerns is not known from its own bytes: the last entries before it tell where
-/// the log breaks off.
-error recovery::name_entry(error e, std::uint64_t) const {
+/// Names the group and entry that a lost batch concerns: by an entry in it that is still whole, else by where the log
+/// breaks off.
+error recovery::name_entry(segment_reader& reader, std::uint64_t offset, error e) const {
+  constexpr std::uint64_t look_at = std::uint64_t{1} << 20;
+  const result<std::optional<entry_header>> entry = reader.find_entry(offset, offset + look_at);
+  if (entry && *entry) return std::move(e).of((*entry)->group, (*entry)->index);
   group_logs groups = groups_;
-  if (pending_number_ != 0 && apply_batch(groups, pending_, 0, 0)) return e;
-  if (groups.empty()) return e;
+  if (apply_batch(groups, pending_, 0, 0) || groups.empty()) return e;
   const auto& [group, log] = *groups.begin();
   return std::move(e).of(group, log.last().next());
 }

@@ -1,0 +1,135 @@
+#include "tests/consensus/storage/wal_rig.hpp"
+
+namespace quorumd::storage::test {
+
+using quorumd::testing::memory_files;
+
+namespace {
+
+const group_id g1(1);
+
+void put(running_wal& log, std::uint64_t n) {
+  write w{.group = g1, .number = raft::write_number(n), .hard = {}, .install = {}, .entries = {}, .commit = {}};
+  w.entries.push_back(make_entry(g1, 1, n, std::string(900, 'x')));
+  log->submit(std::move(w));
+  log.pump();
+}
+
+/// A second of virtual time passes, and the watch looks for room.
+void second(running_wal& log) {
+  log.clock.advance(std::chrono::milliseconds(1001));
+  log.loop.timers().fire_due();
+  log.pump();
+}
+
+} // namespace
+
+// A full disk is not a failed disk: puts are refused, votes and compaction go on, and it ends when there is room.
+TEST_CASE("a full volume refuses puts, keeps the reserve for votes and compaction, and recovers") {
+  memory_files disk;
+  auto log = start_wal(disk, 1);
+  log->spawn((*log)->run_space_watch());
+  log->pump();
+  REQUIRE((*log)->accepting_puts());
+  disk.set_capacity(disk.used_bytes() + 16 * 1024);
+  std::uint64_t n = 0;
+  while ((*log)->accepting_puts() && n < 100) put(*log, ++n);
+  REQUIRE_FALSE((*log)->accepting_puts());
+  const space_status s = (*log)->space();
+  CHECK(s.volume == wal_directory);
+  CHECK(s.needed_bytes >= 16 * 1024);
+  CHECK(s.message.find("make room") != std::string::npos);
+  CHECK(log->done.persisted[g1] == raft::write_number(n));
+  CHECK_FALSE((*log)->failed());
+
+  // Votes still reach the disk, in what is prepared and in the reserve.
+  for (std::uint64_t vote = 1; vote <= 4; ++vote) {
+    ++n;
+    (*log)->submit({.group = g1, .number = raft::write_number(n), .hard = hard_state{term(10 + vote), node_id(1)}, .install = {},
+                    .entries = {}, .commit = {}});
+    log->pump();
+    CHECK(log->done.persisted[g1] == raft::write_number(n));
+  }
+  second(*log);
+  CHECK_FALSE((*log)->accepting_puts());
+
+  // A snapshot lets the log begin later: freed segments make the room.
+  const log_index last = [&] {
+    log_index i(1);
+    while (log->read(g1, i.value() + 1, i.value() + 1)) i = i.next();
+    return i;
+  }();
+  (*log)->truncate_prefix(g1, {last, term(1), {}}, last.next());
+  log->pump();
+  for (int i = 0; i < 5; ++i) second(*log);
+  CHECK((*log)->stats().disk_bytes == disk.used_bytes());
+  disk.set_capacity(UINT64_MAX);
+  for (int i = 0; i < 3; ++i) second(*log);
+  CHECK((*log)->accepting_puts());
+  CHECK((*log)->space().message.empty());
+  for (int i = 0; i < 20; ++i) {
+    write w{.group = g1, .number = raft::write_number(++n), .hard = {}, .install = {}, .entries = {}, .commit = {}};
+    w.entries.push_back(make_entry(g1, 14, last.value() + 1 + static_cast<std::uint64_t>(i), std::string(900, 'y')));
+    (*log)->submit(std::move(w));
+    log->pump();
+  }
+  CHECK(log->done.persisted[g1] == raft::write_number(n));
+}
+
+// Nothing that was acknowledged is lost when even the reserve is used up: what comes later waits.
+TEST_CASE("with no room at all writes wait, unacknowledged, and go on when room returns") {
+  memory_files disk;
+  auto log = start_wal(disk, 1);
+  log->spawn((*log)->run_space_watch());
+  log->pump();
+  disk.set_capacity(disk.used_bytes());
+  std::uint64_t n = 0;
+  while (n < 100 && log->done.persisted[g1] == raft::write_number(n)) put(*log, ++n);
+  CHECK(n > 3);
+  CHECK(log->done.persisted[g1] == raft::write_number(n - 1));
+  CHECK_FALSE((*log)->failed());
+  put(*log, ++n);
+  second(*log);
+  CHECK(log->done.persisted[g1] == raft::write_number(n - 2));
+  disk.set_capacity(UINT64_MAX);
+  second(*log);
+  second(*log);
+  CHECK(log->done.persisted[g1] == raft::write_number(n));
+  CHECK((*log)->accepting_puts());
+  CHECK(log->read(g1, 1, n)->size() == n);
+}
+
+// The daemon starts on a full volume too: compaction needs it running.
+TEST_CASE("a log opens on a full volume") {
+  memory_files disk;
+  {
+    auto log = start_wal(disk, 1);
+    for (std::uint64_t n = 1; n <= 5; ++n) put(*log, n);
+  }
+  disk.set_capacity(disk.used_bytes());
+  for (std::uint64_t restart = 2; restart < 6; ++restart) {
+    auto log = start_wal(disk, restart);
+    REQUIRE(log);
+    CHECK((*log)->recovered().front().last == log_index(5));
+  }
+}
+
+// The snapshot worker met the full volume first.
+TEST_CASE("a snapshot without room gives up the reserve and refuses puts until there is room") {
+  memory_files disk;
+  auto log = start_wal(disk, 1);
+  log->spawn((*log)->run_space_watch());
+  log->pump();
+  disk.set_capacity(disk.used_bytes());
+  const std::uint64_t before = disk.used_bytes();
+  (*log)->report_no_space(error(error_code::no_space, "/data/snapshots/x.tmp", "the disk is full"));
+  log->pump();
+  CHECK_FALSE((*log)->accepting_puts());
+  CHECK(before - disk.used_bytes() == small_options().reserve_bytes);
+  disk.set_capacity(UINT64_MAX);
+  second(*log);
+  CHECK((*log)->accepting_puts());
+  CHECK(disk.used_bytes() == before);
+}
+
+} // namespace quorumd::storage::test

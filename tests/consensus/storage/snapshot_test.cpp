@@ -1,0 +1,303 @@
+#include "consensus/storage/inspect.hpp"
+#include "consensus/storage/snapshot_file.hpp"
+#include "tests/support/memory_files.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+namespace quorumd::storage::test {
+
+using quorumd::testing::memory_files;
+
+namespace {
+
+const std::string directory = "/data/snapshots";
+const group_id g1(1);
+
+snapshot_info info_at(std::uint64_t index) {
+  return {.cluster = cluster_id(0xc1),
+          .group = g1,
+          .mark = {log_index(index), term(3), {{node_id(1), node_id(2)}, {}, {node_id(7)}}},
+          .created_unix_ms = 1234};
+}
+
+std::vector<std::byte> block_of(std::uint64_t n, std::size_t bytes) {
+  std::vector<std::byte> b(bytes);
+  for (std::size_t i = 0; i < bytes; ++i) b[i] = static_cast<std::byte>(n * 31 + i * 7);
+  return b;
+}
+
+result<snapshot_file> write_snapshot(file_system& fs, std::uint64_t index, std::uint64_t blocks = 4,
+                                     std::size_t bytes = 700) {
+  auto w = snapshot_writer::create(fs, directory, info_at(index));
+  if (!w) return w.error();
+  for (std::uint64_t n = 0; n < blocks; ++n) {
+    const result<void> done = (*w)->append(block_of(n, bytes + n));
+    if (!done) return done.error();
+  }
+  return (*w)->finish();
+}
+
+void check_whole(file_system& fs, const std::string& path, std::uint64_t index, std::uint64_t blocks = 4,
+                 std::size_t bytes = 700) {
+  auto r = snapshot_reader::open(fs, path);
+  REQUIRE_MESSAGE(r.has_value(), r.error().message());
+  CHECK((*r)->info() == info_at(index));
+  CHECK((*r)->verify().has_value());
+  std::vector<std::byte> block;
+  for (std::uint64_t n = 0; n < blocks; ++n) {
+    const result<bool> more = (*r)->next(block);
+    REQUIRE(more.has_value());
+    CHECK(*more);
+    CHECK(block == block_of(n, bytes + n));
+  }
+  CHECK(*(*r)->next(block) == false);
+}
+
+/// Sends a file's bytes to a receiver in chunks, from where it is.
+result<void> transfer(snapshot_reader& from, snapshot_receiver& to, std::size_t chunk, std::uint64_t stop_at = UINT64_MAX) {
+  std::vector<std::byte> bytes(chunk);
+  while (!to.complete() && to.received() < stop_at) {
+    const result<std::size_t> n = from.read_raw(to.received(), bytes);
+    if (!n) return n.error();
+    const result<void> done = to.write(to.received(), std::span(bytes).first(*n));
+    if (!done) return done;
+  }
+  return {};
+}
+
+} // namespace
+
+// What is written is read back, and bigger than the writer's buffer.
+TEST_CASE("a snapshot is written, published and read back") {
+  memory_files disk;
+  const auto f = write_snapshot(disk, 10, 5, 400'000);
+  REQUIRE(f.has_value());
+  CHECK(f->bytes == disk.contents(f->path).size());
+  check_whole(disk, f->path, 10, 5, 400'000);
+  disk.crash(1, memory_files::loss::everything);
+  check_whole(disk, f->path, 10, 5, 400'000);
+}
+
+// Every byte counts.
+TEST_CASE("every flipped byte of a snapshot is noticed, and an older whole one is used") {
+  memory_files whole;
+  REQUIRE(write_snapshot(whole, 5).has_value());
+  const auto f = write_snapshot(whole, 10);
+  REQUIRE(f.has_value());
+  for (std::uint64_t at = 0; at < f->bytes; ++at) {
+    auto disk = whole.copy();
+    disk->flip(f->path, at, std::byte{0x10});
+    const auto r = snapshot_reader::open(*disk, f->path);
+    if (r) {
+      const result<void> verified = (*r)->verify();
+      REQUIRE(verified.has_error());
+      CHECK(verified.error().code == error_code::corrupt);
+      CHECK(verified.error().offset.has_value());
+    }
+    const auto newest = newest_snapshot(*disk, directory, g1);
+    REQUIRE(newest.has_value());
+    REQUIRE(newest->newest.has_value());
+    CHECK(newest->newest->info == info_at(5));
+    CHECK(newest->damaged.size() == 1);
+  }
+}
+
+// A snapshot cut at any length is not one.
+TEST_CASE("a snapshot that is cut short is refused at every length") {
+  memory_files disk;
+  const auto f = write_snapshot(disk, 10, 2, 100);
+  REQUIRE(f.has_value());
+  const std::vector<std::byte> all = disk.contents(f->path);
+  for (std::size_t n = 0; n < all.size(); ++n) {
+    disk.set_contents(f->path, {all.begin(), all.begin() + static_cast<std::ptrdiff_t>(n)});
+    CHECK(snapshot_reader::open(disk, f->path).has_error());
+  }
+}
+
+// Two whole blocks in another order are not the snapshot.
+TEST_CASE("exchanged blocks are noticed") {
+  memory_files disk;
+  auto w = snapshot_writer::create(disk, directory, info_at(10));
+  REQUIRE((*w)->append(block_of(1, 64)).has_value());
+  REQUIRE((*w)->append(block_of(2, 64)).has_value());
+  const auto f = (*w)->finish();
+  REQUIRE(f.has_value());
+  std::vector<std::byte> all = disk.contents(f->path);
+  const auto first = all.end() - 40 - 2 * 72;
+  std::swap_ranges(first, first + 72, first + 72);
+  disk.set_contents(f->path, all);
+  CHECK((*snapshot_reader::open(disk, f->path))->verify().error().code == error_code::corrupt);
+}
+
+// Raft case 62: at every step of publishing a snapshot, a crash leaves the old one or both.
+TEST_CASE("62 a crash at every operation of a snapshot leaves a whole one") {
+  std::uint64_t operations = 0;
+  std::uint64_t fresh = 0;
+  {
+    memory_files disk;
+    REQUIRE(write_snapshot(disk, 5).has_value());
+    const std::uint64_t before = disk.count().operations;
+    REQUIRE(write_snapshot(disk, 10).has_value());
+    operations = disk.count().operations - before;
+  }
+  REQUIRE(operations >= 5);
+  for (std::uint64_t at = 1; at <= operations + 1; ++at)
+    for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+      memory_files disk;
+      REQUIRE(write_snapshot(disk, 5).has_value());
+      const std::uint64_t limit = disk.count().operations + at;
+      disk.set_hook([limit](const memory_files::operation& o) {
+        return o.changes() && o.number >= limit ? memory_files::fault::freeze : memory_files::fault::none;
+      });
+      const bool published = write_snapshot(disk, 10).has_value();
+      CHECK(published == (at > operations));
+      disk.set_hook({});
+      disk.crash(seed);
+      REQUIRE(remove_unfinished_snapshots(disk, directory).has_value());
+      const auto newest = newest_snapshot(disk, directory, g1);
+      REQUIRE(newest.has_value());
+      REQUIRE(newest->newest.has_value());
+      CHECK(newest->damaged.empty()); // what has the name is whole
+      const std::uint64_t index = newest->newest->info.mark.index.value();
+      CHECK((index == 10 || (!published && index == 5)));
+      fresh += index == 10 ? 1 : 0;
+      check_whole(disk, newest->newest->path, index);
+      // Nothing else is left, and it can be tried again.
+      CHECK(write_snapshot(disk, 11).has_value());
+      const auto removed = remove_snapshots_below(disk, directory, g1, log_index(11));
+      REQUIRE(removed.has_value());
+      CHECK(disk.paths().size() == 1);
+    }
+  CHECK(fresh > 8);
+}
+
+// Raft case 62: the same on the side of a node that receives one, where the transfer is resumed.
+TEST_CASE("62 a crash at every operation of a transfer loses nothing, and the transfer goes on") {
+  memory_files source;
+  const auto f = write_snapshot(source, 10, 6, 3000);
+  REQUIRE(f.has_value());
+  for (std::uint64_t at = 1; at <= 20; ++at)
+    for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+      memory_files disk;
+      auto reader = snapshot_reader::open(source, f->path);
+      disk.set_hook([at](const memory_files::operation& o) {
+        return o.changes() && o.number >= at ? memory_files::fault::freeze : memory_files::fault::none;
+      });
+      const auto receive = [&]() -> result<snapshot_file> {
+        auto to = snapshot_receiver::create(disk, directory, cluster_id(0xc1), g1, log_index(10), term(3), f->bytes);
+        if (!to) return to.error();
+        const result<void> sent = transfer(**reader, **to, 1500);
+        if (!sent) return sent.error();
+        return (*to)->finish();
+      };
+      result<snapshot_file> got = receive();
+      disk.set_hook({});
+      disk.crash(seed);
+      // What was lost in the middle is found by finish(), and the next try starts anew.
+      if (!newest_snapshot(disk, directory, g1)->newest) {
+        got = receive();
+        if (!got) {
+          CHECK(got.error().code == error_code::corrupt);
+          got = receive();
+        }
+        REQUIRE_MESSAGE(got.has_value(), got.error().message());
+      }
+      const auto newest = newest_snapshot(disk, directory, g1);
+      REQUIRE(newest->newest.has_value());
+      check_whole(disk, newest->newest->path, 10, 6, 3000);
+    }
+}
+
+// A broken stream costs only what had not arrived.
+TEST_CASE("a transfer is resumed where it stopped, and refuses what does not follow") {
+  memory_files source;
+  memory_files disk;
+  const auto f = write_snapshot(source, 10, 6, 3000);
+  auto reader = snapshot_reader::open(source, f->path);
+  const auto create = [&] {
+    return snapshot_receiver::create(disk, directory, cluster_id(0xc1), g1, log_index(10), term(3), f->bytes);
+  };
+  {
+    auto to = create();
+    REQUIRE(transfer(**reader, **to, 1000, 5000).has_value());
+    CHECK((*to)->received() == 5000);
+    CHECK((*to)->finish().error().code == error_code::corrupt);
+  }
+  auto to = create();
+  CHECK((*to)->received() == 5000);
+  const std::vector<std::byte> chunk(100);
+  CHECK((*to)->write(6000, chunk).error().code == error_code::corrupt);
+  CHECK((*to)->write(4000, chunk).has_value()); // a repetition
+  REQUIRE(transfer(**reader, **to, 1000).has_value());
+  REQUIRE((*to)->finish().has_value());
+  CHECK((*to)->write(0, chunk).error().code == error_code::stopped);
+}
+
+// A snapshot of another cluster must never be installed.
+TEST_CASE("a received snapshot of another cluster, group, index or term is refused and removed") {
+  memory_files source;
+  const auto f = write_snapshot(source, 10);
+  auto reader = snapshot_reader::open(source, f->path);
+  const auto receive = [&](std::uint64_t cluster, std::uint64_t group, std::uint64_t index, std::uint64_t t) {
+    memory_files disk;
+    auto to = snapshot_receiver::create(disk, directory, cluster_id(cluster), group_id(group), log_index(index), term(t), f->bytes);
+    REQUIRE(transfer(**reader, **to, 1000).has_value());
+    const auto got = (*to)->finish();
+    CHECK(disk.paths().size() == (got ? 1 : 0));
+    return got ? error_code::none : got.error().code;
+  };
+  CHECK(receive(0xc1, 1, 10, 3) == error_code::none);
+  CHECK(receive(0xc2, 1, 10, 3) == error_code::foreign);
+  CHECK(receive(0xc1, 2, 10, 3) == error_code::foreign);
+  CHECK(receive(0xc1, 1, 11, 3) == error_code::foreign);
+  CHECK(receive(0xc1, 1, 10, 4) == error_code::foreign);
+}
+
+// A full disk is told apart from a failed one, and the half-written file goes away.
+TEST_CASE("a snapshot on a full volume is no_space and leaves nothing behind") {
+  memory_files disk;
+  REQUIRE(write_snapshot(disk, 5).has_value());
+  disk.set_capacity(disk.used_bytes() + 2000);
+  const auto f = write_snapshot(disk, 10, 4, 3000);
+  REQUIRE(f.has_error());
+  CHECK(f.error().code == error_code::no_space);
+  CHECK(disk.paths().size() == 1);
+
+  memory_files source;
+  const auto sent = write_snapshot(source, 20, 4, 3000);
+  auto reader = snapshot_reader::open(source, sent->path);
+  auto to = snapshot_receiver::create(disk, directory, cluster_id(0xc1), g1, log_index(20), term(3), sent->bytes);
+  const result<void> done = transfer(**reader, **to, 1000);
+  REQUIRE(done.has_error());
+  CHECK(done.error().code == error_code::no_space);
+  CHECK(disk.paths().size() == 1);
+}
+
+// A failed sync publishes nothing.
+TEST_CASE("a snapshot whose sync fails is not published") {
+  memory_files disk;
+  disk.set_hook([](const memory_files::operation& o) {
+    return o.call == memory_files::call::sync ? memory_files::fault::io : memory_files::fault::none;
+  });
+  CHECK(write_snapshot(disk, 10).error().code == error_code::io);
+  CHECK_FALSE(newest_snapshot(disk, directory, g1)->newest.has_value());
+}
+
+// For `quorumd inspect snapshot`.
+TEST_CASE("inspection lists a snapshot's blocks, and names damage") {
+  memory_files disk;
+  const auto f = write_snapshot(disk, 10, 3, 100);
+  std::vector<inspected> seen;
+  REQUIRE(inspect_snapshot(disk, f->path, [&](const inspected& i) { seen.push_back(i); }).has_value());
+  REQUIRE(seen.size() == 5);
+  CHECK(seen.front().text.find("index 10 term 3") != std::string::npos);
+  CHECK(seen.back().text == "whole: 3 blocks");
+  disk.flip(f->path, f->bytes - 60);
+  seen.clear();
+  REQUIRE(inspect_snapshot(disk, f->path, [&](const inspected& i) { seen.push_back(i); }).has_value());
+  CHECK(seen.back().kind == inspected_kind::problem);
+}
+
+} // namespace quorumd::storage::test
