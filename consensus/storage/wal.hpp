@@ -125,7 +125,8 @@ class wal {
 public:
   /// Recovers the log in the directory (created if missing): cuts a torn tail, refuses a corrupt middle (`corrupt`
   /// with file, offset, group and index), aligns each group with its newest snapshot, and copies the last batch into
-  /// a fresh, synced segment before it returns: nothing may be voted for or acknowledged before that.
+  /// a fresh, synced segment before it returns: nothing may be voted for or acknowledged before that. `fs` and
+  /// `random` outlive the log.
   [[nodiscard]] static result<std::unique_ptr<wal>> open(file_system& fs, std::string directory, wal_options options,
                                                          coro::entropy& random,
                                                          std::span<const group_snapshot> snapshots = {},

@@ -190,6 +190,7 @@ std::optional<record> record_reader::next() {
 }
 
 void batch_builder::begin() {
+  if (buffer_.size() < records_at) buffer_.resize(records_at);
   used_ = records_at;
   records_ = 0;
 }
