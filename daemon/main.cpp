@@ -1,4 +1,5 @@
 #include "daemon/cli/commands.hpp"
+#include "daemon/cli/inspect.hpp"
 #include "daemon/cli/serve.hpp"
 
 #include <string>
@@ -9,5 +10,6 @@ int main(int argc, char** argv) {
   std::vector<command_spec> commands{serve_command()};
   const auto others = all_commands();
   commands.insert(commands.end(), others.begin(), others.end());
+  commands.push_back(inspect_command());
   return run(commands, std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc));
 }

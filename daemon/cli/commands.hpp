@@ -9,7 +9,6 @@
 namespace quorumd::cli {
 
 // One file a subcommand; each returns its grammar and help.
-[[nodiscard]] command_spec serve_command();
 [[nodiscard]] command_spec put_command();
 [[nodiscard]] command_spec get_command();
 [[nodiscard]] command_spec del_command();
