@@ -9,6 +9,7 @@
 namespace quorumd::cli {
 
 // One file a subcommand; each returns its grammar and help.
+[[nodiscard]] command_spec serve_command();
 [[nodiscard]] command_spec put_command();
 [[nodiscard]] command_spec get_command();
 [[nodiscard]] command_spec del_command();
@@ -20,9 +21,10 @@ namespace quorumd::cli {
 [[nodiscard]] command_spec health_command();
 [[nodiscard]] command_spec bench_command();
 [[nodiscard]] command_spec check_config_command();
+[[nodiscard]] command_spec inspect_command();
 [[nodiscard]] command_spec version_command();
 
-/// Every subcommand but the daemon's own, in the order of the help.
+/// Every subcommand, in the order of the help.
 [[nodiscard]] std::span<const command_spec> all_commands();
 
 /// The whole program, given its subcommands and its command line without the name; the result is the exit code.

@@ -1,8 +1,7 @@
-#include "daemon/cli/inspect.hpp"
-
 #include "config/exit_codes.hpp"
 #include "consensus/storage/inspect.hpp"
 #include "consensus/storage/posix_files.hpp"
+#include "daemon/cli/commands.hpp"
 #include "daemon/cli/json.hpp"
 #include "daemon/cli/terminal.hpp"
 #include "daemon/cli/text.hpp"

@@ -1,7 +1,6 @@
-#include "daemon/cli/serve.hpp"
-
 #include "config/config.hpp"
 #include "config/exit_codes.hpp"
+#include "daemon/cli/commands.hpp"
 #include "daemon/cli/terminal.hpp"
 #include "daemon/daemon.hpp"
 
