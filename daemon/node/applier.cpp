@@ -11,14 +11,24 @@ void applier::apply(const entry& e) {
   QUORUMD_INVARIANT(e.index() == applied().next(), "entries are applied in order, without gaps");
   log_bytes_ += e.encoded().size();
   switch (e.kind()) {
-  case entry_kind::command: answer(e, run(e)); return;
+  case entry_kind::command: {
+    const kv::result<kv::reply> r = run(e);
+    observer_.entry_applied(e);
+    answer(e, r);
+    return;
+  }
   case entry_kind::configuration:
     if (!state_.members.apply(e.payload())) observer_.entry_not_understood(e.index(), "a configuration entry");
     break;
   case entry_kind::leader_start: break;
   }
   state_.store->skip(e.index());
-  if (pending_.take(e.index())) QUORUMD_INVARIANT(false, "only commands have someone who waits for them");
+  observer_.entry_applied(e);
+  // A later leader's entry may stand where this node had proposed a command.
+  if (const auto waiting = pending_.take(e.index())) {
+    QUORUMD_INVARIANT(waiting->term != e.term(), "only commands have someone who waits for them");
+    sinks_.failed(waiting->to, request_errc::not_applied);
+  }
 }
 
 kv::result<kv::reply> applier::run(const entry& e) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "consensus/raft/ready.hpp"
+#include "consensus/types/entry.hpp"
 #include "consensus/types/ids.hpp"
 
 #include <string>
@@ -13,6 +14,8 @@ class observer {
 public:
   virtual ~observer() = default;
   virtual void role_changed(const raft::soft_state&) {}
+  /// The state machine holds the entry now; nobody was answered yet. On the path of every write: keep it cheap.
+  virtual void entry_applied(const entry&) {}
   virtual void snapshot_taken(log_index, std::uint64_t /*bytes*/) {}
   virtual void snapshot_failed(const std::string& /*why*/) {}
   virtual void snapshot_sending(node_id /*to*/, log_index) {}
