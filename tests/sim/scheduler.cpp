@@ -45,6 +45,7 @@ void scheduler::at(coro::time_point when, std::function<void()> f) {
 
 bool scheduler::step(coro::time_point limit) {
   ++steps_;
+  last_owner_ = 0;
   QUORUMD_INVARIANT(++steps_at_this_time_ < steps_at_once_max, "handlers run on and on while no time passes");
   if (run_agenda()) return true;
   fire_timers();
@@ -87,6 +88,7 @@ bool scheduler::run_ready() {
     if (runners_[at].paused) continue;
     const std::uint64_t owner = runners_[at].owner;
     if (!runners_[at].loop->run_one_ready()) continue;
+    last_owner_ = owner;
     trace_.event(now_, "run", owner, at);
     return true;
   }

@@ -48,6 +48,8 @@ class scheduler final : public coro::clock {
   /// Runs the owner's handlers alone, without time passing, until none is ready or so many ran.
   std::size_t drain(std::uint64_t owner, std::size_t handlers_max);
   [[nodiscard]] std::uint64_t steps() const { return steps_; }
+  /// Whose handler the last step ran; 0: nobody's.
+  [[nodiscard]] std::uint64_t last_owner() const { return last_owner_; }
 
  private:
   struct runner {
@@ -79,6 +81,7 @@ class scheduler final : public coro::clock {
   std::priority_queue<item> agenda_;
   std::uint64_t next_number_ = 0;
   std::uint64_t steps_ = 0;
+  std::uint64_t last_owner_ = 0;
   std::uint64_t steps_at_this_time_ = 0;
 };
 

@@ -112,7 +112,8 @@ class host_network final : public coro::network {
     const std::string name = to_string(to);
     const bool refused = f->random_.per_mille(f->options_.refuse_per_mille);
     const listener* target = f->listening(name);
-    const bool lost = target != nullptr && (f->blocked(from, target->host()) || f->blocked(target->host(), from));
+    const bool lost =
+        !f->up(from) || (target != nullptr && (f->blocked(from, target->host()) || f->blocked(target->host(), from)));
     if (lost || (target == nullptr && f->random_.coin())) { // nobody answers, not even to refuse
       ++f->counters_.refused_dials;
       co_await owner->timers().sleep_until(limit);

@@ -1,0 +1,215 @@
+#include "tests/sim/clients.hpp"
+
+#include "daemon/kv/validate.hpp"
+#include "tests/sim/commands.hpp"
+#include "wire/command_codec.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace quorumd::sim {
+
+using namespace std::chrono_literals;
+
+namespace {
+/// How long after its deadline a node that nobody disturbs may answer.
+constexpr coro::duration grace = 300ms;
+} // namespace
+
+clients::clients(scheduler& s, cluster& c, const plan& p, counters& n)
+    : clock_(s)
+    , cluster_(c)
+    , plan_(p)
+    , counters_(n)
+    , random_(s.random().fork(4)) {
+  clients_.resize(p.load.clients);
+  for (std::size_t i = 0; i < clients_.size(); ++i) clients_[i].number = static_cast<std::uint32_t>(i);
+}
+
+void clients::start() {
+  for (client& c : clients_) think(c);
+}
+
+bool clients::idle() const {
+  return std::none_of(clients_.begin(), clients_.end(), [](const client& c) { return c.busy; });
+}
+
+void clients::think(client& c) {
+  const coro::duration pause = random_.between(coro::duration(100us), plan_.load.think_most);
+  clock_.after(pause, [this, &c] { next(c); });
+}
+
+void clients::next(client& c) {
+  if (stopped_ || c.busy || history_.size() >= plan_.load.operations_max) return;
+  std::vector<node_id> up = cluster_.ids();
+  std::erase_if(up, [&](node_id id) { return !cluster_.up(id); });
+  if (up.empty()) {
+    think(c);
+    return;
+  }
+  const node_id at = up[random_.below(up.size())];
+  ask(c, at, draw());
+}
+
+void clients::read_everywhere() {
+  std::size_t i = 0;
+  for (const node_id id : cluster_.ids()) {
+    operation o;
+    o.what = operation::kind::read;
+    o.then = {{action::kind::get, "k", "l", {}, 0}};
+    ask(clients_[i++ % clients_.size()], id, std::move(o));
+    if (i == clients_.size()) break;
+  }
+}
+
+void clients::ask(client& c, node_id at, operation o) {
+  o.id = history_.size() + 1;
+  o.client = c.number;
+  o.invoked = ++moment_;
+  c.busy = true;
+  ++c.generation;
+  c.asked = at;
+  c.current = history_.size();
+  c.deadline = clock_.now() + random_.between(plan_.load.deadline_least, plan_.load.deadline_most);
+  clock_.record("ask", at.value(), o.id, static_cast<std::uint64_t>(o.what));
+  history_.push_back(std::move(o));
+  const operation& asked = history_.back();
+  if (asked.what == operation::kind::write || asked.what == operation::kind::compact)
+    send_write(c, asked);
+  else
+    send_read(c, asked);
+  clock_.at(c.deadline + grace, [this, n = c.number, g = c.generation] { wait_no_longer(n, g); });
+}
+
+void clients::send_write(client& c, const operation& o) {
+  const kv::command command = command_of(o);
+  if (const auto good = kv::validate(command); !good) {
+    cluster_.complain("the load made a command that is not valid: " + good.error().message());
+    return;
+  }
+  std::vector<node::write_request> batch(1);
+  batch[0].to = {this, c.number, c.generation, o.id};
+  batch[0].deadline = c.deadline;
+  batch[0].command = wire::encode_command(arena_, command);
+  batch[0].grows = node::may_grow(command);
+  c.command = payload_hash(std::as_const(batch[0].command).payload());
+  cluster_.the_node(c.asked).submit(batch);
+}
+
+void clients::send_read(client& c, const operation& o) {
+  std::vector<node::read_request> batch(1);
+  node::read_request& r = batch[0];
+  const action& get = o.then.front();
+  r.hold = chunk_ref::allocate(get.key.size() + get.end.size() + 1);
+  char* at = reinterpret_cast<char*>(r.hold.data());
+  std::memcpy(at, get.key.data(), get.key.size());
+  std::memcpy(at + get.key.size(), get.end.data(), get.end.size());
+  r.range.key = {at, get.key.size()};
+  r.range.range_end = {at + get.key.size(), get.end.size()};
+  r.range.revision = revision(get.revision);
+  r.to = {this, c.number, c.generation, o.id};
+  r.deadline = c.deadline;
+  r.stale = o.what == operation::kind::stale_read;
+  cluster_.the_node(c.asked).submit(batch);
+}
+
+/// A node answers by the deadline, if only that it cannot.
+void clients::wait_no_longer(std::uint32_t number, std::uint32_t generation) {
+  client& c = clients_[number];
+  if (!c.busy || c.generation != generation) return;
+  if (cluster_.disturbed(c.asked) + grace >= c.deadline) { // it was paused: a little longer
+    clock_.at(std::max(cluster_.disturbed(c.asked), clock_.now()) + 2 * grace, [this, number, generation] {
+      client& late = clients_[number];
+      if (!late.busy || late.generation != generation) return;
+      if (cluster_.paused(late.asked)) {
+        wait_no_longer(number, generation);
+        return;
+      }
+      cluster_.complain("no answer long after a pause: " + describe(history_[late.current]));
+    });
+    return;
+  }
+  cluster_.complain("no answer within the deadline: " + describe(history_[c.current]));
+}
+
+void clients::node_gone(node_id id) {
+  for (client& c : clients_) {
+    if (!c.busy || c.asked != id) continue;
+    ++counters_[counter::unknown_outcomes];
+    close(c, outcome::unknown);
+  }
+}
+
+clients::client* clients::waiting(const node::reply_to& to) {
+  client& c = clients_[to.slot];
+  return c.busy && c.generation == to.generation ? &c : nullptr;
+}
+
+void clients::close(client& c, outcome how) {
+  operation& o = history_[c.current];
+  o.result = how;
+  o.returned = ++moment_;
+  clock_.record("answer", c.asked.value(), o.id, static_cast<std::uint64_t>(how));
+  c.busy = false;
+  think(c);
+}
+
+void clients::answered(client& c) {
+  close(c, outcome::ok);
+  const operation& o = history_[c.current];
+  remember(o);
+  if (o.made_revision()) {
+    ++acknowledged_writes_;
+    ++counters_[counter::acknowledged_writes];
+    cluster_.complain(cluster_.acknowledgements().acknowledged(o.revision, c.command));
+  } else if (o.what == operation::kind::read) {
+    ++counters_[counter::reads];
+    if (cluster_.leader() != c.asked) ++counters_[counter::follower_reads];
+  } else if (o.what == operation::kind::stale_read) {
+    ++counters_[counter::stale_reads];
+  }
+}
+
+void clients::wrote(const node::reply_to& to, const kv::result<kv::reply>& r) {
+  client* c = waiting(to);
+  if (c == nullptr) return;
+  if (!r) {
+    ++counters_[counter::refused_requests];
+    close(*c, outcome::not_applied);
+    return;
+  }
+  if (take_reply(*r, history_[c->current]))
+    answered(*c);
+  else
+    cluster_.complain("the answer is of another kind than the command: " + describe(history_[c->current]));
+}
+
+void clients::ranged(const node::reply_to& to, const kv::result<kv::range_reply>& r) {
+  client* c = waiting(to);
+  if (c == nullptr) return;
+  if (!r) {
+    ++counters_[counter::refused_requests];
+    close(*c, r.error().code() == kv::errc::compacted ? outcome::compacted : outcome::not_applied);
+    return;
+  }
+  take_reply(*r, history_[c->current]);
+  answered(*c);
+}
+
+void clients::failed(const node::reply_to& to, node::request_errc why) {
+  client* c = waiting(to);
+  if (c == nullptr) return;
+  const bool known = wire::certainly_not_applied(why);
+  ++counters_[known ? counter::refused_requests : counter::unknown_outcomes];
+  clock_.record("refused", c->asked.value(), static_cast<std::uint64_t>(why));
+  close(*c, known ? outcome::not_applied : outcome::unknown);
+}
+
+void clients::remember(const operation& o) {
+  newest_ = std::max(newest_, o.revision);
+  for (const action_result& r : o.results)
+    for (const seen_key& k : r.kvs) last_seen_[k.key] = k;
+}
+
+} // namespace quorumd::sim

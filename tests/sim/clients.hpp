@@ -1,0 +1,83 @@
+#pragma once
+
+#include "consensus/types/chunk.hpp"
+#include "daemon/node/request.hpp"
+#include "tests/sim/checkers/history.hpp"
+#include "tests/sim/cluster.hpp"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace quorumd::sim {
+
+/// The load of a run: clients that each ask one thing at a time, of any node, and write down what they asked and what
+/// came back.
+class clients final : private node::reply_sink {
+ public:
+  clients(scheduler& s, cluster& c, const plan& p, counters& n);
+
+  void start();
+  /// No new operations.
+  void stop() { stopped_ = true; }
+  [[nodiscard]] bool idle() const;
+  /// One linearizable read of everything at each node.
+  void read_everywhere();
+  /// Whoever asked that node learns nothing any more.
+  void node_gone(node_id id);
+
+  [[nodiscard]] const std::vector<operation>& history() const { return history_; }
+  [[nodiscard]] std::uint64_t acknowledged_writes() const { return acknowledged_writes_; }
+
+ private:
+  struct client {
+    std::uint32_t number = 0;
+    std::uint32_t generation = 0; ///< of its present operation
+    bool busy = false;
+    node_id asked;
+    coro::time_point deadline;
+    std::size_t current = 0;   ///< in the history
+    std::uint64_t command = 0; ///< a hash of what it sent
+    std::uint64_t resting = 0;
+  };
+
+  void think(client& c);
+  void next(client& c);
+  void ask(client& c, node_id at, operation o);
+  void send_write(client& c, const operation& o);
+  void send_read(client& c, const operation& o);
+  void wait_no_longer(std::uint32_t number, std::uint32_t generation);
+  [[nodiscard]] client* waiting(const node::reply_to& to);
+  void close(client& c, outcome how);
+  void answered(client& c);
+
+  [[nodiscard]] operation draw();
+  [[nodiscard]] operation draw_txn();
+  [[nodiscard]] std::string draw_key();
+  [[nodiscard]] action draw_put();
+  [[nodiscard]] action draw_range(action::kind what);
+  void remember(const operation& o);
+
+  void wrote(const node::reply_to& to, const kv::result<kv::reply>& r) override;
+  void ranged(const node::reply_to& to, const kv::result<kv::range_reply>& r) override;
+  void failed(const node::reply_to& to, node::request_errc why) override;
+  void flush() override {}
+
+  scheduler& clock_;
+  cluster& cluster_;
+  const plan& plan_;
+  counters& counters_;
+  prng random_;
+  chunk_arena arena_;
+  std::vector<client> clients_;
+  std::vector<operation> history_;
+  std::map<std::string, seen_key> last_seen_;
+  std::uint64_t newest_ = 1; ///< revision seen
+  std::uint64_t moment_ = 0;
+  std::uint64_t next_value_ = 1;
+  std::uint64_t acknowledged_writes_ = 0;
+  bool stopped_ = false;
+};
+
+} // namespace quorumd::sim

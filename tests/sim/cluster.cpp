@@ -1,0 +1,265 @@
+#include "tests/sim/cluster.hpp"
+
+#include "tests/sim/member.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace quorumd::sim {
+
+using namespace std::chrono_literals;
+
+cluster::cluster(scheduler& s, const plan& p, counters& c)
+    : clock_(s)
+    , plan_(p)
+    , counters_(c)
+    , fabric_(s, p.network)
+    , random_(s.random().fork(3)) {
+  for (std::uint64_t n = 1; n <= p.nodes; ++n)
+    members_.push_back(std::make_unique<member>(*this, node_id(n), s.random().fork(500 + n)));
+}
+
+cluster::~cluster() = default;
+
+void cluster::shut_down() {
+  closing_ = true;
+  for (const auto& m : members_)
+    if (m->proc) crash(m->id, true, 1h, "the end");
+  const auto any = [&] {
+    return std::any_of(members_.begin(), members_.end(), [](const auto& m) { return m->proc != nullptr; });
+  };
+  after_step();
+  while (any() && clock_.step(clock_.now() + 10s)) after_step();
+}
+
+void cluster::boot_all() {
+  for (const auto& m : members_) boot(*m);
+}
+
+void cluster::complain(complaint c) {
+  if (c.empty() || !complaint_.empty() || closing_) return;
+  complaint_ = std::move(c);
+  clock_.trace().note(clock_.now(), "WRONG: " + complaint_);
+}
+
+std::vector<node_id> cluster::ids() const {
+  std::vector<node_id> all;
+  for (const auto& m : members_) all.push_back(m->id);
+  return all;
+}
+
+bool cluster::up(node_id id) const {
+  return at(id).now == member::phase::up;
+}
+bool cluster::paused(node_id id) const {
+  return at(id).paused_until > clock_.now();
+}
+coro::time_point cluster::disturbed(node_id id) const {
+  return at(id).disturbed_at;
+}
+node::node& cluster::the_node(node_id id) {
+  return at(id).proc->the_node();
+}
+
+node_id cluster::leader() const {
+  node_id best;
+  term newest;
+  for (const auto& m : members_) {
+    if (m->now != member::phase::up || m->seen.soft.role != raft::role::leader || m->seen.soft.term < newest) continue;
+    newest = m->seen.soft.term;
+    best = m->id;
+  }
+  return best;
+}
+
+void cluster::boot(member& m) {
+  if (m.now != member::phase::down || closing_) return;
+  ++m.starts;
+  clock_.record("boot", m.id.value(), m.starts);
+  if (m.starts > 1) ++counters_[counter::restarts];
+  m.crashed = false;
+  fabric_.boot(m.id.value());
+  m.proc = std::make_unique<process>(
+      process::seams{.clock = clock_, .network = fabric_, .disk = m.disk, .fatal = m, .observer = m, .peers = m}, plan_,
+      m.id, m.starts);
+  m.now = member::phase::up;
+  m.seen_any = false;
+  const auto opened = m.proc->open();
+  if (m.now != member::phase::up) return; // it crashed in the middle of its recovery
+  if (!opened) {
+    const storage::error_code code = opened.error().code;
+    m.note("cannot open: " + opened.error().message());
+    if (code != storage::error_code::io && code != storage::error_code::no_space)
+      complain("n" + std::to_string(m.id.value()) + " refuses what it wrote itself: " + opened.error().message());
+    crash(m.id, true, random_.between(coro::duration(10ms), coro::duration(200ms)), "it cannot open");
+    return;
+  }
+  look_at_start(m);
+  m.proc->start();
+}
+
+void cluster::crash(node_id id, bool quietly, coro::duration back_after, const char* why) {
+  member& m = at(id);
+  if (m.now == member::phase::down || m.crashed) return;
+  m.note(std::string("crashes: ") + why);
+  clock_.record("crash", id.value(), quietly ? 1 : 0);
+  ++counters_[counter::crashes];
+  m.crashed = true;
+  m.disk.freeze();
+  fabric_.crash(id.value(), quietly);
+  m.back_after = back_after;
+  m.now = member::phase::crashing;
+  if (listener_ != nullptr) listener_->node_gone(id);
+}
+
+void cluster::crash_within_write(node_id id, std::uint64_t effects, coro::duration back_after) {
+  member& m = at(id);
+  if (m.now != member::phase::up) return;
+  const std::uint64_t start = m.starts;
+  m.disk.freeze_after(effects, [this, id, start, back_after] {
+    if (at(id).starts != start) return;
+    ++counters_[counter::crashes_within_a_write];
+    crash(id, true, back_after, "within a disk write");
+  });
+}
+
+void cluster::stop(node_id id, coro::duration grace, coro::duration back_after) {
+  member& m = at(id);
+  if (m.now != member::phase::up) return;
+  ++counters_[counter::graceful_stops];
+  clock_.record("stop", id.value());
+  m.note("stops");
+  m.now = member::phase::ending;
+  m.back_after = back_after;
+  m.proc->stop(grace);
+}
+
+void cluster::pause(node_id id, coro::duration length) {
+  member& m = at(id);
+  if (m.now != member::phase::up || paused(id)) return;
+  ++counters_[counter::pauses];
+  clock_.record("pause", id.value());
+  m.note("pauses");
+  m.paused_until = m.disturbed_at = clock_.now() + length;
+  clock_.pause(id.value(), true);
+  clock_.at(m.paused_until, [this, id, number = ++m.pauses] {
+    if (at(id).pauses != number) return;
+    at(id).note("goes on");
+    clock_.pause(id.value(), false);
+  });
+}
+
+void cluster::slow_disk(node_id id, coro::duration length) {
+  member& m = at(id);
+  if (m.now != member::phase::up) return;
+  m.note("has a slow disk");
+  worker_options slow = plan_.log_worker;
+  slow.most = 100ms;
+  slow.stall_per_mille = 100;
+  m.proc->set_log_worker(slow);
+  clock_.after(length, [this, id, start = m.starts] {
+    if (at(id).starts == start && at(id).proc) at(id).proc->set_log_worker(plan_.log_worker);
+  });
+}
+
+void cluster::fill_disk(node_id id, coro::duration length) {
+  member& m = at(id);
+  m.note("has a full disk");
+  m.disk.set_capacity(m.disk.used_bytes() + random_.below(65536));
+  clock_.after(length, [this, id, number = ++m.full_until] {
+    if (at(id).full_until == number) at(id).disk.set_capacity(UINT64_MAX);
+  });
+}
+
+void cluster::fail_sync(node_id id, std::uint64_t syncs) {
+  if (at(id).now == member::phase::up) at(id).disk.fail_sync_after(syncs);
+}
+
+void cluster::heal() {
+  fabric_.unblock_all();
+  network_options quiet = plan_.network;
+  quiet.refuse_per_mille = 0;
+  fabric_.set_options(quiet);
+  for (const auto& m : members_) {
+    ++m->full_until;
+    m->disk.set_capacity(UINT64_MAX);
+    m->disk.calm();
+    ++m->pauses;
+    m->paused_until = clock_.now();
+    clock_.pause(m->id.value(), false);
+    m->back_after = 10ms;
+    if (m->proc) m->proc->set_log_worker(plan_.log_worker);
+    if (m->now == member::phase::down) clock_.after(10ms, [this, who = m.get()] { boot(*who); });
+  }
+}
+
+void cluster::after_step() {
+  for (const auto& m : members_) {
+    if (m->now == member::phase::crashing) begin_end(*m);
+    if (m->now == member::phase::ending && m->proc->ended()) end(*m);
+    if (m->now == member::phase::up && m->id.value() == clock_.last_owner()) look_at(*m);
+  }
+}
+
+/// A crash, now that no code of the node is running.
+void cluster::begin_end(member& m) {
+  m.now = member::phase::ending;
+  ++m.pauses;
+  m.paused_until = clock_.now();
+  clock_.pause(m.id.value(), false);
+  m.proc->abandon();
+  if (!m.proc->started()) end(m);
+}
+
+void cluster::end(member& m) {
+  m.proc->drain();
+  if (m.crashed)
+    m.disk.freeze(); // nothing that its destructors still do counts
+  else if (listener_ != nullptr)
+    listener_->node_gone(m.id);
+  if (m.proc->has_node()) {
+    const storage::wal_stats s = m.proc->the_node().log().stats();
+    counters_[counter::recycled_segments] += s.segments_recycled;
+  }
+  m.proc.reset();
+  logs_.forget(m.name());
+  fabric_.crash(m.id.value(), false);
+  if (m.crashed) m.disk.recover();
+  m.now = member::phase::down;
+  m.seen = {};
+  clock_.record("gone", m.id.value());
+  clock_.after(m.back_after, [this, who = &m] { boot(*who); });
+}
+
+std::string cluster::why_not_settled() const {
+  std::string why;
+  const member* first = nullptr;
+  for (const auto& m : members_) {
+    const std::string name = "n" + std::to_string(m->id.value());
+    if (m->now != member::phase::up) return name + " is not up";
+    if (m->seen.applied != m->seen.last) return name + " has not applied its log";
+    if (first != nullptr && (m->seen.last != first->seen.last || m->seen.last_term != first->seen.last_term))
+      return name + " has another log than n" + std::to_string(first->id.value());
+    if (first == nullptr) first = m.get();
+  }
+  return {};
+}
+
+void cluster::gather(counters& into) const {
+  const network_counters& n = fabric_.counters();
+  into[counter::held_segments] += n.held_segments;
+  into[counter::elections] += elections_.terms();
+  into[counter::suffix_truncations] += logs_.suffixes_truncated();
+  into[counter::states_compared] += states_.compared();
+  for (const auto& m : members_) {
+    into[counter::unsynced_bytes_lost] += m->disk.unsynced_bytes_lost();
+    into[counter::torn_writes] += m->disk.torn_writes();
+    into[counter::failed_syncs] += m->disk.failed_syncs();
+    if (m->proc && m->proc->has_node()) {
+      const storage::wal_stats s = m->proc->the_node().log().stats();
+      into[counter::recycled_segments] += s.segments_recycled;
+    }
+  }
+}
+
+} // namespace quorumd::sim

@@ -1,0 +1,101 @@
+#pragma once
+
+#include "tests/sim/checkers/cluster_checkers.hpp"
+#include "tests/sim/counters.hpp"
+#include "tests/sim/plan.hpp"
+#include "tests/sim/process.hpp"
+#include "tests/sim/sim_disk.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace quorumd::sim {
+
+/// Names a command in the checkers.
+[[nodiscard]] std::uint64_t payload_hash(std::span<const std::byte> payload);
+
+/// The nodes of a run: starts, crashes and stops them, and looks at them after every step. The first thing that must
+/// not be ends the run as its complaint.
+class cluster {
+ public:
+  class listener {
+   public:
+    virtual ~listener() = default;
+    /// Nothing that was asked of the node will be answered any more.
+    virtual void node_gone(node_id id) = 0;
+    virtual void role_changed(node_id id, raft::role now) = 0;
+  };
+
+  cluster(scheduler& s, const plan& p, counters& c);
+  /// After shut_down().
+  ~cluster();
+
+  void set_listener(listener& l) { listener_ = &l; }
+
+  void boot_all();
+  /// Power or process gone; back after a while.
+  void crash(node_id id, bool quietly, coro::duration back_after, const char* why);
+  /// As crash(), within the n-th effect that the node has on its disk from now.
+  void crash_within_write(node_id id, std::uint64_t effects, coro::duration back_after);
+  /// A graceful stop; back after a while.
+  void stop(node_id id, coro::duration grace, coro::duration back_after);
+  void pause(node_id id, coro::duration length);
+  void slow_disk(node_id id, coro::duration length);
+  void fill_disk(node_id id, coro::duration length);
+  void fail_sync(node_id id, std::uint64_t syncs);
+  /// Ends every disturbance; who is down comes back soon.
+  void heal();
+
+  /// The run is over, perhaps in the middle of something: every process is ended as by a crash.
+  void shut_down();
+
+  /// After every step of the scheduler.
+  void after_step();
+  void complain(complaint c);
+  [[nodiscard]] const complaint& wrong() const { return complaint_; }
+
+  [[nodiscard]] fabric& network() { return fabric_; }
+  [[nodiscard]] std::vector<node_id> ids() const;
+  [[nodiscard]] bool up(node_id id) const;
+  [[nodiscard]] bool paused(node_id id) const;
+  /// When the node was last disturbed in a way that excuses a late answer.
+  [[nodiscard]] coro::time_point disturbed(node_id id) const;
+  [[nodiscard]] node::node& the_node(node_id id);
+  /// Who leads the highest term, as far as it knows itself; 0 for none.
+  [[nodiscard]] node_id leader() const;
+  [[nodiscard]] acknowledgement_checker& acknowledgements() { return acknowledgements_; }
+  /// Why the nodes are not all up with equal logs, all applied; empty if they are.
+  [[nodiscard]] std::string why_not_settled() const;
+  void gather(counters& into) const;
+
+ private:
+  class member;
+  [[nodiscard]] member& at(node_id id) const { return *members_[id.value() - 1]; }
+  void boot(member& m);
+  void begin_end(member& m);
+  void end(member& m);
+  void look_at(member& m);
+  void look_at_start(member& m);
+
+  scheduler& clock_;
+  const plan& plan_;
+  counters& counters_;
+  fabric fabric_;
+  prng random_;
+  listener* listener_ = nullptr;
+  std::vector<std::unique_ptr<member>> members_;
+  election_checker elections_;
+  log_checker logs_;
+  committed_log committed_;
+  state_checker states_;
+  progress_checker progress_;
+  acknowledgement_checker acknowledgements_;
+  complaint complaint_;
+  bool closing_ = false;
+};
+
+} // namespace quorumd::sim

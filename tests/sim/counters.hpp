@@ -1,0 +1,89 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace quorumd::sim {
+
+/// What a run met. A sweep adds them up, prints them, and fails if one that must not stays zero.
+enum class counter : std::size_t {
+  acknowledged_writes,
+  unknown_outcomes,
+  refused_requests,
+  reads,
+  follower_reads,
+  stale_reads,
+  elections,
+  crashes,
+  crashes_within_a_write,
+  graceful_stops,
+  restarts,
+  partitions,
+  pauses,
+  cut_streams,
+  held_segments,
+  unsynced_bytes_lost,
+  torn_writes,
+  torn_tails,
+  failed_syncs,
+  full_disks,
+  suffix_truncations,
+  recycled_segments,
+  snapshots_taken,
+  snapshots_installed,
+  states_compared,
+  searched_revisions,
+  count,
+};
+
+struct counter_info {
+  std::string_view name;
+  bool must_happen; ///< in a sweep of some length
+};
+
+inline constexpr std::array<counter_info, static_cast<std::size_t>(counter::count)> counter_infos{{
+    {"acknowledged writes", true},
+    {"unknown outcomes", true},
+    {"refused requests", true},
+    {"reads", true},
+    {"reads at followers", true},
+    {"stale reads", true},
+    {"elections", true},
+    {"crashes", true},
+    {"crashes within a disk write", true},
+    {"graceful stops", true},
+    {"restarts", true},
+    {"partitions", true},
+    {"pauses", true},
+    {"cut streams", true},
+    {"segments held by partitions", true},
+    {"unsynced bytes lost", true},
+    {"torn writes", true},
+    {"torn tails", true},
+    {"failed syncs", true},
+    {"full disks", true},
+    {"suffix truncations", true},
+    {"recycled segments", true},
+    {"snapshots taken", true},
+    {"snapshots installed", true},
+    {"states compared", true},
+    {"revisions searched", true},
+}};
+
+class counters {
+ public:
+  std::uint64_t& operator[](counter c) { return values_[static_cast<std::size_t>(c)]; }
+  std::uint64_t operator[](counter c) const { return values_[static_cast<std::size_t>(c)]; }
+  [[nodiscard]] const auto& all() const { return values_; }
+  [[nodiscard]] auto& all() { return values_; }
+  void add(const counters& other) {
+    for (std::size_t i = 0; i < values_.size(); ++i) values_[i] += other.values_[i];
+  }
+
+ private:
+  std::array<std::uint64_t, static_cast<std::size_t>(counter::count)> values_{};
+};
+
+} // namespace quorumd::sim

@@ -1,0 +1,120 @@
+#include "tests/sim/member.hpp"
+
+#include "daemon/node/group.hpp"
+
+namespace quorumd::sim {
+namespace {
+
+std::uint64_t hash_of(std::span<const std::byte> bytes) {
+  std::uint64_t h = 0xcbf29ce484222325U;
+  for (const std::byte b : bytes) h = (h ^ static_cast<std::uint64_t>(b)) * 0x100000001b3U;
+  return mix(h ^ bytes.size());
+}
+
+std::uint64_t state_hash(const node::applier& a) {
+  return mix(a.store().content_hash() ^ mix(hash_of(a.members().encode())));
+}
+
+std::string text(const hard_state& h) {
+  return "term " + std::to_string(h.term.value()) + " vote " + std::to_string(h.vote.value());
+}
+
+} // namespace
+
+std::uint64_t payload_hash(std::span<const std::byte> payload) {
+  return hash_of(payload);
+}
+
+void cluster::member::note(const std::string& text) const {
+  sim::trace& t = owner.clock_.trace();
+  if (t.printing()) t.note(owner.clock_.now(), "n" + std::to_string(id.value()) + " " + text);
+}
+
+void cluster::member::fatal(coro::fatal_cause cause, const std::string& reason) {
+  note("fatal: " + reason);
+  if (crashed) return; // what a frozen disk does to it
+  if (cause != coro::fatal_cause::disk) owner.complain("n" + std::to_string(id.value()) + " gave up: " + reason);
+  owner.crash(id, false,
+              owner.random_.between(coro::duration(10'000'000), owner.plan_.down_most + coro::duration(10'000'000)),
+              "a fatal error");
+}
+
+void cluster::member::role_changed(const raft::soft_state& s) {
+  owner.clock_.record("role", id.value(), static_cast<std::uint64_t>(s.role), s.term.value());
+  note("is now " + std::to_string(static_cast<int>(s.role)) + " in term " + std::to_string(s.term.value()) +
+       ", leader " + std::to_string(s.leader.value()));
+  if (owner.listener_ != nullptr && now == phase::up) owner.listener_->role_changed(id, s.role);
+}
+
+void cluster::member::entry_applied(const entry& e) {
+  const std::uint64_t payload = hash_of(e.payload());
+  owner.clock_.record("applied", id.value(), e.index().value(), payload);
+  if (now == phase::crashing || (now == phase::ending && crashed)) return; // a ghost's deeds bind nobody
+  const node::applier& a = group().state();
+  owner.complain(
+      owner.committed_.applied(name(), e.index(), {e.term(), mix(payload + static_cast<std::uint64_t>(e.kind()))}));
+  owner.complain(owner.states_.holds(name(), e.index(), state_hash(a)));
+  const revision current = a.store().current();
+  if (current != revision_before) owner.complain(owner.acknowledgements_.committed(current.value(), payload));
+  revision_before = current;
+}
+
+void cluster::member::snapshot_installed(log_index index) {
+  note("installed a snapshot at " + std::to_string(index.value()));
+  ++owner.counters_[counter::snapshots_installed];
+  owner.clock_.record("installed", id.value(), index.value());
+  if (crashed) return;
+  const node::applier& a = group().state();
+  owner.committed_.starts_after(name(), index);
+  owner.complain(owner.states_.holds(name(), index, state_hash(a)));
+  revision_before = a.store().current();
+}
+
+void cluster::look_at_start(member& m) {
+  const node::group& g = m.group();
+  const node::applier& a = g.state();
+  const hard_state hard = g.core().hard();
+  m.revision_before = a.store().current();
+  committed_.starts_after(m.name(), a.applied());
+  if (a.applied()) complain(states_.holds(m.name(), a.applied(), state_hash(a)));
+  const bool forgot =
+      hard.term < m.durable.term || (hard.term == m.durable.term && m.durable.vote && hard.vote != m.durable.vote);
+  if (forgot)
+    complain("n" + std::to_string(m.id.value()) + " forgot what was durable: it had " + text(m.durable) +
+             " and came back with " + text(hard));
+  counters_[counter::torn_tails] += m.proc->the_node().log().stats().torn_batches;
+  look_at(m);
+}
+
+void cluster::look_at(member& m) {
+  const node::group& g = m.group();
+  const raft::core& core = g.core();
+  member::sight s{.soft = core.soft(),
+                  .first = core.first_index(),
+                  .last = core.last_index(),
+                  .last_term = core.term_at(core.last_index()),
+                  .commit = core.commit(),
+                  .applied = g.state().applied(),
+                  .hard = core.hard()};
+  const storage::wal& log = m.proc->the_node().log();
+  if (s.hard != m.durable && !log.failed() && log.stats().queued_bytes == 0) m.durable = s.hard;
+  if (m.seen_any && s == m.seen) return;
+  const member::sight before = std::exchange(m.seen, s);
+  const bool first_look = !std::exchange(m.seen_any, true);
+  clock_.record("state", m.id.value(), s.last.value(), s.commit.value());
+  complain(progress_.at(m.name(), {s.hard.term, s.commit, s.applied}));
+  const log_view view{s.first, s.last, [&](log_index i) { return core.term_at(i); }};
+  complain(logs_.has(m.name(), view));
+  if (s.soft.role != raft::role::leader) return;
+  complain(elections_.leads(m.name(), s.soft.term));
+  const bool new_leader = first_look || before.soft.role != raft::role::leader || before.soft.term != s.soft.term;
+  if (new_leader) {
+    complain(committed_.leader_has_all(m.name(), s.soft.term, view));
+  } else if (s.commit > before.commit && core.term_at(s.commit) != s.soft.term) {
+    complain("n" + std::to_string(m.id.value()) + " leads term " + std::to_string(s.soft.term.value()) +
+             " and committed entry " + std::to_string(s.commit.value()) + " of term " +
+             std::to_string(core.term_at(s.commit).value()) + " by counting");
+  }
+}
+
+} // namespace quorumd::sim

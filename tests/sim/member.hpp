@@ -1,0 +1,72 @@
+#pragma once
+
+#include "tests/sim/cluster.hpp"
+
+namespace quorumd::sim {
+
+/// One node of the cluster across its starts: its disk, its present process, and what is remembered of it.
+class cluster::member final : public coro::fatal_hook, public node::observer, public wire::peer_observer {
+ public:
+  enum class phase : std::uint8_t { down, up, crashing, ending };
+
+  member(cluster& c, node_id i, prng p)
+      : owner(c)
+      , id(i)
+      , disk(c.clock_, i.value(), p) {}
+
+  // --- what the node says ---
+  void fatal(coro::fatal_cause cause, const std::string& reason) override;
+  void role_changed(const raft::soft_state& s) override;
+  void entry_applied(const entry& e) override;
+  void snapshot_taken(log_index, std::uint64_t) override { ++owner.counters_[counter::snapshots_taken]; }
+  void snapshot_installed(log_index index) override;
+  void entry_not_understood(log_index, const std::string& why) override { owner.complain("an entry: " + why); }
+  void member_refused(node_id, const std::string& why) override { owner.complain("a member was refused: " + why); }
+  void space_changed(bool accepting, const std::string& detail) override {
+    note(accepting ? "has space again" : detail);
+    if (!accepting) ++owner.counters_[counter::full_disks];
+  }
+  void snapshot_failed(const std::string& why) override { note("snapshot failed: " + why); }
+  void snapshot_sending(node_id to, log_index) override { note("sends a snapshot to n" + std::to_string(to.value())); }
+  void snapshot_send_ended(node_id, log_index, const std::string& why) override { note("snapshot sent: " + why); }
+  void on_bad_frame(node_id, const std::string&, const std::string& why) override {
+    owner.complain("n" + std::to_string(id.value()) + " got a bad frame: " + why);
+  }
+  void on_handshake_refused(node_id, const std::string&, const std::string& why) override { note("refused: " + why); }
+
+  void note(const std::string& text) const;
+  [[nodiscard]] process_name name() const { return {id, starts}; }
+  [[nodiscard]] node::group& group() { return proc->the_node().the_group(); }
+
+  cluster& owner;
+  const node_id id;
+  sim_disk disk;
+  std::unique_ptr<process> proc;
+  std::uint64_t starts = 0;
+  phase now = phase::down;
+  bool crashed = false; ///< and not stopped
+  coro::duration back_after{};
+  coro::time_point paused_until;
+  coro::time_point disturbed_at;
+  std::uint64_t full_until = 0; ///< the number of the disturbance that a timer ends
+  std::uint64_t slow_until = 0;
+  std::uint64_t pauses = 0;
+
+  // What was seen last of the present process.
+  struct sight {
+    raft::soft_state soft;
+    log_index first;
+    log_index last;
+    term last_term;
+    log_index commit;
+    log_index applied;
+    hard_state hard;
+    friend bool operator==(const sight&, const sight&) = default;
+  };
+  sight seen;
+  bool seen_any = false;
+  revision revision_before; ///< of the store, before the next entry
+  hard_state durable;       ///< the newest term and vote that were certainly durable, across starts
+};
+
+} // namespace quorumd::sim

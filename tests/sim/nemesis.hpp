@@ -1,0 +1,33 @@
+#pragma once
+
+#include "tests/sim/cluster.hpp"
+
+namespace quorumd::sim {
+
+/// What goes wrong in a run, chosen by its seed, until it is told to stop.
+class nemesis {
+ public:
+  nemesis(scheduler& s, cluster& c, const plan& p, counters& n);
+  void start();
+  void stop() { stopped_ = true; }
+  /// Somebody stands for election, or won: a moment at which a crash hurts.
+  void role_changed(node_id id, raft::role now);
+
+ private:
+  void next();
+  void strike();
+  void partition();
+  void one_way();
+  [[nodiscard]] node_id victim();
+  [[nodiscard]] node_id other_than(node_id id);
+  [[nodiscard]] coro::duration down_time();
+
+  scheduler& clock_;
+  cluster& cluster_;
+  const plan& plan_;
+  counters& counters_;
+  prng random_;
+  bool stopped_ = false;
+};
+
+} // namespace quorumd::sim

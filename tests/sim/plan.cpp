@@ -1,0 +1,172 @@
+#include "tests/sim/plan.hpp"
+
+#include <array>
+
+namespace quorumd::sim {
+namespace {
+
+using namespace std::chrono_literals;
+
+struct named_mutant {
+  std::string_view name;
+  mutants what;
+};
+
+constexpr std::array named_mutants{
+    named_mutant{"ack-before-sync", {.raft = raft::mutant::ack_before_sync}},
+    named_mutant{"vote-request-before-sync", {.raft = raft::mutant::vote_request_before_sync}},
+    named_mutant{"two-votes-a-term", {.raft = raft::mutant::two_votes_a_term}},
+    named_mutant{"commit-old-term", {.raft = raft::mutant::commit_old_term}},
+    named_mutant{"accept-stale-batch", {.storage = storage::mutant::accept_stale_batch}},
+    named_mutant{"free-last-vote", {.storage = storage::mutant::free_last_vote}},
+    named_mutant{"complete-by-index", {.complete_by_index = true}},
+    named_mutant{"skip-conflict-check", {.raft = raft::mutant::skip_conflict_check}},
+    named_mutant{"read-without-round", {.raft = raft::mutant::read_without_round}},
+};
+
+template <std::size_t N>
+std::size_t pick(prng& p, const std::array<std::size_t, N>& from) {
+  return p.pick(from);
+}
+
+network_options draw_network(prng p) {
+  network_options o;
+  static constexpr std::array most{300us, 1000us, 5000us};
+  o.delay_most = p.pick(most);
+  o.slow_per_mille = p.coin() ? p.below(30) : 0;
+  o.slow_most = p.between(coro::duration(5ms), coro::duration(150ms));
+  o.read_max = pick<4>(p, {64, 1000, 8192, 262144});
+  o.write_max = pick<4>(p, {64, 1000, 8192, 262144});
+  o.buffer_bytes = pick<3>(p, {2048, 16384, 262144});
+  o.refuse_per_mille = p.coin() ? p.below(200) : 0;
+  o.spurious_per_mille = p.below(20);
+  o.reset_on_heal_per_mille = p.below(1001);
+  return o;
+}
+
+worker_options draw_worker(prng p) {
+  worker_options o;
+  static constexpr std::array most{200us, 400us, 2000us, 10000us};
+  o.most = p.pick(most);
+  o.stall_per_mille = p.below(3) == 0 ? p.below(20) : 0;
+  o.stall_most = p.between(coro::duration(50ms), coro::duration(1s));
+  return o;
+}
+
+storage::wal_options draw_wal(prng p, const mutants& m) {
+  storage::wal_options o;
+  o.segment_bytes = pick<3>(p, {16384, 32768, 131072});
+  o.batch_bytes_max = pick<3>(p, {4096, 16384, 1048576});
+  o.queued_bytes_max = pick<3>(p, {8192, 131072, 16777216});
+  o.reserve_bytes = pick<2>(p, {16384, 65536});
+  o.recycle_keep = p.below(4);
+  o.mutant = m.storage;
+  return o;
+}
+
+node::group_options draw_group(prng p, const mutants& m) {
+  node::group_options o;
+  static constexpr std::array<std::uint32_t, 3> election{12, 20, 30};
+  o.raft.election_ticks = p.pick(election);
+  o.raft.heartbeat_ticks = static_cast<std::uint32_t>(p.between(2, 5));
+  o.raft.append_bytes_max = pick<3>(p, {1, 1024, 262144});
+  static constexpr std::array<std::uint32_t, 3> inflight{1, 4, 256};
+  o.raft.inflight_appends_max = p.pick(inflight);
+  o.raft.inflight_bytes_max = pick<2>(p, {4096, 8388608});
+  o.raft.uncommitted_bytes_max = pick<3>(p, {2048, 32768, 67108864});
+  o.raft.cache_bytes_max = pick<3>(p, {0, 4096, 33554432});
+  o.raft.committed_bytes_max = pick<3>(p, {1, 2048, 4194304});
+  o.raft.mutant = m.raft;
+  o.complete_by_index = m.complete_by_index;
+  o.snapshots.every_entries = p.between(5, 120);
+  o.snapshots.trailing_entries = p.below(40);
+  o.snapshots.slice_bytes = pick<3>(p, {1, 256, 4096});
+  o.snapshots.retry_after = 100ms;
+  o.waiting_max = pick<2>(p, {2, 1000});
+  return o;
+}
+
+fault_weights draw_faults(prng p) {
+  fault_weights w;
+  const auto maybe = [&](std::uint64_t most) { return p.below(3) == 0 ? std::uint64_t{0} : p.between(1, most); };
+  w.crash = maybe(10);
+  w.crash_within_write = maybe(10);
+  w.crash_all = maybe(3);
+  w.stop = maybe(4);
+  w.partition = maybe(10);
+  w.one_way = maybe(8);
+  w.cut = maybe(6);
+  w.pause = maybe(8);
+  w.slow_disk = maybe(4);
+  w.full_disk = maybe(4);
+  w.failing_sync = maybe(4);
+  if (w.sum() == 0) w.crash = 1;
+  return w;
+}
+
+load_plan draw_load(prng p) {
+  load_plan o;
+  o.clients = p.between(2, 8);
+  o.keys = p.between(1, 10);
+  static constexpr std::array<std::uint64_t, 3> values{16, 200, 3000};
+  o.value_bytes_max = p.pick(values);
+  static constexpr std::array think{5ms, 30ms, 100ms};
+  o.think_most = p.pick(think);
+  o.deadline_least = p.between(coro::duration(100ms), coro::duration(500ms));
+  o.deadline_most = o.deadline_least + p.between(coro::duration(0ms), coro::duration(2s));
+  const auto maybe = [&](std::uint64_t& weight) { weight = p.below(4) == 0 ? 0 : weight; };
+  maybe(o.deletes);
+  maybe(o.gets);
+  maybe(o.old_gets);
+  maybe(o.stale_gets);
+  maybe(o.txns);
+  maybe(o.compacts);
+  return o;
+}
+
+} // namespace
+
+const std::vector<std::string_view>& mutant_names() {
+  static const std::vector<std::string_view> names = [] {
+    std::vector<std::string_view> all;
+    for (const named_mutant& m : named_mutants) all.push_back(m.name);
+    return all;
+  }();
+  return names;
+}
+
+std::optional<mutants> find_mutant(std::string_view name) {
+  for (const named_mutant& m : named_mutants)
+    if (m.name == name) return m.what;
+  return std::nullopt;
+}
+
+plan draw_plan(std::uint64_t seed, const mutants& m) {
+  const prng root = prng(seed).fork(100);
+  plan o;
+  o.seed = seed;
+  prng p = root.fork(0);
+  static constexpr std::array<coro::duration, 3> cost{0ns, 500ns, 3us};
+  o.step_cost = p.pick(cost);
+  o.network = draw_network(root.fork(1));
+  o.log_worker = draw_worker(root.fork(2));
+  o.prepare_worker = draw_worker(root.fork(3));
+  o.snapshot_worker = draw_worker(root.fork(4));
+  o.wal = draw_wal(root.fork(5), m);
+  o.group = draw_group(root.fork(6), m);
+  o.transport.connect_timeout = p.between(coro::duration(100ms), coro::duration(500ms));
+  o.transport.redial_max = p.between(coro::duration(50ms), coro::duration(400ms));
+  o.transport.read_bytes = pick<3>(p, {512, 8192, 262144});
+  o.transport.batch_bytes_max = pick<2>(p, {4096, 1048576});
+  o.transport.queue_pause_bytes = pick<2>(p, {16384, 33554432});
+  o.transport.unsent_bytes_max = pick<2>(p, {4096, 131072});
+  o.faults = draw_faults(root.fork(7));
+  o.fault_pause_most = p.between(coro::duration(150ms), coro::duration(900ms));
+  o.down_most = p.between(coro::duration(20ms), coro::duration(1500ms));
+  o.crash_candidates_per_mille = p.below(3) == 0 ? p.between(50, 400) : 0;
+  o.load = draw_load(root.fork(8));
+  o.trouble = p.between(coro::duration(3s), coro::duration(7s));
+  return o;
+}
+
+} // namespace quorumd::sim

@@ -1,0 +1,89 @@
+#pragma once
+
+#include "consensus/raft/core.hpp"
+#include "consensus/storage/wal.hpp"
+#include "daemon/node/node.hpp"
+#include "tests/sim/sim_network.hpp"
+#include "tests/sim/sim_worker.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace quorumd::sim {
+
+/// The deliberate bugs of a run; each is switched on by its name.
+struct mutants {
+  raft::mutant raft = raft::mutant::none;
+  storage::mutant storage = storage::mutant::none;
+  bool complete_by_index = false;
+};
+[[nodiscard]] const std::vector<std::string_view>& mutant_names();
+[[nodiscard]] std::optional<mutants> find_mutant(std::string_view name);
+
+/// What may go wrong in a run, and how often it is chosen; 0 is never.
+struct fault_weights {
+  std::uint64_t crash = 0;
+  std::uint64_t crash_within_write = 0;
+  std::uint64_t crash_all = 0;
+  std::uint64_t stop = 0;
+  std::uint64_t partition = 0;
+  std::uint64_t one_way = 0;
+  std::uint64_t cut = 0;
+  std::uint64_t pause = 0;
+  std::uint64_t slow_disk = 0;
+  std::uint64_t full_disk = 0;
+  std::uint64_t failing_sync = 0;
+
+  [[nodiscard]] std::uint64_t sum() const {
+    return crash + crash_within_write + crash_all + stop + partition + one_way + cut + pause + slow_disk + full_disk +
+           failing_sync;
+  }
+};
+
+struct load_plan {
+  std::uint64_t clients = 4;
+  std::uint64_t keys = 5;
+  std::uint64_t value_bytes_max = 64;
+  coro::duration think_most = std::chrono::milliseconds(30);
+  coro::duration deadline_least = std::chrono::milliseconds(300);
+  coro::duration deadline_most = std::chrono::seconds(2);
+  std::uint64_t operations_max = 4000;
+  // How often each kind is chosen.
+  std::uint64_t puts = 45;
+  std::uint64_t deletes = 8;
+  std::uint64_t gets = 20;
+  std::uint64_t old_gets = 4;
+  std::uint64_t stale_gets = 8;
+  std::uint64_t txns = 12;
+  std::uint64_t compacts = 2;
+};
+
+/// Everything that a seed decides ahead: sizes, limits, timings, faults.
+struct plan {
+  std::uint64_t seed = 0;
+  std::uint64_t nodes = 3;
+  coro::duration step_cost{};
+  network_options network;
+  worker_options log_worker;
+  worker_options prepare_worker;
+  worker_options snapshot_worker;
+  storage::wal_options wal;
+  node::group_options group;
+  wire::transport_options transport;
+  fault_weights faults;
+  coro::duration fault_pause_most = std::chrono::milliseconds(400); ///< between two faults
+  coro::duration down_most = std::chrono::seconds(1);
+  std::uint64_t crash_candidates_per_mille = 0; ///< of the new candidates and leaders crash within milliseconds
+  load_plan load;
+  coro::duration trouble = std::chrono::seconds(6); ///< how long faults go on
+
+  /// The longest that one election may take.
+  [[nodiscard]] coro::duration election_timeout() const { return group.tick * (2 * group.raft.election_ticks); }
+};
+
+[[nodiscard]] plan draw_plan(std::uint64_t seed, const mutants& m);
+
+} // namespace quorumd::sim

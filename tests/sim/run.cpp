@@ -1,0 +1,122 @@
+#include "tests/sim/run.hpp"
+
+#include "tests/sim/checkers/linearizability.hpp"
+#include "tests/sim/clients.hpp"
+#include "tests/sim/cluster.hpp"
+#include "tests/sim/nemesis.hpp"
+
+#include <functional>
+
+namespace quorumd::sim {
+namespace {
+
+using namespace std::chrono_literals;
+
+class run final : private cluster::listener {
+ public:
+  run(std::uint64_t seed, const mutants& m, bool print)
+      : plan_(draw_plan(seed, m))
+      , clock_(seed, print, plan_.step_cost)
+      , cluster_(clock_, plan_, counters_)
+      , clients_(clock_, cluster_, plan_, counters_)
+      , nemesis_(clock_, cluster_, plan_, counters_) {
+    cluster_.set_listener(*this);
+  }
+
+  run_result result() {
+    trouble();
+    if (good()) recovery();
+    if (good()) end();
+    run_result r;
+    cluster_.gather(counters_);
+    r.complaint = cluster_.wrong();
+    r.counts = counters_;
+    r.hash = clock_.trace().hash();
+    r.events = clock_.trace().events();
+    r.steps = clock_.steps();
+    r.virtual_time = clock_.elapsed();
+    clients_.stop();
+    nemesis_.stop();
+    cluster_.shut_down();
+    return r;
+  }
+
+ private:
+  [[nodiscard]] bool good() const { return cluster_.wrong().empty(); }
+
+  /// Goes on until the condition holds or the time is up; whether it holds.
+  bool until(const std::function<bool()>& condition, coro::duration at_most) {
+    const coro::time_point limit = clock_.now() + at_most;
+    while (good() && !condition()) {
+      const bool more = clock_.step(limit);
+      cluster_.after_step();
+      if (!more && clock_.now() >= limit) return condition();
+    }
+    return good();
+  }
+  void go_on(coro::duration length) {
+    until([] { return false; }, length);
+  }
+
+  void trouble() {
+    cluster_.boot_all();
+    clients_.start();
+    nemesis_.start();
+    go_on(plan_.trouble);
+  }
+
+  void recovery() {
+    nemesis_.stop();
+    cluster_.heal();
+    const auto note = [&](const char* what) { clock_.trace().note(clock_.now(), what); };
+    note("everything is healed");
+    if (!until([&] { return cluster_.leader() && all_up(); }, 10 * plan_.election_timeout() + 2s))
+      cluster_.complain("no leader within ten election timeouts after everything was healed");
+    const std::uint64_t before = clients_.acknowledged_writes();
+    if (!until([&] { return clients_.acknowledged_writes() > before; }, 10 * plan_.election_timeout() + 5s))
+      cluster_.complain("no write was acknowledged within twenty election timeouts after everything was healed");
+    until([&] { return clients_.acknowledged_writes() >= acknowledged_min; }, 10s);
+  }
+
+  [[nodiscard]] bool all_up() const {
+    for (const node_id id : cluster_.ids())
+      if (!cluster_.up(id)) return false;
+    return true;
+  }
+
+  void end() {
+    clients_.stop();
+    if (!until([&] { return clients_.idle(); }, 10s)) cluster_.complain("a client waits for ever");
+    if (!until([&] { return cluster_.why_not_settled().empty(); }, 20s))
+      cluster_.complain("the nodes do not agree after everything was healed: " + cluster_.why_not_settled());
+    if (!good()) return;
+    clients_.read_everywhere();
+    until([&] { return clients_.idle(); }, 10s);
+    if (!good()) return;
+    if (clients_.acknowledged_writes() < acknowledged_min)
+      cluster_.complain("only " + std::to_string(clients_.acknowledged_writes()) + " writes were acknowledged");
+    const judgement j = check_linearizable(clients_.history());
+    counters_[counter::searched_revisions] += j.explored;
+    if (j.is == judgement::verdict::violation) cluster_.complain("not linearizable: " + j.why);
+    if (j.is == judgement::verdict::undecided) cluster_.complain("linearizability is undecided: " + j.why);
+  }
+
+  void node_gone(node_id id) override { clients_.node_gone(id); }
+  void role_changed(node_id id, raft::role now) override { nemesis_.role_changed(id, now); }
+
+  const plan plan_;
+  counters counters_;
+  scheduler clock_;
+  cluster cluster_;
+  clients clients_;
+  nemesis nemesis_;
+};
+
+} // namespace
+
+run_result run_seed(std::uint64_t seed, const mutants& m, bool print) {
+  run r(seed, m, print);
+  return r.result();
+}
+
+} // namespace quorumd::sim
