@@ -22,7 +22,8 @@ clients::clients(scheduler& s, cluster& c, const plan& p, counters& n)
     , cluster_(c)
     , plan_(p)
     , counters_(n)
-    , random_(s.random().fork(4)) {
+    , random_(s.random().fork(4))
+    , operations_max_(p.load.operations_max) {
   clients_.resize(p.load.clients);
   for (std::size_t i = 0; i < clients_.size(); ++i) clients_[i].number = static_cast<std::uint32_t>(i);
 }
@@ -41,10 +42,10 @@ void clients::think(client& c) {
 }
 
 void clients::next(client& c) {
-  if (stopped_ || c.busy || history_.size() >= plan_.load.operations_max) return;
+  if (stopped_ || c.busy) return;
   std::vector<node_id> up = cluster_.ids();
   std::erase_if(up, [&](node_id id) { return !cluster_.up(id); });
-  if (up.empty()) {
+  if (up.empty() || history_.size() >= operations_max_) {
     think(c);
     return;
   }
@@ -94,7 +95,15 @@ void clients::send_write(client& c, const operation& o) {
   batch[0].command = wire::encode_command(arena_, command);
   batch[0].grows = node::may_grow(command);
   c.command = payload_hash(std::as_const(batch[0].command).payload());
+  sent_[c.command].push_back(o.id);
   cluster_.the_node(c.asked).submit(batch);
+}
+
+std::map<std::uint64_t, std::vector<std::uint64_t>> clients::made_by() const {
+  std::map<std::uint64_t, std::vector<std::uint64_t>> out;
+  for (const auto& [revision, command] : cluster_.acknowledgements().commands())
+    if (const auto found = sent_.find(command); found != sent_.end()) out[revision] = found->second;
+  return out;
 }
 
 void clients::send_read(client& c, const operation& o) {

@@ -19,6 +19,8 @@ class clients final : private node::reply_sink {
   clients(scheduler& s, cluster& c, const plan& p, counters& n);
 
   void start();
+  /// So many more operations, however many there were.
+  void go_on(std::uint64_t operations) { operations_max_ = history_.size() + operations; }
   /// No new operations.
   void stop() { stopped_ = true; }
   [[nodiscard]] bool idle() const;
@@ -28,6 +30,8 @@ class clients final : private node::reply_sink {
   void node_gone(node_id id);
 
   [[nodiscard]] const std::vector<operation>& history() const { return history_; }
+  /// Which operations' command made which revision, by the committed log.
+  [[nodiscard]] std::map<std::uint64_t, std::vector<std::uint64_t>> made_by() const;
   [[nodiscard]] std::uint64_t acknowledged_writes() const { return acknowledged_writes_; }
 
  private:
@@ -72,11 +76,13 @@ class clients final : private node::reply_sink {
   chunk_arena arena_;
   std::vector<client> clients_;
   std::vector<operation> history_;
+  std::map<std::uint64_t, std::vector<std::uint64_t>> sent_; ///< command hash to operations
   std::map<std::string, seen_key> last_seen_;
   std::uint64_t newest_ = 1; ///< revision seen
   std::uint64_t moment_ = 0;
   std::uint64_t next_value_ = 1;
   std::uint64_t acknowledged_writes_ = 0;
+  std::uint64_t operations_max_;
   bool stopped_ = false;
 };
 

@@ -110,7 +110,7 @@ load_plan draw_load(prng p) {
   o.keys = p.between(1, 10);
   static constexpr std::array<std::uint64_t, 3> values{16, 200, 3000};
   o.value_bytes_max = p.pick(values);
-  static constexpr std::array think{5ms, 30ms, 100ms};
+  static constexpr std::array think{10ms, 30ms, 100ms};
   o.think_most = p.pick(think);
   o.deadline_least = p.between(coro::duration(100ms), coro::duration(500ms));
   o.deadline_most = o.deadline_least + p.between(coro::duration(0ms), coro::duration(2s));

@@ -68,6 +68,7 @@ class run final : private cluster::listener {
   void recovery() {
     nemesis_.stop();
     cluster_.heal();
+    clients_.go_on(1000);
     const auto note = [&](const char* what) { clock_.trace().note(clock_.now(), what); };
     note("everything is healed");
     if (!until([&] { return cluster_.leader() && all_up(); }, 10 * plan_.election_timeout() + 2s))
@@ -95,7 +96,9 @@ class run final : private cluster::listener {
     if (!good()) return;
     if (clients_.acknowledged_writes() < acknowledged_min)
       cluster_.complain("only " + std::to_string(clients_.acknowledged_writes()) + " writes were acknowledged");
-    const judgement j = check_linearizable(clients_.history());
+    linearizability_options o;
+    o.guesses = clients_.made_by();
+    const judgement j = check_linearizable(clients_.history(), std::move(o));
     counters_[counter::searched_revisions] += j.explored;
     if (j.is == judgement::verdict::violation) cluster_.complain("not linearizable: " + j.why);
     if (j.is == judgement::verdict::undecided) cluster_.complain("linearizability is undecided: " + j.why);

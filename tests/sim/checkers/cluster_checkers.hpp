@@ -122,6 +122,8 @@ class acknowledgement_checker {
   [[nodiscard]] complaint committed(std::uint64_t revision, std::uint64_t command);
   /// A client was told that its command made that revision.
   [[nodiscard]] complaint acknowledged(std::uint64_t revision, std::uint64_t command) const;
+  /// By revision.
+  [[nodiscard]] const std::map<std::uint64_t, std::uint64_t>& commands() const { return commands_; }
 
  private:
   std::map<std::uint64_t, std::uint64_t> commands_;

@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 #include <tuple>
+#include <utility>
 
 namespace quorumd::sim {
 namespace {
@@ -28,7 +29,8 @@ class checker {
  private:
   struct choice {
     std::uint64_t revision; ///< before it
-    std::size_t next;       ///< the unknown write to try next
+    std::vector<std::size_t> candidates;
+    std::size_t next = 0; ///< of them, to be tried
   };
 
   bool fail(std::string why) {
@@ -114,7 +116,7 @@ class checker {
       if (writer != writers_.end()) {
         good = replay(*writer->second) && readers_agree();
       } else if (visited_.insert({model_.revision(), used_hash_, model_.hash()}).second) {
-        choices_.push_back({model_.revision(), 0});
+        choices_.push_back({model_.revision(), candidates(model_.revision() + 1)});
         good = false; // the backtracking takes the first
       } else {
         good = false;
@@ -131,9 +133,8 @@ class checker {
         mark(taken_.back(), false);
         taken_.pop_back();
       }
-      while (c.next < unknown_.size()) {
-        const std::size_t candidate = c.next++;
-        if (!may_be(candidate, c.revision + 1)) continue;
+      while (c.next < c.candidates.size()) {
+        const std::size_t candidate = c.candidates[c.next++];
         ++explored_;
         const bool mutated = model_.apply(*unknown_[candidate]).mutated;
         if (mutated && explains_observations()) {
@@ -148,6 +149,21 @@ class checker {
       choices_.pop_back();
     }
     return false;
+  }
+
+  /// The unknown writes in the order in which they are tried for a revision: the guesses, then all others.
+  [[nodiscard]] std::vector<std::size_t> candidates(std::uint64_t revision) const {
+    std::vector<std::size_t> first;
+    std::vector<std::size_t> others;
+    const auto guess = options_.guesses.find(revision);
+    for (std::size_t i = 0; i < unknown_.size(); ++i) {
+      if (!may_be(i, revision)) continue;
+      const bool guessed = guess != options_.guesses.end() && std::find(guess->second.begin(), guess->second.end(),
+                                                                        unknown_[i]->id) != guess->second.end();
+      (guessed ? first : others).push_back(i);
+    }
+    first.insert(first.end(), others.begin(), others.end());
+    return first;
   }
 
   [[nodiscard]] bool may_be(std::size_t candidate, std::uint64_t revision) const {
@@ -226,7 +242,7 @@ class checker {
 } // namespace
 
 judgement check_linearizable(const std::vector<operation>& history, linearizability_options o) {
-  return checker(history, o).run();
+  return checker(history, std::move(o)).run();
 }
 
 } // namespace quorumd::sim

@@ -3,6 +3,7 @@
 #include "tests/sim/checkers/history.hpp"
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,9 @@ namespace quorumd::sim {
 struct linearizability_options {
   std::uint64_t explored_max = 2'000'000; ///< revisions tried; beyond, the verdict is undecided
   bool compacts_itself = false;           ///< the store may forget history without a client's asking
+  /// Which operations can have made a revision, by what is known of the log. They are only tried first: with a good
+  /// guess a good history needs no search, and a bad guess cannot make a bad one pass.
+  std::map<std::uint64_t, std::vector<std::uint64_t>> guesses;
 };
 
 struct judgement {
