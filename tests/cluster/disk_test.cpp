@@ -1,0 +1,226 @@
+#include "tests/cluster/cluster.hpp"
+
+#include <doctest/doctest.h>
+
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/statvfs.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+using namespace quorumd::testing;
+using quorumd::wire::request_errc;
+
+namespace {
+
+const std::vector<std::string> small_segments{"storage.segment_bytes=1MiB", "storage.snapshot_every_bytes=1MiB",
+                                              "storage.reserve_bytes=8MiB", "limits.request_bytes_max=256KiB"};
+
+/// Small file systems in memory, one a node, which only this process and its children see; nothing where that is not
+/// permitted.
+class small_disks {
+public:
+  explicit small_disks(const std::string& root, unsigned mebibytes) : root_(root) {
+    std::filesystem::create_directories(root_);
+    if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return;
+    const std::string size = "size=" + std::to_string(mebibytes) + "m";
+    for (int i = 1; i <= 3; ++i) {
+      const std::string at = root_ + "/n" + std::to_string(i);
+      std::filesystem::create_directories(at);
+      if (::mount("tmpfs", at.c_str(), "tmpfs", 0, size.c_str()) != 0) return;
+    }
+    mounted_ = true;
+  }
+  small_disks(const small_disks&) = delete;
+  small_disks& operator=(const small_disks&) = delete;
+  ~small_disks() {
+    for (int i = 1; i <= 3; ++i) ::umount2((root_ + "/n" + std::to_string(i)).c_str(), MNT_DETACH);
+    std::error_code ignored;
+    std::filesystem::remove_all(root_, ignored);
+  }
+
+  [[nodiscard]] bool mounted() const {
+    if (!mounted_) MESSAGE("skipped: mounting a small file system takes root and CAP_SYS_ADMIN: " << std::strerror(errno));
+    return mounted_;
+  }
+
+private:
+  std::string root_;
+  bool mounted_ = false;
+};
+
+std::string ballast(const std::string& data) { return data + "/ballast"; }
+
+/// Fills the disk until only so much is free.
+void fill(const std::string& data, std::uint64_t leave) {
+  struct statvfs s {};
+  REQUIRE(::statvfs(data.c_str(), &s) == 0);
+  const std::uint64_t free = std::uint64_t{s.f_bavail} * s.f_frsize;
+  std::ofstream out(ballast(data), std::ios::binary);
+  const std::string page(4096, 'b');
+  for (std::uint64_t written = 0; free - written > leave; written += page.size()) out << page;
+}
+
+std::string disks_root(const char* name) { return std::string(QUORUMD_CLUSTER_FOLDER) + "/disks." + name + "." + std::to_string(::getpid()); }
+
+std::string read_file(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+void write_file(const std::string& path, const std::string& bytes) {
+  std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
+}
+
+/// The file of the directory with the most bytes that are not zero.
+std::string fullest(const std::string& directory) {
+  std::string found;
+  std::ptrdiff_t most = -1;
+  for (const auto& e : std::filesystem::directory_iterator(directory)) {
+    if (!e.is_regular_file()) continue;
+    const std::string bytes = read_file(e.path());
+    const auto used = std::count_if(bytes.begin(), bytes.end(), [](char b) { return b != 0; });
+    if (used > most) {
+      most = used;
+      found = e.path();
+    }
+  }
+  return found;
+}
+
+/// Inverts eight bytes in the middle of what a file holds.
+void damage(const std::string& path) {
+  std::string bytes = read_file(path);
+  const std::size_t end = bytes.find_last_not_of('\0');
+  REQUIRE(end != std::string::npos);
+  for (std::size_t i = end / 2; i < end / 2 + 8; ++i) bytes[i] = static_cast<char>(~bytes[i]);
+  write_file(path, bytes);
+}
+
+} // namespace
+
+// The leader's disk fills up: puts are refused with no_space and the log names the volume and the bytes; reads and
+// deletes go on; with room again puts are taken; what was acknowledged is there.
+TEST_CASE("a full disk refuses puts and nothing else") {
+  const small_disks disks(disks_root("full"), 64);
+  if (!disks.mounted()) return;
+  cluster c("disk_full", {.nodes = 3, .set = small_segments, .data_root = disks_root("full")});
+  c.start_all();
+  c.wait_all_healthy();
+  const auto words = make_words(1000);
+  REQUIRE(c.anywhere({"import", "-"}, to_lines(words)).code == 0);
+  const std::size_t leader = c.wait_leader();
+  fill(c.data(leader), std::uint64_t{4} * 1024 * 1024);
+
+  const auto refused = [&] { return put_once(c.client_place(leader), "late", "value", seconds(2)).code == request_errc::no_space; };
+  REQUIRE(eventually(refused, seconds(20)));
+  REQUIRE(c.log(leader).find("puts are refused, deletes and compactions are not") != std::string::npos);
+  REQUIRE(c.log(leader).find(c.data(leader)) != std::string::npos);
+  REQUIRE(c.at(leader, {"get", words[0].key}).code == 0);
+  REQUIRE(c.at(leader, {"del", words[0].key}).code == 0);
+  const command_result put = c.run({"put", "late", "value", "--timeout", "2s", "--endpoint", c.endpoint(leader)});
+  REQUIRE(put.code == 2);
+  REQUIRE(put.errors.find("disk") != std::string::npos);
+
+  std::filesystem::remove(ballast(c.data(leader)));
+  const auto taken = [&] { return put_once(c.client_place(leader), "late", "value", seconds(2)).code == request_errc::none; };
+  REQUIRE(eventually(taken, seconds(20)));
+  c.check_all_hold({words.begin() + 1, words.end()});
+}
+
+// A follower's disk has not a byte left: the others go on without it, it stays up, and catches up once there is room.
+TEST_CASE("a follower with a full disk harms nobody else") {
+  const small_disks disks(disks_root("follower"), 64);
+  if (!disks.mounted()) return;
+  cluster c("disk_follower", {.nodes = 3, .set = small_segments, .data_root = disks_root("follower")});
+  c.start_all();
+  c.wait_all_healthy();
+  const std::size_t leader = c.wait_leader();
+  const std::size_t full = (leader + 1) % c.size();
+  fill(c.data(full), 0);
+  const auto words = make_words(30000);
+  const command_result r = c.run({"import", "-", "--endpoint", c.endpoint(leader)}, to_lines(words));
+  REQUIRE_MESSAGE(r.code == 0, r.errors);
+  REQUIRE(c.running(full));
+  std::filesystem::remove(ballast(c.data(full)));
+  c.check_all_hold(words);
+}
+
+// A byte in the middle of a node's log is not what was written: it does not start, with a code of its own and a line
+// that names the file and the offset; the others go on, and with the file as it was so does this one.
+TEST_CASE("a corrupt log is named and not served") {
+  cluster c("disk_wal", {.nodes = 3, .set = small_segments});
+  c.start_all();
+  c.wait_leader();
+  const auto words = make_words(3000);
+  for (std::size_t from = 0; from < words.size(); from += 500) // several batches
+    REQUIRE(c.anywhere({"import", "-"}, to_lines(words, from, from + 500)).code == 0);
+  c.check_all_hold(words);
+  const std::size_t victim = c.follower();
+  REQUIRE(c.stop(victim) == 0);
+  const std::string segment = fullest(c.data(victim) + "/wal");
+  const std::string whole = read_file(segment);
+  damage(segment);
+  c.start(victim);
+  REQUIRE(c.node(victim).wait(seconds(20)) == 71);
+  REQUIRE(c.logged(victim, segment));
+  REQUIRE(c.logged(victim, "offset"));
+  REQUIRE(c.anywhere({"put", "key", "value"}).code == 0);
+
+  write_file(segment, whole);
+  c.start(victim);
+  c.check_all_hold(words);
+}
+
+// The same for the snapshot that a node's log begins behind.
+TEST_CASE("a corrupt snapshot is named and not served") {
+  auto set = small_segments;
+  set.insert(set.end(), {"storage.snapshot_every_entries=1000", "storage.trailing_entries=0"});
+  cluster c("disk_snapshot", {.nodes = 3, .set = set});
+  c.start_all();
+  c.wait_leader();
+  const auto words = make_words(5000);
+  for (std::size_t from = 0; from < words.size(); from += 1000)
+    REQUIRE(c.anywhere({"import", "-"}, to_lines(words, from, from + 1000)).code == 0);
+  c.check_all_hold(words);
+  const std::size_t victim = c.follower();
+  REQUIRE(c.logged_within(victim, "snapshot taken at index", seconds(10)));
+  REQUIRE(c.stop(victim) == 0);
+  std::vector<std::pair<std::string, std::string>> whole;
+  for (const auto& e : std::filesystem::directory_iterator(c.data(victim) + "/snapshots")) {
+    whole.emplace_back(e.path(), read_file(e.path()));
+    damage(e.path());
+  }
+  REQUIRE_FALSE(whole.empty());
+  c.start(victim);
+  REQUIRE(c.node(victim).wait(seconds(20)) == 71);
+  for (const auto& [path, bytes] : whole) REQUIRE(c.logged(victim, path));
+  REQUIRE(c.logged(victim, "offset"));
+  REQUIRE(c.anywhere({"put", "key", "value"}).code == 0);
+
+  for (const auto& [path, bytes] : whole) write_file(path, bytes);
+  c.start(victim);
+  c.check_all_hold(words);
+}
+
+// A file of the log cannot be read at all: the daemon ends and names it.
+TEST_CASE("an unreadable log is named") {
+  cluster c("disk_unreadable", {.nodes = 1, .set = small_segments});
+  c.start(0);
+  c.wait_healthy(0);
+  REQUIRE(c.anywhere({"put", "key", "value"}).code == 0);
+  REQUIRE(c.stop(0) == 0);
+  const std::string segment = fullest(c.data(0) + "/wal");
+  std::filesystem::rename(segment, segment + ".kept");
+  std::filesystem::create_directory(segment); // root may read every file, but not a directory as one
+  c.start(0);
+  const auto code = c.node(0).wait(seconds(20));
+  REQUIRE(code.has_value());
+  REQUIRE((code == 71 || code == 74));
+  REQUIRE(c.logged(0, segment));
+}
