@@ -23,6 +23,19 @@ bool is_cancellation(const std::exception_ptr& error) {
   }
 }
 
+/// co_spawn takes one more step of its own once a task that never waited has returned, and if that task cancelled its
+/// own group meanwhile, what this step throws has nobody to go to but the loop.
+task<void> run_member(task<void> t) {
+  std::exception_ptr error;
+  try {
+    co_await std::move(t);
+  } catch (...) { // passed on below
+    error = std::current_exception();
+  }
+  co_await boost::asio::this_coro::throw_if_cancelled(false);
+  if (error) std::rethrow_exception(error);
+}
+
 } // namespace
 
 task_group::~task_group() {
@@ -36,7 +49,7 @@ void task_group::spawn(task<void> t) {
   loop_.assert_here();
   const member m = members_.emplace(members_.end());
   boost::asio::co_spawn(
-      loop_.get_executor(), std::move(t),
+      loop_.get_executor(), run_member(std::move(t)),
       boost::asio::bind_cancellation_slot(m->slot(), [this, m](std::exception_ptr error) { ended(m, error); }));
   if (cancelled_) m->emit(boost::asio::cancellation_type::terminal);
 }

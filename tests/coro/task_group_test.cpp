@@ -37,6 +37,12 @@ task<void> at_once(manual* m) {
   co_return;
 }
 
+task<void> cancel_own(manual* m, task_group* g) {
+  m->said.push_back("cancels");
+  g->cancel();
+  co_return;
+}
+
 task<void> spawner(manual* m, task_group* g) {
   co_await m->loop.timers().sleep_for(1ms);
   g->spawn(sleep(m, 1ms, "child"));
@@ -161,6 +167,19 @@ TEST_CASE("an exception at once") {
     owner.spawn(join(&m, &g));
   });
   CHECK(m.heard() == words{"sibling ended", "joined: at once"});
+}
+
+// A task that never waits cancels its own group: it ends like any other, and nothing is thrown into the loop.
+TEST_CASE("a task cancels its own group before it ever waits") {
+  manual m;
+  task_group g(m.loop);
+  task_group owner(m.loop);
+  m.on_loop([&] {
+    g.spawn(sleep(&m, 1h, "sibling"));
+    g.spawn(cancel_own(&m, &g));
+    owner.spawn(join(&m, &g));
+  });
+  CHECK(m.heard() == words{"cancels", "sibling ended", "joined"});
 }
 
 // The joiner itself is cancelled: the tasks are cancelled with it, and it leaves only when they have ended.
