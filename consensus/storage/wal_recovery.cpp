@@ -313,10 +313,14 @@ result<void> recovery::align(batch_builder& b, group_logs& groups, std::span<con
   for (const auto& [group, mark] : newest) {
     const group_log& log = groups[group];
     if (mark.index <= log.start().index) continue;
-    if (log.term_at(mark.index) == std::optional(mark.term))
+    if (log.term_at(mark.index) == std::optional(mark.term)) {
       b.add_commit(group, mark.index);
-    else
-      b.add_install(group, mark);
+      continue;
+    }
+    // The crash came between the received snapshot and the log's record of it: the term that it is of was not
+    // recorded either, so nobody was promised anything in it.
+    if (log.hard().term < mark.term) b.add_hard_state(group, {mark.term, node_id()});
+    b.add_install(group, mark);
   }
   return {};
 }

@@ -248,12 +248,17 @@ TEST_CASE("62 the log is aligned with a newer snapshot when it opens") {
     return g;
   };
   SUBCASE("beyond the log's end: the log begins anew after it, and the vote stays") {
-    const recovered_group g = recovered(whole, {log_index(9), term(3), members});
-    CHECK(g.start == snapshot_mark{log_index(9), term(3), members});
+    const recovered_group g = recovered(whole, {log_index(9), term(1), members});
+    CHECK(g.start == snapshot_mark{log_index(9), term(1), members});
     CHECK(g.last == log_index(9));
     CHECK(g.runs.empty());
     CHECK(g.commit == log_index(9));
     CHECK(g.hard == hard_state{term(1), node_id(2)});
+  }
+  SUBCASE("of a term that the log had not recorded yet: the term is taken over, without a vote") {
+    const recovered_group g = recovered(whole, {log_index(9), term(3), members});
+    CHECK(g.start == snapshot_mark{log_index(9), term(3), members});
+    CHECK(g.hard == hard_state{term(3), node_id()});
   }
   SUBCASE("conflicting with the log: likewise") {
     const recovered_group g = recovered(whole, {log_index(5), term(3), members});
