@@ -39,9 +39,11 @@ admin_socket::opened admin_socket::open(coro::loop& owner, coro::network& net, c
   std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
   const int lock = ::open((path + ".lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
   if (lock < 0) return {nullptr, nullptr, sentence("its lock cannot be opened", path, errno)};
-  std::unique_ptr<admin_socket> socket(new admin_socket(path, lock));
-  if (::flock(lock, LOCK_EX | LOCK_NB) != 0)
+  if (::flock(lock, LOCK_EX | LOCK_NB) != 0) {
+    ::close(lock);
     return {nullptr, nullptr, "the admin socket " + path + ": another daemon uses it; give each its own listen.admin"};
+  }
+  std::unique_ptr<admin_socket> socket(new admin_socket(path, lock)); // removes the path at its end: only with the lock
   if (::unlink(path.c_str()) != 0 && errno != ENOENT)
     return {nullptr, nullptr, sentence("a stale one cannot be removed", path, errno)};
   auto acceptor = net.listen_local(owner, path);
