@@ -41,7 +41,7 @@ int code_of(const storage::error& e) {
   switch (e.code) {
   case storage::error_code::corrupt: return config::exit_code::corruption;
   case storage::error_code::foreign: return config::exit_code::identity;
-  case storage::error_code::locked: return config::exit_code::configuration;
+  case storage::error_code::locked: return config::exit_code::identity;
   default: return config::exit_code::disk;
   }
 }
