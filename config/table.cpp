@@ -88,8 +88,8 @@ const key_spec keys[] = {
 
     {"limits.clients_max", count_value{AT(limits.clients_max), 1, 100'000},
      "Client connections at a time; mind the limit of open files"},
-    {"limits.request_bytes_max", size_value{AT(limits.request_bytes_max), 1 * kib, 16 * mib},
-     "The largest request. At most half a segment"},
+    {"limits.request_bytes_max", size_value{AT(limits.request_bytes_max), 1 * kib, 1536 * kib},
+     "The keys and values of the largest request. At most half a segment"},
     {"limits.inflight_requests_max", count_value{AT(limits.inflight_requests_max), 1, 10'000'000},
      "Requests in work on this node; beyond it they are answered `overloaded`"},
     {"limits.inflight_per_client_max", count_value{AT(limits.inflight_per_client_max), 1, 1'000'000},

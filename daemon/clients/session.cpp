@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string>
 #include <utility>
 
 namespace quorumd::clients {
@@ -151,8 +152,13 @@ void session::take(const wire::client_request& r) {
 }
 
 void session::take_command(std::uint64_t id, coro::time_point deadline, const kv::command& c) {
-  if (auto valid = kv::validate(c); !valid) {
-    wire::encode_reply(out_, id, kv::result<kv::reply>(valid.error()));
+  if (auto valid = kv::validate(c, options_.request_bytes_max); !valid) {
+    if (valid.error().code() == kv::errc::request_too_large)
+      refuse_request(id, wire::request_errc::too_large,
+                     "the request's keys and values take more than limits.request_bytes_max, here " +
+                         std::to_string(options_.request_bytes_max) + " bytes");
+    else
+      wire::encode_reply(out_, id, kv::result<kv::reply>(valid.error()));
     return;
   }
   if (!admit(id)) return;

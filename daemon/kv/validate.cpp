@@ -14,6 +14,8 @@ namespace {
 /// Walks a command once: the shape of each part, and the bytes of all.
 class shape {
  public:
+  explicit shape(std::size_t bytes_max = request_bytes_max) : bytes_max_(bytes_max) {}
+
   result<void> check(const put& p) {
     if (p.key.empty()) return error(errc::key_not_provided);
     if (p.ignore_value && !p.value.empty()) return error(errc::value_provided);
@@ -65,10 +67,11 @@ class shape {
 
   result<void> count(std::size_t bytes) {
     bytes_ += bytes;
-    if (bytes_ > request_bytes_max) return error(errc::request_too_large);
+    if (bytes_ > bytes_max_) return error(errc::request_too_large);
     return {};
   }
 
+  const std::size_t bytes_max_;
   std::size_t bytes_ = 0;
 };
 
@@ -108,8 +111,8 @@ result<void> check_duplicates(const txn& t) {
 
 } // namespace
 
-result<void> validate(const command& c) {
-  shape s;
+result<void> validate(const command& c, std::size_t bytes_max) {
+  shape s(std::min(bytes_max, request_bytes_max));
   result<void> ok = std::visit([&s](const auto& each) { return s.check(each); }, c);
   if (!ok) return ok;
   if (const txn* t = std::get_if<txn>(&c)) return check_duplicates(*t);

@@ -3,6 +3,8 @@
 #include "daemon/kv/command.hpp"
 #include "daemon/kv/result.hpp"
 
+#include <cstddef>
+
 namespace quorumd::kv {
 
 /// Checks what can be judged without the state: empty keys, options that exclude each other, the operations and the
@@ -11,7 +13,8 @@ namespace quorumd::kv {
 ///
 /// Stricter than etcd in one point: a put and a delete of one key in two sibling nested transactions are refused in
 /// either order (etcd overlooks the put that comes first). Hence a key changes at most once a revision.
-[[nodiscard]] result<void> validate(const command& c);
+/// A node may accept less than request_bytes_max, but judges what is in the log by that alone.
+[[nodiscard]] result<void> validate(const command& c, std::size_t bytes_max = request_bytes_max);
 [[nodiscard]] result<void> validate(const range_request& r);
 
 } // namespace quorumd::kv
