@@ -119,7 +119,7 @@ TEST_CASE("a full disk refuses puts and nothing else") {
 
   const auto refused = [&] { return put_once(c.client_place(leader), "late", "value", seconds(2)).code == request_errc::no_space; };
   REQUIRE(eventually(refused, seconds(20)));
-  REQUIRE(c.log(leader).find("puts are refused, deletes and compactions are not") != std::string::npos);
+  REQUIRE(c.logged_within(leader, "puts are refused, deletes and compactions are not", seconds(5)));
   REQUIRE(c.log(leader).find(c.data(leader)) != std::string::npos);
   REQUIRE(c.at(leader, {"get", words[0].key}).code == 0);
   REQUIRE(c.at(leader, {"del", words[0].key}).code == 0);

@@ -26,7 +26,7 @@ request_errc code_of(const quorumd::wire::client_reply& r) {
 // Beyond limits.inflight_requests_max a request is answered `overloaded` at once, while those before it still wait for
 // a majority that is away.
 TEST_CASE("a full queue answers overloaded at once") {
-  cluster c("limits_queue", {.nodes = 3, .set = {"limits.inflight_requests_max=8"}});
+  cluster c("limits_queue", {.nodes = 3, .set = {"limits.inflight_requests_max=8", "limits.inflight_per_client_max=8"}});
   c.start_all();
   c.wait_all_healthy();
   const std::size_t leader = c.wait_leader();
@@ -123,14 +123,14 @@ TEST_CASE("a thousand file descriptors are enough") {
   c.check_all_hold(words);
 }
 
-// A request beyond the limits is refused with a message that names the limit, and the connection goes on.
+// A put beyond limits.request_bytes_max is refused with a message that names the limit, one within it is not.
 TEST_CASE("a value that is too large is refused by its limit") {
-  cluster c("limits_value", {.nodes = 1});
-  c.start_all();
+  cluster c("limits_value", {.nodes = 1, .set = {"limits.request_bytes_max=256KiB"}});
+  c.start(0);
   c.wait_healthy(0);
-  const command_result r = c.at(0, {"put", "key", "-"}, std::string(std::size_t{1600} * 1024, 'x'));
+  const command_result r = c.at(0, {"put", "key", "-"}, std::string(std::size_t{256} * 1024, 'x'));
   REQUIRE(r.code == 2);
   REQUIRE(r.errors.find(c.endpoint(0)) != std::string::npos);
-  REQUIRE(r.errors.find("1572864") != std::string::npos);
-  REQUIRE(c.at(0, {"put", "key", "-"}, std::string(std::size_t{1500} * 1024, 'x')).code == 0);
+  REQUIRE(r.errors.find("limits.request_bytes_max, here 262144 bytes") != std::string::npos);
+  REQUIRE(c.at(0, {"put", "key", "-"}, std::string(std::size_t{255} * 1024, 'x')).code == 0);
 }

@@ -16,6 +16,7 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -63,7 +64,10 @@ public:
   std::mutex mutex;
 
   [[nodiscard]] bool covers(const char* path) const {
-    return fd_ >= 0 && std::strncmp(path, data_.c_str(), data_.size()) == 0;
+    if (fd_ < 0) return false;
+    const std::string_view p(path);
+    const std::string_view directory(data_);
+    return p.starts_with(directory) || p == directory.substr(0, directory.size() - 1);
   }
   [[nodiscard]] bool lies() const { return lie_; }
   [[nodiscard]] std::uint64_t sequence() const { return sequence_; }
