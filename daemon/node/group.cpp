@@ -202,7 +202,6 @@ void group::apply(const std::vector<entry>& committed) {
 void group::follow(const raft::soft_state& s) {
   const raft::soft_state before = std::exchange(soft_, s);
   if (before.role != s.role || before.leader != s.leader || before.term != s.term) seams_.observer.role_changed(s);
-  if (before.leader != s.leader && before.leader) forwards_.broken(before.leader);
   if (before.role == raft::role::leader && s.role != raft::role::leader) sender_.stop_all();
   if (s.leader) retry_waiting();
 }
