@@ -177,8 +177,7 @@ bool client::flush(coro::stream& s) {
       if (n.error() == boost::asio::error::would_block) return false;
       why_lost_ = "the connection broke: " + n.error().message();
       out_.clear();
-      s.close(); // the reader ends the connection
-      return true;
+      return true; // the reader ends the connection, after what the server said before it closed
     }
     out_.consume(*n);
     written_bytes_ += *n;
