@@ -42,6 +42,16 @@ std::string last_lines(const std::string& text, std::size_t count) {
   return at == std::string::npos || at == 0 ? text : text.substr(at + 1);
 }
 
+/// Whether the state of each thread, which stands behind its name in parentheses, is `T`.
+bool every_thread_stopped(pid_t pid) {
+  const std::filesystem::directory_iterator threads("/proc/" + std::to_string(pid) + "/task");
+  return std::all_of(begin(threads), end(threads), [](const std::filesystem::directory_entry& t) {
+    const std::string stat = read_file(t.path() / "stat");
+    const std::size_t at = stat.rfind(") ");
+    return at != std::string::npos && stat.substr(at + 2, 1) == "T";
+  });
+}
+
 /// What may differ between two runs of a test keeps a number that no other has.
 unsigned next_number() {
   static unsigned n = 0;
@@ -185,6 +195,9 @@ int cluster::stop(std::size_t i) {
 void cluster::pause(std::size_t i) {
   node(i).signal(SIGSTOP);
   nodes_[i].paused = true;
+  // The signal reaches thread after thread; a running one goes on for a moment.
+  const bool stopped = eventually([&] { return every_thread_stopped(node(i).pid()); }, seconds(10));
+  REQUIRE(stopped);
 }
 
 void cluster::resume(std::size_t i) {

@@ -125,7 +125,13 @@ TEST_CASE("a wiped directory under an old name is refused") {
   const std::size_t leader = c.wait_leader();
   const std::size_t wiped = (leader + 1) % c.size();
   const std::size_t other = (leader + 2) % c.size();
-  // Everybody has recorded who is who once it is applied everywhere.
+  // Who is who is recorded in the log soon after the members have met.
+  const auto recorded = [&] {
+    const std::string line = "recording the data directory of " + c.node_name(wiped);
+    return c.logged(0, line) || c.logged(1, line) || c.logged(2, line);
+  };
+  REQUIRE(eventually(recorded, seconds(10)));
+  REQUIRE(c.at(leader, {"put", "last", "value"}).code == 0); // and that entry is committed before this one
   c.check_all_hold(words);
   c.kill(wiped);
   std::filesystem::rename(c.data(wiped), c.data(wiped) + ".kept");
