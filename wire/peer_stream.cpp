@@ -129,6 +129,7 @@ void peer_stream::decode_frames() {
 // --- writing ---
 
 coro::task<void> peer_stream::run_writer() {
+  bool full = false;
   while (!ended_) {
     const std::span<const std::byte> block = queue_.next();
     if (block.empty()) {
@@ -139,6 +140,11 @@ coro::task<void> peer_stream::run_writer() {
     const result<std::size_t> put = stream_->write_some(block);
     ++counters_.writes;
     if (put) {
+      // Room that came back is a sign of life: over a slow line the answer to a probe waits behind a large frame.
+      if (std::exchange(full, false)) {
+        heard_ = loop_.now();
+        probed_ = false;
+      }
       queue_.written(*put);
       counters_.bytes_out += *put;
       note_room();
@@ -148,6 +154,7 @@ coro::task<void> peer_stream::run_writer() {
       fail_io("writing", put.error());
       break;
     }
+    full = true;
     coro::task<void> ready = stream_->writable();
     co_await std::move(ready);
   }
