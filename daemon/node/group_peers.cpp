@@ -15,6 +15,7 @@ void group::take(peer_event& e) {
   case peer_event::kind::up:
     p = {.up = true, .refused = false, .incarnation = e.incarnation};
     forward_replies_.stream_began(e.from);
+    sender_.peer_lost(e.from); // what was begun without a stream never left
     core_.set_writable(e.from, true);
     check_members();
     if (soft_.leader == e.from) retry_waiting();
