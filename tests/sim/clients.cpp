@@ -37,7 +37,8 @@ bool clients::idle() const {
 }
 
 void clients::think(client& c) {
-  const coro::duration pause = random_.between(coro::duration(100us), plan_.load.think_most);
+  const coro::duration pause = patient_ ? random_.between(coro::duration(20ms), coro::duration(60ms))
+                                        : random_.between(coro::duration(100us), plan_.load.think_most);
   clock_.after(pause, [this, &c] { next(c); });
 }
 
@@ -72,7 +73,8 @@ void clients::ask(client& c, node_id at, operation o) {
   ++c.generation;
   c.asked = at;
   c.current = history_.size();
-  c.deadline = clock_.now() + random_.between(plan_.load.deadline_least, plan_.load.deadline_most);
+  c.deadline = clock_.now() +
+               (patient_ ? coro::duration(4s) : random_.between(plan_.load.deadline_least, plan_.load.deadline_most));
   clock_.record("ask", at.value(), o.id, static_cast<std::uint64_t>(o.what));
   history_.push_back(std::move(o));
   const operation& asked = history_.back();

@@ -19,8 +19,11 @@ class clients final : private node::reply_sink {
   clients(scheduler& s, cluster& c, const plan& p, counters& n);
 
   void start();
-  /// So many more operations, however many there were.
-  void go_on(std::uint64_t operations) { operations_max_ = history_.size() + operations; }
+  /// So many more operations, however many there were, and with patience from now on.
+  void go_on(std::uint64_t operations) {
+    operations_max_ = history_.size() + operations;
+    patient_ = true;
+  }
   /// No new operations.
   void stop() { stopped_ = true; }
   [[nodiscard]] bool idle() const;
@@ -83,6 +86,7 @@ class clients final : private node::reply_sink {
   std::uint64_t next_value_ = 1;
   std::uint64_t acknowledged_writes_ = 0;
   std::uint64_t operations_max_;
+  bool patient_ = false;
   bool stopped_ = false;
 };
 

@@ -141,6 +141,45 @@ std::optional<mutants> find_mutant(std::string_view name) {
   return std::nullopt;
 }
 
+std::string describe(const plan& p) {
+  std::string s;
+  const auto number = [&](const char* name, std::uint64_t value) {
+    s += std::string(name) + " " + std::to_string(value) + ", ";
+  };
+  const auto time = [&](const char* name, coro::duration value) {
+    number(name, static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(value).count()));
+  };
+  time("network: delay us", p.network.delay_most);
+  number("read", p.network.read_max);
+  number("write", p.network.write_max);
+  number("buffer", p.network.buffer_bytes);
+  time("log us", p.log_worker.most);
+  time("snapshot us", p.snapshot_worker.most);
+  number("raft: election ticks", p.group.raft.election_ticks);
+  number("append bytes", p.group.raft.append_bytes_max);
+  number("inflight", p.group.raft.inflight_appends_max);
+  number("inflight bytes", p.group.raft.inflight_bytes_max);
+  number("uncommitted bytes", p.group.raft.uncommitted_bytes_max);
+  number("cache bytes", p.group.raft.cache_bytes_max);
+  number("committed bytes", p.group.raft.committed_bytes_max);
+  number("waiting", p.group.waiting_max);
+  number("snapshots: every", p.group.snapshots.every_entries);
+  number("trailing", p.group.snapshots.trailing_entries);
+  number("slice bytes", p.group.snapshots.slice_bytes);
+  number("log: segment", p.wal.segment_bytes);
+  number("batch", p.wal.batch_bytes_max);
+  number("queued", p.wal.queued_bytes_max);
+  number("recycle", p.wal.recycle_keep);
+  number("peers: pause", p.transport.queue_pause_bytes);
+  number("unsent", p.transport.unsent_bytes_max);
+  number("read", p.transport.read_bytes);
+  number("load: clients", p.load.clients);
+  number("keys", p.load.keys);
+  number("value bytes", p.load.value_bytes_max);
+  time("think us", p.load.think_most);
+  return s;
+}
+
 plan draw_plan(std::uint64_t seed, const mutants& m) {
   const prng root = prng(seed).fork(100);
   plan o;

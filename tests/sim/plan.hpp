@@ -84,6 +84,9 @@ struct plan {
   [[nodiscard]] coro::duration election_timeout() const { return group.tick * (2 * group.raft.election_ticks); }
 };
 
+/// For a person who reads a trace.
+[[nodiscard]] std::string describe(const plan& p);
+
 [[nodiscard]] plan draw_plan(std::uint64_t seed, const mutants& m);
 
 } // namespace quorumd::sim

@@ -59,6 +59,7 @@ class run final : private cluster::listener {
   }
 
   void trouble() {
+    if (clock_.trace().printing()) clock_.trace().note(clock_.now(), describe(plan_));
     cluster_.boot_all();
     clients_.start();
     nemesis_.start();
@@ -68,7 +69,7 @@ class run final : private cluster::listener {
   void recovery() {
     nemesis_.stop();
     cluster_.heal();
-    clients_.go_on(1000);
+    clients_.go_on(4000);
     const auto note = [&](const char* what) { clock_.trace().note(clock_.now(), what); };
     note("everything is healed");
     if (!until([&] { return cluster_.leader() && all_up(); }, 10 * plan_.election_timeout() + 2s))
