@@ -162,8 +162,9 @@ coro::task<void> node::stop(coro::duration grace) {
 
 coro::task<void> node::end_group() {
   group_tasks_.cancel();
+  group_->fail_all(); // nobody waits for a snapshot's slow disk
   co_await group_tasks_.join();
-  group_->fail_all();
+  group_->fail_all(); // what came meanwhile
   co_await wal_->stop();
 }
 
