@@ -149,10 +149,7 @@ void group::send(std::vector<raft::outgoing>& messages) {
 
 void group::persist(raft::ready& r) {
   if (!r.after_persist.empty()) held_back_.push_back({r.number, std::move(r.after_persist)});
-  if (r.install) {
-    QUORUMD_INVARIANT(installer_.prepared(*r.install), "the core installs only the snapshot that was received");
-    installing_ = r.number;
-  }
+  if (r.install) installing_.push_back({r.number, installer_.take_prepared(*r.install)});
   storage::write w{.group = options_.raft.group,
                    .number = r.number,
                    .hard = r.hard,
@@ -170,10 +167,10 @@ void group::wal_persisted(group_id, raft::write_number up_to) {
     send(held_back_.front().messages);
     held_back_.pop_front();
   }
-  if (installing_ && *installing_ <= up_to) {
-    installing_.reset();
+  while (!installing_.empty() && installing_.front().number <= up_to) {
     taker_.forget();
-    applier_.replace(installer_.take_prepared());
+    applier_.replace(std::move(installing_.front().state));
+    installing_.pop_front();
     core_.applied(applier_.applied());
     reads_.applied(applier_.applied());
     check_members();

@@ -182,7 +182,11 @@ private:
     std::vector<raft::outgoing> messages;
   };
   std::deque<held_back> held_back_; ///< until their write is durable
-  std::optional<raft::write_number> installing_; ///< the write after which the received snapshot takes over
+  struct installing {
+    raft::write_number number;
+    applier::state state;
+  };
+  std::deque<installing> installing_; ///< received snapshots, each to take over once its write is durable
   struct peer {
     bool up = false;
     bool refused = false;

@@ -123,7 +123,7 @@ void group::keep_house() {
   status_.expire(seams_.loop.now());
   sender_.keep_house();
   taker_.pin(sender_.pinned());
-  if (!installing_) installer_.drop_unwanted();
+  installer_.drop_unwanted();
   if (soft_.leader) retry_waiting();
 
   const bool space = seams_.wal.accepting_puts();

@@ -92,14 +92,15 @@ coro::task<storage::result<void>> snapshot_installer::finish(quorumd::term term)
   };
   auto state = co_await coro::run_on(context_.worker, context_.loop, std::move(build));
   if (!state) co_return state.error();
+  if (t.mark.index <= context_.core.commit()) co_return storage::result<void>(); // the log was faster
   prepared_ = prepared_state{.mark = t.mark, .state = std::move(*state)};
   context_.core.step(t.from, raft::install_snapshot{.term = term, .mark = t.mark});
   context_.wake();
   co_return storage::result<void>();
 }
 
-applier::state snapshot_installer::take_prepared() {
-  QUORUMD_INVARIANT(prepared_.has_value(), "a snapshot takes over only after it was prepared");
+applier::state snapshot_installer::take_prepared(const snapshot_mark& mark) {
+  QUORUMD_INVARIANT(prepared_ && prepared_->mark == mark, "the core installs only the snapshot that was received");
   applier::state s = std::move(prepared_->state);
   prepared_.reset();
   return s;

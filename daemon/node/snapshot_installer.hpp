@@ -23,10 +23,8 @@ public:
   void take(node_id from, wire::snapshot_chunk c);
   void peer_lost(node_id peer);
 
-  /// Whether the state of that snapshot is ready to take over.
-  [[nodiscard]] bool prepared(const snapshot_mark& mark) const { return prepared_ && prepared_->mark == mark; }
-  /// The prepared state.
-  [[nodiscard]] applier::state take_prepared();
+  /// The prepared state of that snapshot, which the core has decided to install.
+  [[nodiscard]] applier::state take_prepared(const snapshot_mark& mark);
   /// Lets a prepared state go that the core did not want, since its log holds as much.
   void drop_unwanted();
 
