@@ -51,8 +51,8 @@ void cluster::member::entry_applied(const entry& e) {
   owner.clock_.record("applied", id.value(), e.index().value(), payload);
   if (now == phase::crashing || (now == phase::ending && crashed)) return; // a ghost's deeds bind nobody
   const node::applier& a = group().state();
-  owner.complain(
-      owner.committed_.applied(name(), e.index(), {e.term(), mix(payload + static_cast<std::uint64_t>(e.kind()))}));
+  owner.complain(owner.committed_.applied(
+      name(), e.index(), {e.term(), mix(payload + static_cast<std::uint64_t>(e.kind())), group().core().hard().term}));
   owner.complain(owner.states_.holds(name(), e.index(), state_hash(a)));
   const revision current = a.store().current();
   if (current != revision_before) owner.complain(owner.acknowledgements_.committed(current.value(), payload));

@@ -71,7 +71,7 @@ complaint committed_log::applied(process_name who, log_index index, committed wh
 
 complaint committed_log::leader_has_all(process_name who, term t, const log_view& log) const {
   for (auto e = entries_.rbegin(); e != entries_.rend(); ++e) {
-    if (e->second.term >= t) continue;
+    if (e->second.known_in >= t) continue;
     if (e->first < log.first.prev()) return {}; // below its snapshot: what that holds is the state checker's
     if (e->first > log.last)
       return text(who) + " leads term " + text(t) + " without the committed entry " + text(e->first) + " of term " +

@@ -70,12 +70,14 @@ class committed_log {
   struct committed {
     quorumd::term term;
     std::uint64_t payload = 0; ///< a hash
+    quorumd::term known_in;    ///< the term of whoever applied it first: it was committed in that one or before
   };
   /// The process applied the entry after its last one (or after its snapshot).
   [[nodiscard]] complaint applied(process_name who, log_index index, committed what);
   /// The process starts or goes on after the index, from a snapshot.
   void starts_after(process_name who, log_index index) { applied_[who] = index; }
-  /// A new leader of the term must have every committed entry of earlier terms.
+  /// A new leader of the term must have every entry that was committed in earlier terms (of whatever term the entry
+  /// itself is: a leader that is told late that it won an old term need not have what was committed since).
   [[nodiscard]] complaint leader_has_all(process_name who, term t, const log_view& log) const;
   [[nodiscard]] const std::map<log_index, committed>& entries() const { return entries_; }
   [[nodiscard]] log_index last() const { return entries_.empty() ? log_index{} : entries_.rbegin()->first; }

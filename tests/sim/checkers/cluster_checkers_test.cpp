@@ -62,28 +62,37 @@ TEST_CASE("log matching: a truncated front and falling terms") {
 // A committed entry changes, is skipped or comes out of order.
 TEST_CASE("committed log: what was committed stays, and is applied in order") {
   committed_log c;
-  CHECK(c.applied(n1, log_index(1), {term(1), 10}).empty());
-  CHECK(c.applied(n1, log_index(2), {term(1), 20}).empty());
-  CHECK(c.applied(n2, log_index(1), {term(1), 10}).empty());
-  CHECK_FALSE(c.applied(n2, log_index(2), {term(2), 20}).empty());
-  CHECK_FALSE(c.applied(n1, log_index(4), {term(1), 40}).empty());
+  CHECK(c.applied(n1, log_index(1), {term(1), 10, term(1)}).empty());
+  CHECK(c.applied(n1, log_index(2), {term(1), 20, term(1)}).empty());
+  CHECK(c.applied(n2, log_index(1), {term(1), 10, term(1)}).empty());
+  CHECK_FALSE(c.applied(n2, log_index(2), {term(2), 20, term(2)}).empty());
+  CHECK_FALSE(c.applied(n1, log_index(4), {term(1), 40, term(1)}).empty());
   committed_log d;
-  CHECK(d.applied(n1, log_index(1), {term(1), 10}).empty());
-  CHECK_FALSE(d.applied(n2, log_index(1), {term(1), 11}).empty());
+  CHECK(d.applied(n1, log_index(1), {term(1), 10, term(1)}).empty());
+  CHECK_FALSE(d.applied(n2, log_index(1), {term(1), 11, term(1)}).empty());
   d.starts_after(n1_again, log_index(1));
-  CHECK(d.applied(n1_again, log_index(2), {term(1), 12}).empty());
-  CHECK_FALSE(d.applied(n1_again, log_index(2), {term(1), 12}).empty());
+  CHECK(d.applied(n1_again, log_index(2), {term(1), 12, term(1)}).empty());
+  CHECK_FALSE(d.applied(n1_again, log_index(2), {term(1), 12, term(1)}).empty());
 }
 
 // A leader lacks an entry that an earlier term committed, or has another one in its place.
 TEST_CASE("leader completeness: a leader without a committed entry is found") {
   committed_log c;
-  CHECK(c.applied(n1, log_index(1), {term(1), 10}).empty());
-  CHECK(c.applied(n1, log_index(2), {term(1), 20}).empty());
+  CHECK(c.applied(n1, log_index(1), {term(1), 10, term(1)}).empty());
+  CHECK(c.applied(n1, log_index(2), {term(1), 20, term(1)}).empty());
   CHECK(c.leader_has_all(n2, term(2), log_of({1, 1, 2})).empty());
   CHECK_FALSE(c.leader_has_all(n2, term(2), log_of({1})).empty());
   CHECK_FALSE(c.leader_has_all(n2, term(3), log_of({1, 2})).empty());
   CHECK(c.leader_has_all(n2, term(2), log_of({2}, 3, 1)).empty());
+}
+
+// A leader of term 3 commits an old entry; one that hears only now that it had won term 2 need not have it.
+TEST_CASE("leader completeness: it is the term of the commit that counts") {
+  committed_log c;
+  CHECK(c.applied(n1, log_index(1), {term(1), 10, term(1)}).empty());
+  CHECK(c.applied(n1, log_index(2), {term(1), 20, term(3)}).empty());
+  CHECK(c.leader_has_all(n2, term(2), log_of({1, 2})).empty());
+  CHECK_FALSE(c.leader_has_all(n2, term(4), log_of({1, 2})).empty());
 }
 
 // Two nodes applied the same entries and hold different keys.
