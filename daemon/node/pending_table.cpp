@@ -8,7 +8,7 @@ namespace quorumd::node {
 
 void pending_table::push(log_index index, quorumd::term term, const reply_to& to, coro::time_point deadline) {
   while (count_ != 0 && first_ + (count_ - 1) >= index) {
-    fail_record(at(count_ - 1), request_errc::not_applied);
+    fail_record(at(count_ - 1), request_errc::unknown);
     --count_;
   }
   if (count_ == 0) first_ = index;

@@ -27,7 +27,9 @@ public:
   explicit pending_table(fail f) : fail_(std::move(f)) {}
 
   /// Registers a request at its place in the log. What an earlier term proposed from that index on has been replaced
-  /// in this log by what the new leader (this node again) holds, and fails as not applied.
+  /// in this log by what the new leader (this node again) holds, and fails as unknown:
+  /// another member may still hold it, win a later election and commit it (a cluster of five can; only an entry of
+  /// another term that is *applied* at the index proves the opposite).
   void push(log_index index, quorumd::term term, const reply_to& to, coro::time_point deadline);
 
   /// The entry at the index was applied: the record that waited there, if one did. Indexes never go back.

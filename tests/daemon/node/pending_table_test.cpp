@@ -40,14 +40,14 @@ TEST_CASE("a pending request is taken by its index, over gaps of entries that no
 }
 
 // This node led in term 3, lost it, and leads again in term 5 with a log that has replaced what it proposed then.
-TEST_CASE("what an earlier term proposed at the same indexes fails as not applied when it is proposed over") {
+TEST_CASE("what an earlier term proposed at the same indexes fails as unknown when it is proposed over") {
   table t;
   for (std::uint64_t i = 10; i < 20; ++i) t.push(i, 3, i);
   t.push(12, 5, 500);
   CHECK(t.failed.size() == 8);
   for (const auto& [id, why] : t.failed) {
     CHECK(id >= 12);
-    CHECK(why == request_errc::not_applied);
+    CHECK(why == request_errc::unknown);
   }
   CHECK(t.pending.take(log_index(10))->to.id == 10);
   CHECK(t.pending.take(log_index(11))->to.id == 11);
