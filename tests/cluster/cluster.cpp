@@ -60,7 +60,10 @@ unsigned next_number() {
 
 } // namespace
 
-std::string quorumd_program() { return QUORUMD_PROGRAM; }
+std::string quorumd_program() {
+  const char* other = std::getenv("CLUSTER_PROGRAM");
+  return other == nullptr ? QUORUMD_PROGRAM : other;
+}
 
 cluster::cluster(const std::string& name, cluster_options o)
     : options_(std::move(o)), cluster_name_(name), ip_(address_of(name)),

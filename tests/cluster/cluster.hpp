@@ -145,7 +145,7 @@ private:
   process process_;
 };
 
-/// The program under test.
+/// The program under test: this build's, or what CLUSTER_PROGRAM names.
 [[nodiscard]] std::string quorumd_program();
 
 } // namespace quorumd::testing

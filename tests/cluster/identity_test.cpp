@@ -114,6 +114,29 @@ TEST_CASE("a second daemon on the same data directory is turned away") {
   c.check_all_hold({{"key", "value"}});
 }
 
+// A data directory belongs to one member of one cluster: another one that is given it ends at once, with a code of its
+// own, and names both.
+TEST_CASE("another member's data directory is refused") {
+  cluster c("identity_foreign");
+  c.start_all();
+  c.wait_all_healthy();
+  const auto words = make_words(100);
+  REQUIRE(c.anywhere({"import", "-"}, to_lines(words)).code == 0);
+  REQUIRE(c.stop(1) == 0);
+  REQUIRE(c.stop(2) == 0);
+  c.start(2, {"node.data_dir=" + c.data(1)});
+  REQUIRE(c.node(2).wait(seconds(10)) == 70);
+  REQUIRE(c.logged(2, c.data(1)));
+  REQUIRE(c.logged(2, "n2"));
+  stranger s(c, "stranger", c.config_text(2, c.member_lines(), "elsewhere"));
+  REQUIRE(s.daemon.wait(seconds(10)) == 70);
+  REQUIRE(says(s.log, c.data(2)));
+  REQUIRE(says(s.log, "identity_foreign"));
+  c.start(1);
+  c.start(2);
+  c.check_all_hold(words);
+}
+
 // A member comes back with an empty data directory under its old name: it is refused with a message that says how to go
 // on, does not vote, and nothing acknowledged is lost, even when its vote is all that is missing.
 TEST_CASE("a wiped directory under an old name is refused") {
