@@ -23,7 +23,7 @@ public:
   };
   using fail = std::function<void(const record&, request_errc)>;
 
-  explicit forward_table(fail f) : fail_(std::move(f)) {}
+  explicit forward_table(fail f, std::uint64_t first_id = 1) : fail_(std::move(f)), first_(first_id) {}
 
   /// Registers a request and names it.
   [[nodiscard]] std::uint64_t push(node_id leader, const reply_to& to, coro::time_point deadline);
@@ -40,7 +40,7 @@ private:
   void trim();
 
   fail fail_;
-  std::uint64_t first_ = 1; ///< the id of the oldest record
+  std::uint64_t first_; ///< the id of the oldest record
   std::deque<record> records_;
   std::size_t waiting_ = 0;
 };

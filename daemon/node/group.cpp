@@ -21,7 +21,9 @@ group::group(group_options o, seams s, const raft::initial_state& recovered, app
     : options_(std::move(o)), seams_(s), wake_(s.loop), writes_inbox_(s.loop), reads_inbox_(s.loop),
       peers_inbox_(s.loop), calls_inbox_(s.loop),
       pending_([this](const pending_table::record& r, request_errc why) { sinks_.failed(r.to, why); }),
-      forwards_([this](const forward_table::record& r, request_errc why) { sinks_.failed(r.to, why); }),
+      // A late answer to this node's earlier life must name none of the requests of this one.
+      forwards_([this](const forward_table::record& r, request_errc why) { sinks_.failed(r.to, why); },
+                options_.self.boot.value() >> 1 | 1),
       reads_(
           options_.self.boot, [this](const read_request& r, request_errc why) { sinks_.failed(r.to, why); },
           [this](const read_request& r) { serve(r); }),
@@ -68,7 +70,13 @@ coro::task<void> group::run() {
     }
   }
   seams_.wal.detach(options_.raft.group);
-  if (failure) std::rethrow_exception(failure);
+  if (!failure) co_return;
+  try {
+    std::rethrow_exception(failure);
+  } catch (const std::exception& e) {
+    // Half a group must not go on as if it were one: whoever waits for it would wait for ever.
+    invariant_broken("no task of the group fails", e.what(), __FILE__, __LINE__);
+  }
 }
 
 coro::task<void> group::run_turns() {
@@ -101,6 +109,8 @@ void group::turn() {
     core_.take(ready_);
     carry_out(ready_);
   }
+  // The core has decided by now: what it wants is on its way to the log.
+  installer_.drop_unwanted();
   if (applier_.store().compact_step(compaction_step)) wake_.set();
   sinks_.flush();
 }
@@ -168,9 +178,10 @@ void group::wal_persisted(group_id, raft::write_number up_to) {
     held_back_.pop_front();
   }
   while (!installing_.empty() && installing_.front().number <= up_to) {
-    taker_.forget();
-    applier_.replace(std::move(installing_.front().state));
+    applier::state received = std::move(installing_.front().state);
     installing_.pop_front();
+    taker_.forget(received.store->applied());
+    applier_.replace(std::move(received));
     core_.applied(applier_.applied());
     reads_.applied(applier_.applied());
     check_members();
@@ -227,7 +238,7 @@ coro::task<void> group::drain(coro::duration at_most) {
       const node_id to = core_.transfer_target();
       if (to) core_.transfer_leadership(to);
       wake_.set();
-    } else if (pending_.size() == 0 && forwards_.size() == 0) {
+    } else if (pending_.size() == 0 && forwards_.size() == 0 && reads_.size() == 0) {
       break;
     }
     co_await seams_.loop.timers().sleep_for(options_.tick);

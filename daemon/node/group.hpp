@@ -91,8 +91,8 @@ public:
   /// Answers everything that still waits; after run() has ended and nobody submits any more.
   void fail_all();
 
-  /// Refuses new requests without handing anything over.
-  void refuse_requests() { draining_ = true; }
+  /// The sink is flushed when this turn ends: for answers that it makes itself, in a call() or a status receiver.
+  void flush_later(reply_sink& s) { sinks_.add(s); }
   [[nodiscard]] coro::time_point now() const { return seams_.loop.now(); }
   [[nodiscard]] status_collector& status() { return status_; }
   [[nodiscard]] const raft::soft_state& soft() const { return soft_; }
@@ -121,7 +121,6 @@ private:
   // Requests (group_requests.cpp).
   void accept(write_request r);
   void propose_batch();
-  void propose_one_by_one(std::size_t from);
   void forward(node_id leader, write_request r);
   void wait_for_leader(write_request r);
   void accept(read_request r);

@@ -123,7 +123,6 @@ void group::keep_house() {
   status_.expire(seams_.loop.now());
   sender_.keep_house();
   taker_.pin(sender_.pinned());
-  installer_.drop_unwanted();
   if (soft_.leader) retry_waiting();
 
   const bool space = seams_.wal.accepting_puts();

@@ -2,6 +2,7 @@
 
 #include "daemon/node/request.hpp"
 
+#include <utility>
 #include <vector>
 
 namespace quorumd::node {
@@ -19,6 +20,12 @@ public:
     if (touch(to)) to.sink->failed(to, why);
   }
 
+  /// The sink has an answer that it made itself: it leaves with the others.
+  void add(reply_sink& s) {
+    if (std::exchange(s.touched_, true)) return;
+    touched_.push_back(&s);
+  }
+
   void flush() {
     for (reply_sink* s : touched_) {
       s->touched_ = false;
@@ -31,10 +38,7 @@ private:
   /// Whether anybody waits for the answer: the node's own commands have no sink.
   bool touch(const reply_to& to) {
     if (to.sink == nullptr) return false;
-    if (!to.sink->touched_) {
-      to.sink->touched_ = true;
-      touched_.push_back(to.sink);
-    }
+    add(*to.sink);
     return true;
   }
 

@@ -106,9 +106,7 @@ applier::state snapshot_installer::take_prepared(const snapshot_mark& mark) {
   return s;
 }
 
-void snapshot_installer::drop_unwanted() {
-  if (prepared_ && context_.core.commit() >= prepared_->mark.index) prepared_.reset();
-}
+void snapshot_installer::drop_unwanted() { prepared_.reset(); }
 
 void snapshot_installer::refuse(node_id from, const wire::snapshot_chunk& c, const storage::error& e) {
   transfer_.reset();

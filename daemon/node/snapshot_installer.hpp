@@ -25,7 +25,7 @@ public:
 
   /// The prepared state of that snapshot, which the core has decided to install.
   [[nodiscard]] applier::state take_prepared(const snapshot_mark& mark);
-  /// Lets a prepared state go that the core did not want, since its log holds as much.
+  /// Lets a prepared state go that the core, whose outputs were all carried out, did not want.
   void drop_unwanted();
 
 private:

@@ -14,10 +14,10 @@ void snapshot_taker::applied() {
   if (context_.state.log_bytes() >= policy_.every_bytes || applied - last_taken_ >= policy_.every_entries) due_.set();
 }
 
-void snapshot_taker::forget() {
+void snapshot_taker::forget(log_index installed) {
   forgotten_ = true;
   cursor_.reset();
-  last_taken_ = {};
+  last_taken_ = installed;
   if (waits_for_log_) persisted_.set();
 }
 
@@ -25,14 +25,12 @@ coro::task<void> snapshot_taker::run() {
   last_taken_ = context_.core.first_index().prev();
   for (;;) {
     co_await due_.wait();
+    due_.consume(); // said twice before this went on
     taking_ = true;
     forgotten_ = false;
     auto taken = co_await take();
     taking_ = false;
-    if (forgotten_) {
-      last_taken_ = context_.state.applied();
-      continue;
-    }
+    if (forgotten_) continue; // forget() said what counts now
     if (!taken) {
       failed(taken.error());
       continue;

@@ -37,8 +37,8 @@ public:
   void log_persisted() {
     if (waits_for_log_) persisted_.set();
   }
-  /// The state is about to be replaced: what is being taken of it is given up.
-  void forget();
+  /// The state is about to be replaced by a snapshot of that index: what is being taken of it is given up.
+  void forget(log_index installed);
   /// Keeps the log from `index` on while somebody is sent a snapshot that ends there; nothing keeps nothing.
   void pin(std::optional<log_index> index) { pinned_ = index; }
 
