@@ -93,7 +93,7 @@ const key_spec keys[] = {
     {"limits.inflight_requests_max", count_value{AT(limits.inflight_requests_max), 1, 10'000'000},
      "Requests in work on this node; beyond it they are answered `overloaded`"},
     {"limits.inflight_per_client_max", count_value{AT(limits.inflight_per_client_max), 1, 1'000'000},
-     "Requests in work on one connection; beyond it no more is read from it"},
+     "Requests in work on one connection; beyond it they are answered `overloaded`"},
     {"limits.peer_queue_bytes_max", size_value{AT(limits.peer_queue_bytes_max), 1 * mib, 4 * gib},
      "Bytes queued to one member; a full queue pauses replication to it"},
     {"limits.client_queue_bytes_max", size_value{AT(limits.client_queue_bytes_max), 1 * mib, 1 * gib},

@@ -10,8 +10,9 @@ namespace {
 
 constexpr auto pause_after_failure = std::chrono::milliseconds(100);
 
-coro::task<void> cancel_on_its_loop(coro::task_group* sessions) {
-  sessions->cancel();
+coro::task<void> tell_on_its_loop(std::set<session*>* open, bool* closing, void (session::*what)()) {
+  *closing = true;
+  for (session* s : *open) (s->*what)();
   co_return;
 }
 
@@ -55,52 +56,59 @@ void client_port::admit(place& p, std::unique_ptr<coro::stream> s, const judge& 
       refusal.emplace(wire::request_errc::denied, *why);
     }
   }
-  if (!refusal && connections_.fetch_add(1) >= options_.clients_max) {
-    connections_.fetch_sub(1);
+  std::optional<counted> one = refusal ? std::optional<counted>() : enter(static_cast<bool>(who));
+  if (!refusal && !one) {
     observer_.too_many(s->remote());
     refusal.emplace(wire::request_errc::overloaded, "this node has as many clients as limits.clients_max allows");
   }
-  p.loop.post([this, &p, shared = std::make_shared<std::unique_ptr<coro::stream>>(std::move(s)),
-               refusal = std::move(refusal)] {
+  p.loop.post([this, &p, stream = std::move(s), refusal = std::move(refusal), one = std::move(one)]() mutable {
+    if (p.closing) return;
     if (refusal)
-      p.sessions.spawn(session::refuse(std::move(*shared), refusal->first, refusal->second));
+      p.sessions.spawn(session::refuse(std::move(stream), refusal->first, refusal->second));
     else
-      p.sessions.spawn(serve_counted(std::make_unique<session>(p.loop, std::move(*shared), node_, admission_,
-                                                               options_.session, observer_)));
+      p.sessions.spawn(serve_counted(&p,
+                                     std::make_unique<session>(p.loop, std::move(stream), node_, admission_,
+                                                               options_.session, observer_),
+                                     std::move(*one)));
   });
 }
 
-coro::task<void> client_port::serve_counted(std::unique_ptr<session> s) {
-  auto served = session::serve(std::move(s));
-  co_await std::move(served);
+std::optional<client_port::counted> client_port::enter(bool local) {
+  const std::size_t most = options_.clients_max + (local ? options_.local_clients_more : 0);
+  if (connections_.fetch_add(1) < most) return counted(connections_);
   connections_.fetch_sub(1);
+  return std::nullopt;
+}
+
+coro::task<void> client_port::serve_counted(place* p, std::unique_ptr<session> s, counted one) {
+  const counted here = std::move(one);
+  p->open.insert(s.get());
+  auto served = s->serve();
+  co_await std::move(served);
+  p->open.erase(s.get());
 }
 
 coro::task<void> client_port::stop_reading() {
   accepting_.cancel();
   for (auto& a : acceptors_) a->close();
   co_await accepting_.join();
-  co_await cancel_sessions();
+  co_await tell_sessions(&session::stop_reading);
 }
 
 coro::task<void> client_port::stop(coro::duration at_most) {
   const coro::time_point until = home_.now() + at_most;
   while (connections_.load() != 0 && home_.now() < until) co_await home_.timers().sleep_for(std::chrono::milliseconds(5));
-  co_await cancel_sessions();
-  co_await join_sessions();
-}
-
-coro::task<void> client_port::cancel_sessions() {
-  for (auto& p : places_) {
-    auto cancel = cancel_on_its_loop(&p->sessions);
-    co_await boost::asio::co_spawn(p->loop.get_executor(), std::move(cancel), coro::use_task);
-  }
-}
-
-coro::task<void> client_port::join_sessions() {
+  co_await tell_sessions(&session::break_off);
   for (auto& p : places_) {
     auto join = join_on_its_loop(&p->sessions);
     co_await boost::asio::co_spawn(p->loop.get_executor(), std::move(join), coro::use_task);
+  }
+}
+
+coro::task<void> client_port::tell_sessions(void (session::*what)()) {
+  for (auto& p : places_) {
+    auto tell = tell_on_its_loop(&p->open, &p->closing, what);
+    co_await boost::asio::co_spawn(p->loop.get_executor(), std::move(tell), coro::use_task);
   }
 }
 

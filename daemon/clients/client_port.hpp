@@ -13,7 +13,9 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace quorumd::clients {
@@ -23,7 +25,8 @@ class client_port {
 public:
   struct options {
     session_options session;
-    std::size_t clients_max = 512;
+    std::size_t clients_max = 512;         ///< connections on the client port
+    std::size_t local_clients_more = 32;   ///< that judged ones may have beyond: the operator always gets in
     std::size_t inflight_max = 65'536; ///< requests of all clients
   };
   /// Who may use a local socket; nothing if they may, else why not.
@@ -49,12 +52,27 @@ private:
     explicit place(coro::loop& l) : loop(l), sessions(l) {}
     coro::loop& loop;
     coro::task_group sessions;
+    std::set<session*> open;
+    bool closing = false;
+  };
+  /// One connection, as long as it lives.
+  class counted {
+  public:
+    explicit counted(std::atomic<std::size_t>& n) : n_(&n) {}
+    counted(counted&& other) noexcept : n_(std::exchange(other.n_, nullptr)) {}
+    counted& operator=(counted&&) = delete;
+    ~counted() {
+      if (n_ != nullptr) n_->fetch_sub(1);
+    }
+
+  private:
+    std::atomic<std::size_t>* n_;
   };
   coro::task<void> run_accepting(std::shared_ptr<coro::acceptor> a, judge who);
   void admit(place& p, std::unique_ptr<coro::stream> s, const judge& who);
-  coro::task<void> serve_counted(std::unique_ptr<session> s);
-  coro::task<void> cancel_sessions();
-  coro::task<void> join_sessions();
+  [[nodiscard]] std::optional<counted> enter(bool local);
+  coro::task<void> serve_counted(place* p, std::unique_ptr<session> s, counted one);
+  coro::task<void> tell_sessions(void (session::*what)());
 
   coro::loop& home_;
   node::node& node_;

@@ -1,10 +1,10 @@
 #pragma once
 
-#include "coro/event.hpp"
 #include "coro/loop.hpp"
 #include "wire/byte_buffer.hpp"
 
 #include <cstddef>
+#include <functional>
 #include <mutex>
 #include <utility>
 
@@ -12,12 +12,17 @@ namespace quorumd::clients {
 
 /// Encoded replies on their way from the group's loop to a connection's: a mailbox of bytes. What is taken is swapped,
 /// so that in steady state nothing is copied or allocated.
+///
+/// Only the notice may take: for every push there is one still to come, so an owner that has taken as many replies as
+/// it waits for may end at once, and no push touches it afterwards.
 class reply_channel {
 public:
-  reply_channel(coro::loop& owner, coro::event& wake) : loop_(owner), wake_(wake) {}
+  /// `notice` runs on the owner's loop whenever something came, and calls take().
+  reply_channel(coro::loop& owner, std::function<void()> notice) : loop_(owner), notice_(std::move(notice)) {}
 
   /// Passes on so many replies and leaves the buffer empty; from any loop.
   void push(wire::byte_buffer& replies, std::size_t count) {
+    coro::loop& owner = loop_;
     bool first;
     {
       const std::lock_guard lock(mutex_);
@@ -25,18 +30,18 @@ public:
         bytes_.swap(replies);
       else
         bytes_.append(replies.bytes());
+      replies.clear(); // the owner's too, perhaps
       count_ += count;
       first = !std::exchange(notified_, true);
     }
-    replies.clear();
     if (!first) return;
-    if (loop_.here())
-      wake_.set();
+    if (owner.here())
+      notice_();
     else
-      loop_.post([this] { wake_.set(); });
+      owner.post([this] { notice_(); });
   }
 
-  /// The owner: adds what came to `out` and returns how many replies that was.
+  /// The notice: adds what came to `out` and returns how many replies that was.
   std::size_t take(wire::byte_buffer& out) {
     const std::lock_guard lock(mutex_);
     if (out.empty())
@@ -50,7 +55,7 @@ public:
 
 private:
   coro::loop& loop_;
-  coro::event& wake_;
+  const std::function<void()> notice_;
   std::mutex mutex_; // held for an append or a swap
   wire::byte_buffer bytes_;
   std::size_t count_ = 0;

@@ -4,7 +4,7 @@
 #include "wire/command_codec.hpp"
 
 #include <boost/asio/error.hpp>
-#include <boost/asio/this_coro.hpp>
+#include <boost/asio/post.hpp>
 
 #include <algorithm>
 #include <cstring>
@@ -33,11 +33,10 @@ bool looks_like_http(std::string_view first) {
 session::session(coro::loop& l, std::unique_ptr<coro::stream> s, node::node& n, admission& a, const session_options& o,
                  observer& watcher)
     : loop_(l), node_(n), admission_(a), options_(o), observer_(watcher), stream_(std::move(s)), reading_(l),
-      writing_(l), wake_(l), written_(l), reader_(wire::client_request_frame_max, read_bytes), channel_(l, wake_) {}
+      writing_(l), wake_(l), settled_(l), reader_(wire::client_request_frame_max, read_bytes),
+      channel_(l, [this] { take_replies(); }) {}
 
 session::~session() = default;
-
-coro::task<void> session::serve(std::unique_ptr<session> s) { co_await s->run(); }
 
 coro::task<void> session::refuse(std::unique_ptr<coro::stream> s, wire::request_errc code, std::string text) {
   wire::byte_buffer out;
@@ -46,35 +45,18 @@ coro::task<void> session::refuse(std::unique_ptr<coro::stream> s, wire::request_
   s->close();
 }
 
-coro::task<void> session::run() {
+coro::task<void> session::serve() {
   reading_.spawn(run_reader());
   writing_.spawn(run_writer());
-  // Cancelled or not, the session stays until its requests are answered: the answers refer to it.
-  co_await boost::asio::this_coro::throw_if_cancelled(false);
-  while (reading_.alive() != 0) {
-    try {
-      co_await reading_.join();
-    } catch (const boost::system::system_error&) {
-      reading_.cancel();
-    }
-  }
-  while (inflight_ != 0 || !out_.empty()) {
-    try {
-      co_await written_.wait();
-    } catch (const boost::system::system_error&) {
-      break_off();
-    }
-  }
+  co_await reading_.join();
+  // The session stays until its requests are answered: the answers refer to it.
+  while (!settled()) co_await settled_.wait();
   writing_.cancel();
-  while (writing_.alive() != 0) {
-    try {
-      co_await writing_.join();
-    } catch (const boost::system::system_error&) {
-      continue;
-    }
-  }
+  co_await writing_.join();
   stream_->close();
 }
+
+void session::stop_reading() { reading_.cancel(); }
 
 coro::task<void> session::run_reader() {
   for (bool open = true; open;) {
@@ -98,7 +80,11 @@ coro::task<bool> session::read_once() {
   reader_.commit(*n);
   const bool good = take_frames();
   submit();
+  if (too_slow()) give_up_slow();
   if (!out_.empty()) wake_.set();
+  // A client that sends as fast as it is read has no more than its turn of the loop.
+  auto turn = boost::asio::post(loop_.get_executor(), coro::use_task);
+  co_await std::move(turn);
   co_return good;
 }
 
@@ -189,10 +175,10 @@ void session::take_status(std::uint64_t id, bool all) {
   if (!admit(id)) return;
   ++inflight_;
   node_.call([this, id, all](node::group& g) {
-    const auto reply = [this, id](const std::vector<wire::status_row>& rows) {
+    const auto reply = [this, id, &g](const std::vector<wire::status_row>& rows) {
       wire::encode_reply(staged_, id, wire::status_reply{.rows = rows});
       ++staged_count_;
-      flush();
+      g.flush_later(*this);
     };
     if (all)
       g.status().collect(g.now(), reply);
@@ -226,14 +212,16 @@ void session::take_replies() {
   inflight_ -= n;
   admission_.leave(n);
   if (broken_) out_.clear();
+  if (too_slow()) give_up_slow();
+  if (settled()) settled_.set();
+  if (!out_.empty()) wake_.set();
 }
 
 coro::task<void> session::run_writer() {
   for (;;) {
     co_await wake_.wait();
-    take_replies();
     co_await write_out();
-    written_.set();
+    if (settled()) settled_.set();
   }
 }
 
@@ -242,23 +230,32 @@ coro::task<void> session::write_out() {
     const auto n = stream_->write_some(out_.bytes());
     if (n) {
       out_.consume(*n);
-    } else if (n.error() != boost::asio::error::would_block) {
-      break_off();
-    } else if (out_.size() > options_.queue_bytes_max) {
-      observer_.slow_client(stream_->remote(), out_.size());
-      break_off();
-    } else {
-      co_await stream_->writable();
-      take_replies();
+      continue;
     }
+    if (n.error() != boost::asio::error::would_block) {
+      break_off();
+      co_return;
+    }
+    stalled_ = true;
+    if (too_slow()) {
+      give_up_slow();
+      co_return;
+    }
+    co_await stream_->writable();
+    stalled_ = false;
   }
+}
+
+void session::give_up_slow() {
+  observer_.slow_client(stream_->remote(), out_.size());
+  break_off();
 }
 
 void session::break_off() {
   broken_ = true;
   out_.clear();
   reading_.cancel();
-  wake_.set();
+  if (settled()) settled_.set();
 }
 
 void session::wrote(const node::reply_to& to, const kv::result<kv::reply>& r) {
@@ -288,8 +285,6 @@ void session::flush() { channel_.push(staged_, std::exchange(staged_count_, 0));
 void session::bad(const std::string& why) {
   observer_.bad_client(stream_->remote(), why);
   refuse_request(0, wire::request_errc::invalid, why);
-  // The reason goes out if the socket takes it at once; the stream is of no use any more.
-  if (auto written = stream_->write_some(out_.bytes()); !written) return;
 }
 
 } // namespace quorumd::clients

@@ -8,6 +8,7 @@
 #include "daemon/clients/admission.hpp"
 #include "daemon/clients/observer.hpp"
 #include "daemon/clients/reply_channel.hpp"
+#include "daemon/kv/command.hpp"
 #include "daemon/node/node.hpp"
 #include "daemon/node/request.hpp"
 #include "wire/byte_buffer.hpp"
@@ -27,7 +28,7 @@ struct session_options {
   std::chrono::milliseconds timeout_max{60'000};
   std::size_t inflight_max = 4'096;                                  ///< requests of one connection
   std::size_t queue_bytes_max = std::size_t{16} * 1024 * 1024;       ///< of replies that the client does not read
-  std::size_t request_bytes_max = std::size_t{1536} * 1024;          ///< keys and values of one request
+  std::size_t request_bytes_max = kv::request_bytes_max;             ///< keys and values of one command
 };
 
 /// One client connection, on the client port or the admin socket: one reader and one writer. The reader takes all
@@ -41,9 +42,13 @@ public:
           observer& watcher);
   ~session() override;
 
-  /// Serves the connection until it ends, every answer has come and is written. On the session's loop. Cancelled, it
-  /// reads no further request; cancelled again, it writes nothing more.
-  [[nodiscard]] static coro::task<void> serve(std::unique_ptr<session> s);
+  // On the session's loop.
+  /// Serves the connection until it ends, every answer has come and is written. Not to be cancelled.
+  [[nodiscard]] coro::task<void> serve();
+  /// Reads no further request; what is under way is answered.
+  void stop_reading();
+  /// Writes nothing more either: serve() returns once what is under way was answered, to nobody.
+  void break_off();
   /// Answers with one error and closes: for connections that are not admitted.
   [[nodiscard]] static coro::task<void> refuse(std::unique_ptr<coro::stream> s, wire::request_errc code,
                                                std::string text);
@@ -58,12 +63,13 @@ private:
   /// What a reply_to's slot says of a request.
   enum class asked : std::uint32_t { plain, health };
 
-  coro::task<void> run();
   coro::task<void> run_reader();
   coro::task<void> run_writer();
   coro::task<bool> read_once();
   coro::task<void> write_out();
-  void break_off();
+  void give_up_slow();
+  [[nodiscard]] bool too_slow() const { return stalled_ && out_.size() > options_.queue_bytes_max; }
+  [[nodiscard]] bool settled() const { return inflight_ == 0 && out_.empty(); }
   [[nodiscard]] bool take_frames();
   void take(std::span<const std::byte> frame);
   void take(const wire::client_request& r);
@@ -88,14 +94,15 @@ private:
   coro::task_group reading_;
   coro::task_group writing_;
   coro::event wake_;
-  coro::event written_; ///< the writer has nothing to do
+  coro::event settled_; ///< all is answered and written
   wire::frame_reader reader_;
   chunk_arena arena_;
   std::vector<node::write_request> writes_;
   std::vector<node::read_request> reads_;
   wire::byte_buffer out_;
   std::size_t inflight_ = 0;
-  bool broken_ = false; ///< nothing can be written any more
+  bool stalled_ = false; ///< the socket takes no more
+  bool broken_ = false;  ///< nothing can be written any more
   std::string first_bytes_; ///< of the stream, to tell a stranger what it spoke to
 
   reply_channel channel_; // either loop

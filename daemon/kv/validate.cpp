@@ -120,7 +120,7 @@ result<void> validate(const command& c, std::size_t bytes_max) {
 }
 
 result<void> validate(const range_request& r) {
-  return shape().check(r);
+  return shape(request_bytes_max).check(r);
 }
 
 } // namespace quorumd::kv
