@@ -19,6 +19,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <future>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -191,10 +192,20 @@ private:
 
   void leave_cluster() {
     const auto grace = settings_.shutdown.grace;
-    boost::asio::co_spawn(home().get_executor(), clients_->stop_reading(), boost::asio::use_future).get();
-    boost::asio::co_spawn(network_loop().get_executor(), node_->stop(grace / 2), boost::asio::use_future).get();
-    boost::asio::co_spawn(home().get_executor(), clients_->stop(grace / 4), boost::asio::use_future).get();
-    boost::asio::co_spawn(home().get_executor(), end_tasks(), boost::asio::use_future).get();
+    const coro::time_point until = clock_.now() + grace;
+    finish(home(), clients_->stop_reading(), until);
+    finish(network_loop(), node_->stop(grace / 2), until);
+    finish(home(), clients_->stop(grace / 4), until);
+    finish(home(), end_tasks(), until);
+  }
+
+  /// Waits for the step, but not beyond the time: a disk that hangs must not keep the process.
+  void finish(coro::loop& l, coro::task<void> step, coro::time_point until) {
+    auto ended = boost::asio::co_spawn(l.get_executor(), std::move(step), boost::asio::use_future);
+    if (ended.wait_for(until - clock_.now()) == std::future_status::ready) return ended.get();
+    spdlog::warn("stopping took longer than shutdown.grace and is cut off; what was not answered has an unknown outcome");
+    spdlog::default_logger()->flush();
+    std::_Exit(ok);
   }
 
   coro::task<void> end_tasks() {
