@@ -1,0 +1,255 @@
+#include "tests/cluster/raw_client.hpp"
+#include "tests/daemon/fixture/node_rig.hpp"
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <future>
+#include <map>
+#include <set>
+#include <string>
+#include <thread>
+
+using namespace quorumd;
+using namespace quorumd::testing;
+using namespace std::chrono_literals;
+using wire::request_errc;
+
+namespace {
+
+node_rig::options with(std::size_t loops, clients::session_options session = {}) {
+  return {.loops = loops, .clients = {.session = session}};
+}
+
+place at(const node_rig& rig) { return {"127.0.0.1", rig.port()}; }
+
+void put(wire::byte_buffer& out, std::uint64_t id, std::string_view key, std::string_view value) {
+  wire::encode_request(out, id, 20s, kv::command(kv::put{.key = key, .value = value}));
+}
+
+void get(wire::byte_buffer& out, std::uint64_t id, std::string_view key) {
+  wire::encode_request(out, id, 20s, wire::range_read{.request = {.key = key}, .serializable = false});
+}
+
+/// What a reply says: `none` for success.
+request_errc code_of(const wire::client_reply& r) {
+  const auto* e = std::get_if<wire::client_error>(&r.body);
+  return e == nullptr ? request_errc::none : e->code;
+}
+
+bool served(const wire::call_result& r) { return r.has_value(); }
+
+/// Polls until it holds, or ten seconds are over.
+template <class F>
+bool comes_true(F f) {
+  const auto until = std::chrono::steady_clock::now() + 10s;
+  while (!f()) {
+    if (std::chrono::steady_clock::now() > until) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
+/// The codes of so many replies, by id; each id once.
+std::map<std::uint64_t, request_errc> replies(raw_connection& c, std::size_t n) {
+  std::map<std::uint64_t, request_errc> all;
+  while (all.size() < n) {
+    const auto r = c.receive(10s);
+    REQUIRE(r.has_value());
+    REQUIRE(all.emplace(r->id, code_of(*r)).second);
+  }
+  return all;
+}
+
+} // namespace
+
+// Put, get, a transaction, a compaction, health and status go through the client port of a node that leads itself.
+TEST_CASE("every kind of request is served") {
+  for (const std::size_t loops : {1U, 2U}) {
+    node_rig rig(with(loops));
+    REQUIRE(served(rig.call(kv::command(kv::put{.key = "a", .value = "1"}))));
+    REQUIRE(served(rig.call(kv::command(kv::put{.key = "a", .value = "2"}))));
+    const auto got = rig.call(wire::range_read{.request = {.key = "a"}, .serializable = false});
+    REQUIRE(served(got));
+    const auto& range = std::get<kv::range_reply>(got->reply.body);
+    REQUIRE(range.kvs.size() == 1);
+    CHECK(range.kvs[0].value == "2");
+
+    kv::txn t;
+    t.compares.push_back({.key = "a", .range_end = {}, .target = kv::compare_target::value, .value = "2"});
+    t.success.push_back({kv::put{.key = "b", .value = "then"}});
+    t.failure.push_back({kv::put{.key = "b", .value = "else"}});
+    const auto decided = rig.call(kv::command(t));
+    REQUIRE(served(decided));
+    CHECK(std::get<kv::txn_reply>(std::get<kv::reply>(decided->reply.body).body).succeeded);
+
+    REQUIRE(served(rig.call(kv::command(kv::compact{range.revision}))));
+    const auto old = rig.call(
+        wire::range_read{.request = {.key = "a", .revision = revision(range.revision.value() - 1)}, .serializable = true});
+    REQUIRE_FALSE(served(old));
+    CHECK(old.error().code() == request_errc::store);
+
+    const auto health = rig.call(wire::health_request{});
+    REQUIRE(served(health));
+    CHECK(std::get<wire::health_reply>(health->reply.body).serving);
+    const auto status = rig.call(wire::status_request{.all = true});
+    REQUIRE(served(status));
+    const auto& rows = std::get<wire::status_reply>(status->reply.body).rows;
+    REQUIRE(rows.size() == 1);
+    CHECK(rows[0].role == raft::role::leader);
+    CHECK(rows[0].keys == 2);
+  }
+}
+
+// Many clients ask for the table at once and leave without reading it, over and over: each question is answered once,
+// and a session that ends while its answers are on their way harms nobody.
+TEST_CASE("sessions end while the group answers them") {
+  for (const std::size_t loops : {1U, 2U}) {
+    node_rig rig(with(loops));
+    REQUIRE(served(rig.call(wire::health_request{})));
+    for (int round = 0; round < 50; ++round) {
+      wire::byte_buffer out;
+      for (std::uint64_t id = 1; id <= 40; ++id) {
+        wire::encode_request(out, id * 3, 5s, wire::status_request{.all = id % 2 == 0});
+        put(out, id * 3 + 1, "key", "value");
+        get(out, id * 3 + 2, "key");
+      }
+      raw_connection leaves(at(rig));
+      raw_connection stays(at(rig));
+      REQUIRE(leaves.send(out));
+      if (round % 10 != 0) continue;
+      REQUIRE(stays.send(out));
+      for (const auto& [id, code] : replies(stays, 120)) CHECK_MESSAGE(code == request_errc::none, id);
+    }
+    REQUIRE(served(rig.call(kv::command(kv::put{.key = "a", .value = "1"}))));
+  }
+}
+
+// Requests that are refused and then nonsense in one write: each is answered once, then the reason, then the end.
+TEST_CASE("nonsense after requests repeats no answer") {
+  node_rig rig(with(1));
+  wire::byte_buffer out;
+  put(out, 1, "", "no key");
+  put(out, 2, "", "no key");
+  const auto bytes = out.bytes();
+  std::string all(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  all += std::string("\x07\0\0\0\x01\0\0\0", 8) + std::string(64, 'x');
+  raw_connection c(at(rig));
+  REQUIRE(c.send(all));
+  const auto codes = replies(c, 3);
+  CHECK(codes.at(0) == request_errc::invalid);
+  CHECK(codes.at(1) == request_errc::store);
+  CHECK(codes.at(2) == request_errc::store);
+  CHECK_FALSE(c.receive(10s).has_value());
+  CHECK(rig.bad_clients() == 1);
+}
+
+// A web browser is told what it spoke to.
+TEST_CASE("HTTP is told that it is not spoken here") {
+  node_rig rig(with(1));
+  raw_connection c(at(rig));
+  REQUIRE(c.send(std::string_view("GET / HTTP/1.1\r\nHost: x\r\n\r\n")));
+  const auto r = c.receive(10s);
+  REQUIRE(r.has_value());
+  CHECK(std::get<wire::client_error>(r->body).text.find("HTTP") != std::string_view::npos);
+  CHECK(c.closed_within(10s));
+}
+
+// With the disk held and four requests of a connection under way, the fifth is refused at once; released, the four are
+// done.
+TEST_CASE("beyond the bound a request is overloaded at once") {
+  for (const std::size_t loops : {1U, 2U}) {
+    node_rig rig(with(loops, {.inflight_max = 4}));
+    REQUIRE(served(rig.call(wire::health_request{})));
+    rig.hold_disk();
+    wire::byte_buffer out;
+    for (std::uint64_t id = 1; id <= 5; ++id) put(out, id, "key", "value");
+    raw_connection c(at(rig));
+    REQUIRE(c.send(out));
+    const auto first = c.receive(10s);
+    REQUIRE(first.has_value());
+    CHECK(first->id == 5);
+    CHECK(code_of(*first) == request_errc::overloaded);
+    rig.release_disk();
+    for (const auto& [id, code] : replies(c, 4)) CHECK(code == request_errc::none);
+  }
+}
+
+// limits.request_bytes_max counts keys and values; one byte more is refused and the connection goes on.
+TEST_CASE("a command beyond request_bytes_max is refused") {
+  node_rig rig(with(1, {.request_bytes_max = 1024}));
+  REQUIRE(served(rig.call(kv::command(kv::put{.key = "k", .value = std::string(1023, 'v')}))));
+  const auto refused = rig.call(kv::command(kv::put{.key = "k", .value = std::string(1024, 'v')}));
+  REQUIRE_FALSE(served(refused));
+  CHECK(refused.error().store().code() == kv::errc::request_too_large);
+  REQUIRE(served(rig.call(kv::command(kv::put{.key = "k", .value = "v"}))));
+}
+
+// A client asks for much and reads nothing: beyond the bound its connection ends, whatever it goes on sending, and
+// another one is served meanwhile.
+TEST_CASE("a client that never reads is closed at the bound") {
+  for (const std::size_t loops : {1U, 2U}) {
+    node_rig rig(with(loops, {.queue_bytes_max = std::size_t{2} << 20}));
+    REQUIRE(served(rig.call(kv::command(kv::put{.key = "big", .value = std::string(512 * 1024, 'v')}))));
+    raw_connection c(at(rig), 4096);
+    for (int round = 0; round < 100 && rig.slow_clients() == 0; ++round) {
+      wire::byte_buffer out;
+      for (std::uint64_t id = 1; id <= 4; ++id) get(out, id, "big");
+      if (!c.send(out)) break;
+      REQUIRE(served(rig.call(wire::range_read{.request = {.key = "small"}, .serializable = false})));
+    }
+    CHECK(comes_true([&] { return rig.slow_clients() == 1; }));
+    CHECK(comes_true([&] { return rig.connections() == 1; }));
+  }
+}
+
+// A client that never reads, with answers both written and under way, does not keep a stop.
+TEST_CASE("a stop does not wait for a client that never reads") {
+  for (const std::size_t loops : {1U, 2U}) {
+    node_rig rig(with(loops));
+    REQUIRE(served(rig.call(kv::command(kv::put{.key = "big", .value = std::string(1024 * 1024, 'v')}))));
+    raw_connection c(at(rig), 4096);
+    wire::byte_buffer out;
+    for (std::uint64_t id = 1; id <= 8; ++id) get(out, id, "big");
+    REQUIRE(c.send(out));
+    REQUIRE(served(rig.call(wire::health_request{}))); // they are served by now, or before the stop's own turn
+    rig.hold_disk();
+    wire::byte_buffer more;
+    for (std::uint64_t id = 9; id <= 12; ++id) put(more, id, "key", "value");
+    REQUIRE(c.send(more));
+    REQUIRE(served(rig.call(wire::health_request{})));
+    rig.stop_reading();
+    std::thread releases([&] {
+      std::this_thread::sleep_for(100ms); // the node's stop waits for the disk after it has answered
+      rig.release_disk();
+    });
+    rig.stop_node(50ms);
+    rig.stop_clients(50ms);
+    releases.join();
+    CHECK(rig.connections() == 0);
+  }
+}
+
+// Writes whose disk does not come back are answered at the stop: unknown, every one of them, before the disk is waited
+// for.
+TEST_CASE("a stop answers everything that is under way") {
+  for (const std::size_t loops : {1U, 2U}) {
+    node_rig rig(with(loops, {.inflight_max = 100}));
+    REQUIRE(served(rig.call(wire::health_request{})));
+    rig.hold_disk();
+    wire::byte_buffer out;
+    for (std::uint64_t id = 1; id <= 101; ++id) put(out, id, "key", "value");
+    raw_connection c(at(rig));
+    REQUIRE(c.send(out));
+    const auto last = c.receive(10s); // the one too many: the others are under way
+    REQUIRE(last.has_value());
+    REQUIRE(last->id == 101);
+    rig.stop_reading();
+    auto stopping = std::async(std::launch::async, [&] { rig.stop_node(50ms); });
+    for (const auto& [id, code] : replies(c, 100)) CHECK(code == request_errc::unknown);
+    rig.release_disk();
+    stopping.get();
+    rig.stop_clients(1s);
+    CHECK(c.closed_within(10s));
+  }
+}
