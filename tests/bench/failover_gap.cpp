@@ -21,12 +21,15 @@ constexpr std::size_t rounds_default = 20;
 
 /// One put at a time to one node after another, on connections that stay.
 class writer {
-public:
-  explicit writer(cluster& c) : cluster_(c), connections_(c.size()) {}
+ public:
+  explicit writer(cluster& c)
+      : cluster_(c)
+      , connections_(c.size()) {}
 
   /// Whether the node acknowledged a put.
   bool put(std::size_t i) {
-    if (!connections_[i] || !connections_[i]->connected()) connections_[i] = std::make_unique<raw_connection>(cluster_.client_place(i));
+    if (!connections_[i] || !connections_[i]->connected())
+      connections_[i] = std::make_unique<raw_connection>(cluster_.client_place(i));
     quorumd::wire::byte_buffer out;
     const std::string key = "failover/" + std::to_string(++number_);
     quorumd::wire::encode_request(out, number_, milliseconds(100),
@@ -40,14 +43,16 @@ public:
     return false;
   }
 
-private:
+ private:
   cluster& cluster_;
   std::vector<std::unique_ptr<raw_connection>> connections_;
   std::uint64_t number_ = 0;
   std::string value_ = std::string(256, 'v');
 };
 
-double milliseconds_of(clock_type::duration d) { return std::chrono::duration<double, std::milli>(d).count(); }
+double milliseconds_of(clock_type::duration d) {
+  return std::chrono::duration<double, std::milli>(d).count();
+}
 
 /// The leader gets the signal in the midst of writes; the gap in milliseconds.
 double gap_after(int signal, cluster& c, writer& w, std::size_t leader) {
@@ -64,7 +69,8 @@ double gap_after(int signal, cluster& c, writer& w, std::size_t leader) {
 
 void measure(const char* what, int signal) {
   const char* wanted = std::getenv("FAILOVER_ROUNDS");
-  const std::size_t rounds = wanted == nullptr ? rounds_default : static_cast<std::size_t>(std::max(1, std::atoi(wanted)));
+  const std::size_t rounds =
+      wanted == nullptr ? rounds_default : static_cast<std::size_t>(std::max(1, std::atoi(wanted)));
   cluster c("failover");
   c.start_all();
   writer w(c);
@@ -79,14 +85,19 @@ void measure(const char* what, int signal) {
     c.start(leader);
   }
   std::sort(gaps.begin(), gaps.end());
-  std::printf("write gap, %s, %zu rounds: median %.0f ms, worst %.0f ms\n", what, rounds, gaps[(rounds - 1) / 2], gaps.back());
+  std::printf("write gap, %s, %zu rounds: median %.0f ms, worst %.0f ms\n", what, rounds, gaps[(rounds - 1) / 2],
+              gaps.back());
   CHECK(gaps.back() < 20000);
 }
 
 } // namespace
 
 // Twenty kills of the leader at the default settings. Its streams are reset, so that the others know at once.
-TEST_CASE("the write gap when the leader is killed") { measure("leader killed", SIGKILL); }
+TEST_CASE("the write gap when the leader is killed") {
+  measure("leader killed", SIGKILL);
+}
 
 // The same when it falls silent and its streams stay, as when its machine loses power: the election timeout decides.
-TEST_CASE("the write gap when the leader falls silent") { measure("leader silent", SIGSTOP); }
+TEST_CASE("the write gap when the leader falls silent") {
+  measure("leader silent", SIGSTOP);
+}

@@ -28,7 +28,7 @@ std::string noise(std::size_t bytes, unsigned seed) {
 struct bad {
   const char* what;
   std::string bytes;
-  const char* told; ///< a part of the log's line; empty: only that the connection ends
+  const char* told;  ///< a part of the log's line; empty: only that the connection ends
   bool half = false; ///< the sender leaves in the middle of it
 };
 
@@ -70,14 +70,16 @@ TEST_CASE("nonsense at the client port costs its sender the connection") {
       if (!b.half) REQUIRE(sender.closed_within(seconds(10)));
     }
     if (!b.half) {
-      REQUIRE(eventually([&] { return c.log(0).find("closed the client 127.", before) != std::string::npos; }, seconds(5)));
+      REQUIRE(
+          eventually([&] { return c.log(0).find("closed the client 127.", before) != std::string::npos; }, seconds(5)));
       REQUIRE(c.log(0).find(b.told, before) != std::string::npos);
     }
     leave_unharmed(c, 0, ++round);
   }
   // A well-formed frame that is no request is answered as one that makes no sense, and the connection goes on.
   quorumd::wire::byte_buffer out;
-  quorumd::wire::encode_request(out, 7, seconds(5), quorumd::kv::command(quorumd::kv::put{.key = "", .value = "no key"}));
+  quorumd::wire::encode_request(out, 7, seconds(5),
+                                quorumd::kv::command(quorumd::kv::put{.key = "", .value = "no key"}));
   quorumd::wire::encode_request(out, 8, seconds(5), quorumd::kv::command(quorumd::kv::put{.key = "key", .value = "v"}));
   REQUIRE(beside.send(out));
   for (int answers = 0; answers < 2; ++answers) {

@@ -11,14 +11,18 @@ namespace {
 
 /// Faults that a seed chooses, one after the other, each healed before the next.
 class chaos {
-public:
-  chaos(cluster& c, std::uint64_t seed) : cluster_(c), random_(seed) {}
+ public:
+  chaos(cluster& c, std::uint64_t seed)
+      : cluster_(c)
+      , random_(seed) {}
 
   void strike() {
     const std::size_t i = number(cluster_.size());
     const std::size_t other = (i + 1 + number(cluster_.size() - 1)) % cluster_.size();
     switch (number(8)) {
-    case 0: restart_after_cut(i); break;
+    case 0:
+      restart_after_cut(i);
+      break;
     case 1:
       cluster_.kill_all(random_());
       cluster_.start_all();
@@ -28,9 +32,15 @@ public:
       REQUIRE(cluster_.stop(i) == 0);
       cluster_.start(i);
       break;
-    case 3: frozen(i); break;
-    case 4: partitioned(i, proxy::link::cut); break;
-    case 5: partitioned(i, proxy::link::blocked); break;
+    case 3:
+      frozen(i);
+      break;
+    case 4:
+      partitioned(i, proxy::link::cut);
+      break;
+    case 5:
+      partitioned(i, proxy::link::blocked);
+      break;
     case 6: // the third hears both
       cluster_.links().set(i, other, proxy::link::blocked);
       cluster_.wait_leader(seconds(30));
@@ -44,7 +54,7 @@ public:
     cluster_.wait_leader(seconds(30));
   }
 
-private:
+ private:
   std::size_t number(std::size_t below) { return static_cast<std::size_t>(random_() % below); }
 
   void restart_after_cut(std::size_t i) {
@@ -78,17 +88,16 @@ private:
 
 } // namespace
 
-// Twelve faults that a seed chooses, of processes, disks and links, under an import: everything acknowledged is on every
-// node in the end. CLUSTER_SEED replays another run, though not to the instant.
+// Twelve faults that a seed chooses, of processes, disks and links, under an import: everything acknowledged is on
+// every node in the end. CLUSTER_SEED replays another run, though not to the instant.
 TEST_CASE("an import survives a series of different faults") {
   const char* wanted = std::getenv("CLUSTER_SEED");
   const std::uint64_t seed = wanted == nullptr ? 1 : std::strtoull(wanted, nullptr, 10);
   cluster_options o;
   o.proxied = true;
   o.lose_unsynced = true;
-  o.set = {"storage.segment_bytes=1MiB",          "storage.snapshot_every_bytes=1MiB",
-           "storage.snapshot_every_entries=2000", "storage.trailing_entries=200",
-           "storage.reserve_bytes=1MiB",          "limits.request_bytes_max=256KiB",
+  o.set = {"storage.segment_bytes=1MiB",   "storage.snapshot_every_bytes=1MiB", "storage.snapshot_every_entries=2000",
+           "storage.trailing_entries=200", "storage.reserve_bytes=1MiB",        "limits.request_bytes_max=256KiB",
            "limits.handshake_timeout=2s"};
   cluster c("chaos", o);
   c.start_all();

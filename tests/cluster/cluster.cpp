@@ -66,8 +66,10 @@ std::string quorumd_program() {
 }
 
 cluster::cluster(const std::string& name, cluster_options o)
-    : options_(std::move(o)), cluster_name_(name), ip_(address_of(name)),
-      folder_(std::string(QUORUMD_CLUSTER_FOLDER) + "/" + name + "." + std::to_string(::getpid()) + "." +
+    : options_(std::move(o))
+    , cluster_name_(name)
+    , ip_(address_of(name))
+    , folder_(std::string(QUORUMD_CLUSTER_FOLDER) + "/" + name + "." + std::to_string(::getpid()) + "." +
               std::to_string(next_number())) {
   std::filesystem::create_directories(folder_);
   data_root_ = options_.data_root.empty() ? folder_ : options_.data_root;
@@ -81,9 +83,8 @@ cluster::cluster(const std::string& name, cluster_options o)
   if (!options_.proxied) return;
   std::vector<proxy::member> members;
   for (std::size_t i = 0; i < size(); ++i)
-    members.push_back({.listen = {ip_, port(i, 3)},
-                       .target = peer_place(i),
-                       .id = config::node_id_of(cluster_name_, node_name(i))});
+    members.push_back(
+        {.listen = {ip_, port(i, 3)}, .target = peer_place(i), .id = config::node_id_of(cluster_name_, node_name(i))});
   proxy_ = std::make_unique<proxy>(std::move(members));
 }
 
@@ -113,8 +114,8 @@ std::vector<std::string> cluster::member_lines() const {
 
 std::string cluster::config_text(std::size_t i, const std::vector<std::string>& lines,
                                  const std::string& cluster_name) const {
-  std::string text = "node:\n  name: " + node_name(i) + "\n  data_dir: " + data(i) + "\ncluster:\n  name: " +
-                     cluster_name + "\n  members:\n";
+  std::string text = "node:\n  name: " + node_name(i) + "\n  data_dir: " + data(i) +
+                     "\ncluster:\n  name: " + cluster_name + "\n  members:\n";
   for (const std::string& line : lines) text += "    " + line + "\n";
   text += "listen:\n  peer: " + ip_ + ":" + std::to_string(port(i, 2)) + "\n  client: " + endpoint(i) +
           "\n  admin: " + socket(i) + "\n";
@@ -127,7 +128,9 @@ std::string cluster::write_file(const std::string& name, const std::string& cont
   return folder_ + "/" + name;
 }
 
-std::string cluster::endpoint(std::size_t i) const { return ip_ + ":" + std::to_string(port(i, 1)); }
+std::string cluster::endpoint(std::size_t i) const {
+  return ip_ + ":" + std::to_string(port(i, 1));
+}
 
 std::string cluster::endpoints() const {
   std::string all;
@@ -135,7 +138,9 @@ std::string cluster::endpoints() const {
   return all;
 }
 
-std::string cluster::log(std::size_t i) const { return read_file(folder_ + "/" + node_name(i) + ".log"); }
+std::string cluster::log(std::size_t i) const {
+  return read_file(folder_ + "/" + node_name(i) + ".log");
+}
 
 bool cluster::logged_within(std::size_t i, const std::string& text, milliseconds at_most) const {
   return eventually([&] { return logged(i, text); }, at_most);
@@ -208,7 +213,9 @@ void cluster::resume(std::size_t i) {
   nodes_[i].paused = false;
 }
 
-bool cluster::running(std::size_t i) { return nodes_[i].daemon && !nodes_[i].paused && node(i).running(); }
+bool cluster::running(std::size_t i) {
+  return nodes_[i].daemon && !nodes_[i].paused && node(i).running();
+}
 
 std::size_t cluster::wait_leader(milliseconds at_most, std::size_t other_than) {
   std::size_t found = none;
@@ -228,7 +235,9 @@ std::size_t cluster::wait_leader(milliseconds at_most, std::size_t other_than) {
   return found;
 }
 
-std::size_t cluster::follower() { return (wait_leader() + 1) % size(); }
+std::size_t cluster::follower() {
+  return (wait_leader() + 1) % size();
+}
 
 void cluster::wait_healthy(std::size_t i, milliseconds at_most) {
   const auto serves = [&] {
@@ -265,7 +274,12 @@ void cluster::check_all_hold(const std::vector<word>& words) {
   const std::uint64_t r = leader->revision.value();
   std::string first;
   for (std::size_t i = 0; i < size(); ++i) {
-    const bool applied = eventually([&] { const auto row = status(i); return row && row->revision.value() >= r; }, seconds(30));
+    const bool applied = eventually(
+        [&] {
+          const auto row = status(i);
+          return row && row->revision.value() >= r;
+        },
+        seconds(30));
     REQUIRE_MESSAGE(applied, node_name(i) << " has not applied revision " << r << " within 30 s");
     const command_result own = at(i, {"export", "--stale", "--revision", std::to_string(r)});
     REQUIRE_MESSAGE(own.code == 0, own.errors);
@@ -322,8 +336,9 @@ launch import_launch(const std::string& endpoints, const std::string& output, co
 } // namespace
 
 import_run::import_run(cluster& c, const std::vector<std::string>& more)
-    : output_(c.folder() + "/import." + std::to_string(++c.commands_) + ".out"), errors_(output_ + ".err"),
-      process_(import_launch(c.endpoints(), output_, errors_, more)) {}
+    : output_(c.folder() + "/import." + std::to_string(++c.commands_) + ".out")
+    , errors_(output_ + ".err")
+    , process_(import_launch(c.endpoints(), output_, errors_, more)) {}
 
 void import_run::feed(const std::vector<word>& words, std::size_t from, std::size_t to) {
   const bool taken = process_.feed(to_lines(words, from, to));

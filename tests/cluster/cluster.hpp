@@ -39,7 +39,7 @@ struct cluster_options {
 /// that was started ends with this object. If a test fails its folder stays and its path is printed, with the ends of
 /// the logs.
 class cluster {
-public:
+ public:
   explicit cluster(const std::string& name, cluster_options o = {});
   cluster(const cluster&) = delete;
   cluster& operator=(const cluster&) = delete;
@@ -76,7 +76,9 @@ public:
   [[nodiscard]] const std::string& folder() const { return folder_; }
   [[nodiscard]] std::string config(std::size_t i) const { return folder_ + "/" + node_name(i) + ".yaml"; }
   [[nodiscard]] std::string log(std::size_t i) const;
-  [[nodiscard]] bool logged(std::size_t i, const std::string& text) const { return log(i).find(text) != std::string::npos; }
+  [[nodiscard]] bool logged(std::size_t i, const std::string& text) const {
+    return log(i).find(text) != std::string::npos;
+  }
   [[nodiscard]] bool logged_within(std::size_t i, const std::string& text, milliseconds at_most) const;
   /// The words of a file in the folder.
   std::string write_file(const std::string& name, const std::string& content) const;
@@ -103,7 +105,7 @@ public:
   [[nodiscard]] command_result at(std::size_t i, std::vector<std::string> arguments, const std::string& input = {});
   [[nodiscard]] command_result anywhere(std::vector<std::string> arguments, const std::string& input = {});
 
-private:
+ private:
   friend class import_run;
   struct node_state {
     std::unique_ptr<process> daemon;
@@ -130,7 +132,7 @@ private:
 
 /// `quorumd import -` in the background, fed piece by piece.
 class import_run {
-public:
+ public:
   explicit import_run(cluster& c, const std::vector<std::string>& more = {});
 
   /// Returns when the import has taken the lines, a window of which is then still on its way.
@@ -139,7 +141,7 @@ public:
   void finish(std::size_t expected);
   [[nodiscard]] command_result end(milliseconds at_most = seconds(90));
 
-private:
+ private:
   std::string output_;
   std::string errors_;
   process process_;

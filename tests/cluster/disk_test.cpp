@@ -24,8 +24,9 @@ const std::vector<std::string> small_segments{"storage.segment_bytes=1MiB", "sto
 /// Small file systems in memory, one a node, which only this process and its children see; nothing where that is not
 /// permitted.
 class small_disks {
-public:
-  explicit small_disks(const std::string& root, unsigned mebibytes) : root_(root) {
+ public:
+  explicit small_disks(const std::string& root, unsigned mebibytes)
+      : root_(root) {
     std::filesystem::create_directories(root_);
     if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return;
     const std::string size = "size=" + std::to_string(mebibytes) + "m";
@@ -45,16 +46,19 @@ public:
   }
 
   [[nodiscard]] bool mounted() const {
-    if (!mounted_) MESSAGE("skipped: mounting a small file system takes root and CAP_SYS_ADMIN: " << std::strerror(errno));
+    if (!mounted_)
+      MESSAGE("skipped: mounting a small file system takes root and CAP_SYS_ADMIN: " << std::strerror(errno));
     return mounted_;
   }
 
-private:
+ private:
   std::string root_;
   bool mounted_ = false;
 };
 
-std::string ballast(const std::string& data) { return data + "/ballast"; }
+std::string ballast(const std::string& data) {
+  return data + "/ballast";
+}
 
 /// Fills the disk until only so much is free.
 void fill(const std::string& data, std::uint64_t leave) {
@@ -66,7 +70,9 @@ void fill(const std::string& data, std::uint64_t leave) {
   for (std::uint64_t written = 0; free - written > leave; written += page.size()) out << page;
 }
 
-std::string disks_root(const char* name) { return std::string(QUORUMD_CLUSTER_FOLDER) + "/disks." + name + "." + std::to_string(::getpid()); }
+std::string disks_root(const char* name) {
+  return std::string(QUORUMD_CLUSTER_FOLDER) + "/disks." + name + "." + std::to_string(::getpid());
+}
 
 std::string read_file(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
@@ -117,7 +123,9 @@ TEST_CASE("a full disk refuses puts and nothing else") {
   const std::size_t leader = c.wait_leader();
   fill(c.data(leader), std::uint64_t{4} * 1024 * 1024);
 
-  const auto refused = [&] { return put_once(c.client_place(leader), "late", "value", seconds(2)).code == request_errc::no_space; };
+  const auto refused = [&] {
+    return put_once(c.client_place(leader), "late", "value", seconds(2)).code == request_errc::no_space;
+  };
   REQUIRE(eventually(refused, seconds(20)));
   REQUIRE(c.logged_within(leader, "puts are refused, deletes and compactions are not", seconds(5)));
   REQUIRE(c.log(leader).find(c.data(leader)) != std::string::npos);
@@ -128,7 +136,9 @@ TEST_CASE("a full disk refuses puts and nothing else") {
   REQUIRE(put.errors.find("disk") != std::string::npos);
 
   std::filesystem::remove(ballast(c.data(leader)));
-  const auto taken = [&] { return put_once(c.client_place(leader), "late", "value", seconds(2)).code == request_errc::none; };
+  const auto taken = [&] {
+    return put_once(c.client_place(leader), "late", "value", seconds(2)).code == request_errc::none;
+  };
   REQUIRE(eventually(taken, seconds(20)));
   c.check_all_hold({words.begin() + 1, words.end()});
 }

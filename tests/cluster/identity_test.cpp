@@ -10,7 +10,9 @@ namespace {
 
 /// A daemon beside the cluster's own, with a configuration of the test's.
 struct stranger {
-  stranger(cluster& c, const std::string& name, const std::string& config) : log(c.folder() + "/" + name + ".log"), daemon(at(c, name, config)) {}
+  stranger(cluster& c, const std::string& name, const std::string& config)
+      : log(c.folder() + "/" + name + ".log")
+      , daemon(at(c, name, config)) {}
 
   [[nodiscard]] process at(cluster& c, const std::string& name, const std::string& config) const {
     launch l;

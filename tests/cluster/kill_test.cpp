@@ -10,7 +10,10 @@ constexpr std::size_t words_max = 20000;
 
 /// Two thirds of the words are fed before the nodes are killed, so that a window of puts is on its way then.
 struct killed_import {
-  explicit killed_import(cluster& c) : run(c) { run.feed(words, 0, words_max * 2 / 3); }
+  explicit killed_import(cluster& c)
+      : run(c) {
+    run.feed(words, 0, words_max * 2 / 3);
+  }
   void rest() {
     run.feed(words, words_max * 2 / 3, words_max);
     run.finish(words_max);
@@ -120,9 +123,8 @@ TEST_CASE("a cluster that was stopped starts with its data") {
 // A follower is away until the log that it lacks is gone on the others: it gets a snapshot, and then everything.
 TEST_CASE("a follower that was away long gets a snapshot") {
   cluster_options o;
-  o.set = {"storage.segment_bytes=1MiB",           "storage.snapshot_every_bytes=1MiB",
-           "storage.snapshot_every_entries=2000",  "storage.trailing_entries=100",
-           "storage.reserve_bytes=1MiB",           "limits.request_bytes_max=256KiB"};
+  o.set = {"storage.segment_bytes=1MiB",   "storage.snapshot_every_bytes=1MiB", "storage.snapshot_every_entries=2000",
+           "storage.trailing_entries=100", "storage.reserve_bytes=1MiB",        "limits.request_bytes_max=256KiB"};
   cluster c("snapshot", o);
   c.start_all();
   const std::size_t away = c.follower();

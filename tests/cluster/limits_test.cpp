@@ -12,7 +12,8 @@ namespace {
 quorumd::wire::byte_buffer puts(std::uint64_t count, milliseconds deadline) {
   quorumd::wire::byte_buffer out;
   for (std::uint64_t id = 1; id <= count; ++id)
-    quorumd::wire::encode_request(out, id, deadline, quorumd::kv::command(quorumd::kv::put{.key = "key", .value = "v"}));
+    quorumd::wire::encode_request(out, id, deadline,
+                                  quorumd::kv::command(quorumd::kv::put{.key = "key", .value = "v"}));
   return out;
 }
 
@@ -26,7 +27,8 @@ request_errc code_of(const quorumd::wire::client_reply& r) {
 // Beyond limits.inflight_requests_max a request is answered `overloaded` at once, while those before it still wait for
 // a majority that is away.
 TEST_CASE("a full queue answers overloaded at once") {
-  cluster c("limits_queue", {.nodes = 3, .set = {"limits.inflight_requests_max=8", "limits.inflight_per_client_max=8"}});
+  cluster c("limits_queue",
+            {.nodes = 3, .set = {"limits.inflight_requests_max=8", "limits.inflight_per_client_max=8"}});
   c.start_all();
   c.wait_all_healthy();
   const std::size_t leader = c.wait_leader();

@@ -113,7 +113,8 @@ TEST_CASE("a slow link delays its own follower alone") {
   c.links().set_delay(slow, leader, milliseconds(30));
   const auto words = make_words(100);
   const auto began = std::chrono::steady_clock::now();
-  for (const word& w : words) REQUIRE(put_once(c.client_place(leader), w.key, w.value, seconds(5)).code == request_errc::none);
+  for (const word& w : words)
+    REQUIRE(put_once(c.client_place(leader), w.key, w.value, seconds(5)).code == request_errc::none);
   // One after the other over the slow link they would take at least 6 s.
   REQUIRE(std::chrono::steady_clock::now() - began < seconds(4));
   c.check_all_hold(words);

@@ -12,9 +12,8 @@ constexpr std::size_t words_max = 20000;
 cluster_options small_segments() {
   cluster_options o;
   o.lose_unsynced = true;
-  o.set = {"storage.segment_bytes=1MiB",           "storage.snapshot_every_bytes=1MiB",
-           "storage.snapshot_every_entries=3000",  "storage.trailing_entries=500",
-           "storage.reserve_bytes=1MiB",           "limits.request_bytes_max=256KiB"};
+  o.set = {"storage.segment_bytes=1MiB",   "storage.snapshot_every_bytes=1MiB", "storage.snapshot_every_entries=3000",
+           "storage.trailing_entries=500", "storage.reserve_bytes=1MiB",        "limits.request_bytes_max=256KiB"};
   return o;
 }
 

@@ -55,7 +55,9 @@ bool redirect(const char* path, int flags, int to) {
 
 } // namespace
 
-void pause_briefly() { std::this_thread::sleep_for(std::chrono::milliseconds(5)); }
+void pause_briefly() {
+  std::this_thread::sleep_for(std::chrono::milliseconds(5));
+}
 
 process::process(const launch& l) {
   std::vector<std::string> arguments = l.arguments;
@@ -75,7 +77,9 @@ process::process(const launch& l) {
 }
 
 process::process(process&& other) noexcept
-    : pid_(std::exchange(other.pid_, -1)), input_(std::exchange(other.input_, -1)), ended_(other.ended_) {}
+    : pid_(std::exchange(other.pid_, -1))
+    , input_(std::exchange(other.input_, -1))
+    , ended_(other.ended_) {}
 
 process& process::operator=(process&& other) noexcept {
   if (this == &other) return *this;
@@ -86,9 +90,13 @@ process& process::operator=(process&& other) noexcept {
   return *this;
 }
 
-process::~process() { kill(); }
+process::~process() {
+  kill();
+}
 
-bool process::running() { return !wait(std::chrono::milliseconds(0)).has_value(); }
+bool process::running() {
+  return !wait(std::chrono::milliseconds(0)).has_value();
+}
 
 void process::signal(int number) {
   if (pid_ > 0 && !ended_) ::kill(pid_, number);
@@ -111,7 +119,8 @@ void process::kill() {
   if (pid_ <= 0 || ended_) return;
   ::kill(pid_, SIGKILL);
   int status = 0;
-  while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {}
+  while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+  }
   ended_ = 128 + SIGKILL;
 }
 
@@ -126,7 +135,9 @@ bool process::feed(const std::string& bytes) {
   return true;
 }
 
-void process::end_of_feed() { close_input(); }
+void process::end_of_feed() {
+  close_input();
+}
 
 void process::close_input() {
   if (input_ >= 0) ::close(std::exchange(input_, -1));

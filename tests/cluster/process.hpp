@@ -23,7 +23,7 @@ struct launch {
 /// A child process. It does not outlive this object, nor this process, whatever ends either. The thread that starts it
 /// must live as long.
 class process {
-public:
+ public:
   explicit process(const launch& l);
   process(process&& other) noexcept;
   process& operator=(process&& other) noexcept;
@@ -41,7 +41,7 @@ public:
   bool feed(const std::string& bytes);
   void end_of_feed();
 
-private:
+ private:
   void close_input();
 
   pid_t pid_ = -1;

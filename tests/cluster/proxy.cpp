@@ -48,8 +48,10 @@ void no_delay(int fd) {
 } // namespace
 
 proxy::proxy(std::vector<member> members)
-    : members_(std::move(members)), count_(members_.size() + 1), wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      rules_(count_ * count_) {
+    : members_(std::move(members))
+    , count_(members_.size() + 1)
+    , wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK))
+    , rules_(count_ * count_) {
   for (const member& m : members_) listening_.push_back(listen_at(m.listen));
   thread_ = std::thread([this] { run(); });
 }

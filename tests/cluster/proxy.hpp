@@ -18,7 +18,7 @@ namespace quorumd::testing {
 /// Stands between the members: each of them is dialed at its proxy's address, and who dials is read from the first
 /// frame. Directions are from and to members by their number, whoever dialed the stream.
 class proxy {
-public:
+ public:
   struct member {
     place listen;
     place target;
@@ -47,7 +47,7 @@ public:
   void reset_mid_frame(std::size_t from, std::size_t to);
   [[nodiscard]] std::uint64_t resets() const;
 
-private:
+ private:
   using clock = std::chrono::steady_clock;
   struct piece {
     clock::time_point due;

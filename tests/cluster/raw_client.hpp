@@ -19,7 +19,7 @@ struct place {
 
 /// A connection that sends what it is told, sense or nonsense, and blocks with a time limit. No redirects, no retries.
 class raw_connection {
-public:
+ public:
   explicit raw_connection(const place& at, int receive_buffer_bytes = 0);
   raw_connection(const raw_connection&) = delete;
   raw_connection& operator=(const raw_connection&) = delete;
@@ -34,7 +34,7 @@ public:
   /// The next reply; its views hold until the next call. Nothing if none came within the time.
   [[nodiscard]] std::optional<wire::client_reply> receive(std::chrono::milliseconds at_most);
 
-private:
+ private:
   int fd_ = -1;
   wire::frame_reader reader_;
 };

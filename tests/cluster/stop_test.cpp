@@ -7,8 +7,8 @@
 using namespace quorumd::testing;
 using quorumd::wire::request_errc;
 
-// SIGTERM to the leader under an import: it exits with 0, another leads soon, and no put is left with an unknown outcome
-// or waits for an election timeout.
+// SIGTERM to the leader under an import: it exits with 0, another leads soon, and no put is left with an unknown
+// outcome or waits for an election timeout.
 TEST_CASE("SIGTERM hands leadership over") {
   cluster c("stop_leader");
   c.start_all();

@@ -9,7 +9,7 @@
 namespace quorumd::testing {
 namespace {
 
-constexpr std::array<std::string_view, 16> syllables{"ba", "co", "du", "fe", "gi", "ha", "jo", "ku",
+constexpr std::array<std::string_view, 16> syllables{"ba", "co", "du", "fe", "gi",  "ha", "jo", "ku",
                                                      "le", "mi", "na", "po", "qua", "ro", "su", "ti"};
 constexpr std::size_t told_max = 10;
 

@@ -14,11 +14,11 @@ inline constexpr char variable_side[] = "POWER_SHIM_SIDE"; ///< where the journa
 inline constexpr char variable_lie[] = "POWER_SHIM_LIE";   ///< set: syncs succeed and make nothing durable
 
 enum class change : std::uint32_t {
-  contents = 1,  ///< a write or a cut: the old bytes at the offset, and the old size
-  created = 2,   ///< a name
-  renamed = 3,   ///< two names; `file` is what the second one replaced, or 0
-  removed = 4,   ///< a name; `file` is what it named
-  synced = 5,    ///< the file's changes up to `sequence` are durable
+  contents = 1,     ///< a write or a cut: the old bytes at the offset, and the old size
+  created = 2,      ///< a name
+  renamed = 3,      ///< two names; `file` is what the second one replaced, or 0
+  removed = 4,      ///< a name; `file` is what it named
+  synced = 5,       ///< the file's changes up to `sequence` are durable
   synced_names = 6, ///< those of the directory's names are
 };
 

@@ -67,8 +67,11 @@ std::vector<note> not_durable(std::vector<note> notes) {
 }
 
 class undoing {
-public:
-  undoing(std::string side, std::uint64_t seed) : side_(std::move(side)), torn_(seed != 0), random_(seed) {}
+ public:
+  undoing(std::string side, std::uint64_t seed)
+      : side_(std::move(side))
+      , torn_(seed != 0)
+      , random_(seed) {}
 
   loss run(const std::vector<note>& notes) {
     std::map<std::string, std::size_t> kept;
@@ -90,7 +93,7 @@ public:
     return loss_;
   }
 
-private:
+ private:
   [[nodiscard]] std::string link_of(std::uint64_t file) const { return side_ + "/" + std::to_string(file); }
 
   void undo_contents(const note& n) {

@@ -34,13 +34,18 @@ F* real(F*, const char* name) {
   std::memcpy(&out, &found, sizeof out);
   return out;
 }
-#define REAL(name) ([] { static auto* const found = real(&::name, #name); return found; }())
+#define REAL(name)                                                                                                     \
+  ([] {                                                                                                                \
+    static auto* const found = real(&::name, #name);                                                                   \
+    return found;                                                                                                      \
+  }())
 
 /// A note cannot be lost silently: the test would prove nothing.
 void must(bool good, const char* what) {
   if (good) return;
   const char text[] = "power shim: cannot keep its journal: ";
-  if (::write(2, text, sizeof text - 1) < 0 || ::write(2, what, std::strlen(what)) < 0 || ::write(2, "\n", 1) < 0) {}
+  if (::write(2, text, sizeof text - 1) < 0 || ::write(2, what, std::strlen(what)) < 0 || ::write(2, "\n", 1) < 0) {
+  }
   std::abort();
 }
 
@@ -49,7 +54,7 @@ bool all_zero(const std::vector<char>& bytes) {
 }
 
 class journal {
-public:
+ public:
   journal() {
     const char* data = std::getenv(shim::variable_data);
     const char* side = std::getenv(shim::variable_side);
@@ -105,7 +110,8 @@ public:
     std::vector<char> old(r.length);
     const int readable = REAL(open)(link_of(r.file).c_str(), O_RDONLY | O_CLOEXEC);
     must(readable >= 0, "open a link");
-    must(::pread(readable, old.data(), old.size(), static_cast<off_t>(offset)) == static_cast<ssize_t>(old.size()), "pread");
+    must(::pread(readable, old.data(), old.size(), static_cast<off_t>(offset)) == static_cast<ssize_t>(old.size()),
+         "pread");
     REAL(close)(readable);
     r.zeros = all_zero(old) ? 1 : 0;
     if (r.zeros != 0) old.clear();
@@ -142,7 +148,7 @@ public:
     strike([&](const open_note& n) { return n.directory == directory && n.sequence <= up_to; });
   }
 
-private:
+ private:
   struct known {
     std::uint64_t file = 0;
     std::string directory;
@@ -292,8 +298,12 @@ __attribute__((visibility("default"))) ssize_t pwrite(int fd, const void* bytes,
 __attribute__((visibility("default"))) ssize_t pwrite64(int fd, const void* bytes, size_t n, off_t at) {
   return pwrite_noted(fd, bytes, n, at);
 }
-__attribute__((visibility("default"))) int ftruncate(int fd, off_t size) noexcept { return ftruncate_noted(fd, size); }
-__attribute__((visibility("default"))) int ftruncate64(int fd, off_t size) noexcept { return ftruncate_noted(fd, size); }
+__attribute__((visibility("default"))) int ftruncate(int fd, off_t size) noexcept {
+  return ftruncate_noted(fd, size);
+}
+__attribute__((visibility("default"))) int ftruncate64(int fd, off_t size) noexcept {
+  return ftruncate_noted(fd, size);
+}
 __attribute__((visibility("default"))) int posix_fallocate(int fd, off_t offset, off_t length) {
   return allocate_noted(fd, offset, length);
 }
