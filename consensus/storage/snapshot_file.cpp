@@ -233,6 +233,12 @@ struct snapshot_receiver::state {
     if (!removed && removed.error().code != error_code::not_found) return removed;
     return {};
   }
+
+  /// Nothing of what arrived is to be resumed; the reason, or why the file could not be removed.
+  error give_up(error why) {
+    const result<void> removed = remove();
+    return removed ? std::move(why) : removed.error();
+  }
 };
 
 snapshot_receiver::snapshot_receiver(std::unique_ptr<state> s) : state_(std::move(s)) {}
@@ -269,14 +275,7 @@ result<void> snapshot_receiver::write(std::uint64_t offset, std::span<const std:
   if (offset != s.received || chunk.size() > s.bytes - s.received)
     return error(error_code::corrupt, s.path, "a chunk does not follow the one before it").at(offset);
   const result<void> written = s.file->write(offset, chunk);
-  if (!written) {
-    const error why = written.error();
-    if (why.code == error_code::no_space) {
-      const result<void> removed = s.remove();
-      if (!removed) return removed;
-    }
-    return why;
-  }
+  if (!written) return s.give_up(written.error());
   s.received += chunk.size();
   return {};
 }
@@ -285,8 +284,9 @@ result<snapshot_file> snapshot_receiver::finish() {
   state& s = *state_;
   if (!s.file) return error(error_code::stopped, s.path, "the transfer was given up");
   if (!complete()) return error(error_code::corrupt, s.path, "the snapshot has not arrived whole").at(s.received);
+  // After a sync that failed the cache holds what the disk does not, and the next sync says nothing of it.
   const result<void> synced = s.file->sync();
-  if (!synced) return synced.error();
+  if (!synced) return s.give_up(synced.error());
   const auto check = [&]() -> result<snapshot_info> {
     const result<std::unique_ptr<snapshot_reader>> reader = snapshot_reader::open(s.fs, s.path);
     if (!reader) return reader.error();
@@ -299,14 +299,7 @@ result<snapshot_file> snapshot_receiver::finish() {
     return info;
   };
   const result<snapshot_info> info = check();
-  if (!info) {
-    const error why = info.error();
-    if (why.code == error_code::corrupt || why.code == error_code::foreign) {
-      const result<void> removed = s.remove();
-      if (!removed) return removed.error();
-    }
-    return why;
-  }
+  if (!info) return s.give_up(info.error());
   s.file.reset();
   return publish(s.fs, s.directory, s.path, *info, s.bytes);
 }

@@ -93,7 +93,8 @@ public:
   /// A chunk at an offset other than received() is ignored if it was received before, else `corrupt`.
   [[nodiscard]] result<void> write(std::uint64_t offset, std::span<const std::byte> chunk);
   /// Checks the whole file (checksums, cluster, group, mark), then publishes it as finish() of a writer does. After
-  /// `corrupt` or `foreign` the temporary file is gone, so that the transfer starts anew.
+  /// any error but a crash the temporary file is gone, so that the transfer starts anew: what a failed sync leaves in
+  /// the cache must never be taken for durable.
   [[nodiscard]] result<snapshot_file> finish();
   /// Gives the transfer up and removes what arrived.
   void abandon();

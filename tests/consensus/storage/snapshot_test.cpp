@@ -285,6 +285,32 @@ TEST_CASE("a snapshot whose sync fails is not published") {
   CHECK_FALSE(newest_snapshot(disk, directory, g1)->newest.has_value());
 }
 
+// After a sync that failed the next one succeeds while the bytes are lost: what arrived must not be resumed.
+TEST_CASE("a received snapshot whose sync fails once starts anew, and survives the power cut after it is published") {
+  memory_files source;
+  const auto f = write_snapshot(source, 10);
+  auto reader = snapshot_reader::open(source, f->path);
+  memory_files disk;
+  const auto create = [&] {
+    return snapshot_receiver::create(disk, directory, cluster_id(0xc1), g1, log_index(10), term(3), f->bytes);
+  };
+  {
+    auto to = create();
+    REQUIRE(transfer(**reader, **to, 1000).has_value());
+    disk.set_hook([](const memory_files::operation& o) {
+      return o.call == memory_files::call::sync ? memory_files::fault::io : memory_files::fault::none;
+    });
+    CHECK((*to)->finish().error().code == error_code::io);
+    disk.set_hook({});
+  }
+  auto to = create();
+  CHECK((*to)->received() == 0);
+  REQUIRE(transfer(**reader, **to, 1000).has_value());
+  REQUIRE((*to)->finish().has_value());
+  disk.crash(1);
+  CHECK(newest_snapshot(disk, directory, g1)->newest.has_value());
+}
+
 // For `quorumd inspect snapshot`.
 TEST_CASE("inspection lists a snapshot's blocks, and names damage") {
   memory_files disk;
