@@ -18,7 +18,7 @@ constexpr std::size_t read_bytes = std::size_t{64} * 1024;
 constexpr std::size_t first_bytes_kept = 8;
 
 std::string_view copy_into(std::byte*& at, std::string_view text) {
-  std::memcpy(at, text.data(), text.size());
+  if (!text.empty()) std::memcpy(at, text.data(), text.size());
   const std::string_view copy(reinterpret_cast<const char*>(at), text.size());
   at += text.size();
   return copy;

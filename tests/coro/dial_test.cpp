@@ -77,6 +77,8 @@ task<void> close_under_accept(loop* l) {
   CHECK(how == "aborted");
 }
 
+#ifndef QUORUMD_ASAN // UndefinedBehaviorSanitizer takes a descriptor of its own to look at an object's type
+
 /// While it lives, the process gets no new file descriptor.
 class no_descriptors {
 public:
@@ -110,6 +112,8 @@ task<void> accept_without_descriptors(loop* l, std::string path) {
   const auto accepted = co_await a->accept(*l);
   CHECK(accepted.has_value());
 }
+
+#endif
 
 task<void> dial_a_full_queue(loop* l, std::string path) {
   const int listener = ::socket(AF_UNIX, SOCK_STREAM, 0);
@@ -215,6 +219,7 @@ TEST_CASE("closing under accept") {
   l.run(close_under_accept(&l.get()));
 }
 
+#ifndef QUORUMD_ASAN
 // No file descriptor is left: accept says so without waiting or ending the process, and the connection is still there
 // when there are some again.
 TEST_CASE("accept without file descriptors") {
@@ -222,6 +227,7 @@ TEST_CASE("accept without file descriptors") {
   running_loop l("loop");
   l.run(accept_without_descriptors(&l.get(), d.file("s")));
 }
+#endif
 
 } // namespace
 } // namespace quorumd::coro::test
