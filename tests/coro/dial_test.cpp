@@ -8,6 +8,12 @@
 #include <optional>
 #include <vector>
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define UNDER_ASAN
+#endif
+#endif
+
 namespace quorumd::coro::test {
 namespace {
 
@@ -77,7 +83,7 @@ task<void> close_under_accept(loop* l) {
   CHECK(how == "aborted");
 }
 
-#ifndef QUORUMD_ASAN // UndefinedBehaviorSanitizer takes a descriptor of its own to look at an object's type
+#ifndef UNDER_ASAN // UndefinedBehaviorSanitizer takes a descriptor of its own to look at an object's type
 
 /// While it lives, the process gets no new file descriptor.
 class no_descriptors {
@@ -219,7 +225,7 @@ TEST_CASE("closing under accept") {
   l.run(close_under_accept(&l.get()));
 }
 
-#ifndef QUORUMD_ASAN
+#ifndef UNDER_ASAN
 // No file descriptor is left: accept says so without waiting or ending the process, and the connection is still there
 // when there are some again.
 TEST_CASE("accept without file descriptors") {
