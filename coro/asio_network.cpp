@@ -27,13 +27,14 @@ using local = boost::asio::local::stream_protocol;
 
 template <class F>
 class on_exit {
-public:
-  explicit on_exit(F f) : f_(std::move(f)) {}
+ public:
+  explicit on_exit(F f)
+      : f_(std::move(f)) {}
   on_exit(const on_exit&) = delete;
   on_exit& operator=(const on_exit&) = delete;
   ~on_exit() { f_(); }
 
-private:
+ private:
   F f_;
 };
 
@@ -51,14 +52,18 @@ std::string name_of(const boost::asio::basic_stream_socket<tcp, executor>& s) {
   const tcp::endpoint e = s.remote_endpoint(error);
   return error ? "a closed connection" : to_string(endpoint{e.address().to_string(), e.port()});
 }
-std::string name_of(const boost::asio::basic_stream_socket<local, executor>&) { return "a local socket"; }
+std::string name_of(const boost::asio::basic_stream_socket<local, executor>&) {
+  return "a local socket";
+}
 
 template <class Protocol>
 class asio_stream final : public stream {
-public:
+ public:
   using socket = boost::asio::basic_stream_socket<Protocol, executor>;
 
-  explicit asio_stream(socket s) : socket_(std::move(s)), remote_(name_of(socket_)) {
+  explicit asio_stream(socket s)
+      : socket_(std::move(s))
+      , remote_(name_of(socket_)) {
     error_code error;
     socket_.non_blocking(true, error);
     tune(socket_);
@@ -113,7 +118,7 @@ public:
     }
   }
 
-private:
+ private:
   /// Asio answers a wait on a closed socket with "bad descriptor"; here closed is closed, before the wait as during it.
   task<void> wait(typename socket::wait_type what) {
     return boost::asio::async_initiate<const use_task_t, void(error_code)>(
@@ -132,15 +137,20 @@ private:
   std::string remote_;
 };
 
-endpoint endpoint_of(const tcp::endpoint& e) { return {e.address().to_string(), e.port()}; }
-endpoint endpoint_of(const local::endpoint& e) { return {e.path(), 0}; }
+endpoint endpoint_of(const tcp::endpoint& e) {
+  return {e.address().to_string(), e.port()};
+}
+endpoint endpoint_of(const local::endpoint& e) {
+  return {e.path(), 0};
+}
 
 template <class Protocol>
 class asio_acceptor final : public acceptor {
-public:
+ public:
   using socket_acceptor = boost::asio::basic_socket_acceptor<Protocol, executor>;
 
-  explicit asio_acceptor(socket_acceptor a) : acceptor_(std::move(a)) {}
+  explicit asio_acceptor(socket_acceptor a)
+      : acceptor_(std::move(a)) {}
 
   task<result<std::unique_ptr<stream>>> accept(loop& owner) override {
     if (!acceptor_.is_open()) throw boost::system::system_error(boost::asio::error::operation_aborted);
@@ -162,7 +172,7 @@ public:
     return error ? endpoint{} : endpoint_of(e);
   }
 
-private:
+ private:
   socket_acceptor acceptor_;
 };
 
@@ -191,7 +201,10 @@ struct dial {
                                                   boost::asio::wait_traits<std::chrono::steady_clock>, executor>;
 
   explicit dial(loop& owner)
-      : socket(owner.get_executor()), names(owner.get_executor()), limit(owner.get_executor()), changed(owner) {}
+      : socket(owner.get_executor())
+      , names(owner.get_executor())
+      , limit(owner.get_executor())
+      , changed(owner) {}
 
   void leave() {
     limit.cancel();

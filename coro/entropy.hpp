@@ -6,14 +6,14 @@ namespace quorumd::coro {
 
 /// The seam for randomness: boot ids, incarnations, seeds of election timeouts.
 class entropy {
-public:
+ public:
   virtual ~entropy() = default;
   virtual std::uint64_t next() = 0;
 };
 
 /// The kernel's.
 class system_entropy final : public entropy {
-public:
+ public:
   std::uint64_t next() override;
 };
 

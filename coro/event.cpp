@@ -11,7 +11,8 @@ namespace quorumd::coro {
 
 event::~event() {
   if (!waiter_) return;
-  std::fprintf(stderr, "quorumd: broken invariant: an event of loop '%s' ended under its waiter\n", loop_.name().c_str());
+  std::fprintf(stderr, "quorumd: broken invariant: an event of loop '%s' ended under its waiter\n",
+               loop_.name().c_str());
   std::abort();
 }
 

@@ -12,8 +12,9 @@ namespace quorumd::coro {
 
 /// Wakes one waiting coroutine of the same loop. set() stays in force until a wait consumes it, so no wake is lost.
 class event {
-public:
-  explicit event(loop& l) : loop_(l) {}
+ public:
+  explicit event(loop& l)
+      : loop_(l) {}
   event(const event&) = delete;
   event& operator=(const event&) = delete;
   /// Nobody may be waiting any more.
@@ -26,7 +27,7 @@ public:
   /// Returns once set, and consumes it. One waiter at a time. Throws operation_aborted when cancelled.
   [[nodiscard]] task<void> wait();
 
-private:
+ private:
   using handler = boost::asio::async_result<use_task_t, void(boost::system::error_code)>::handler_type;
   void begin(handler h);
   void complete(boost::system::error_code why);

@@ -14,7 +14,7 @@ enum class fatal_cause {
 /// The seam for ending a node: the daemon's exits the process with the cause's code, the simulator's crashes the
 /// node. May return (in the simulator); the caller then does nothing more.
 class fatal_hook {
-public:
+ public:
   virtual ~fatal_hook() = default;
   virtual void fatal(fatal_cause cause, const std::string& reason) = 0;
 };

@@ -14,8 +14,10 @@ thread_local const loop* loop::current_ = nullptr;
 
 /// Keeps one Asio timer armed for the earliest deadline of the loop.
 class loop::asio_timer final : public timers::driver {
-public:
-  asio_timer(boost::asio::io_context& context, coro::timers& t) : timer_(context), timers_(t) {}
+ public:
+  asio_timer(boost::asio::io_context& context, coro::timers& t)
+      : timer_(context)
+      , timers_(t) {}
 
   /// Re-armed lazily while the loop runs; once it ends, a timer for nobody would keep it alive.
   void idle() override {
@@ -39,7 +41,7 @@ public:
     });
   }
 
-private:
+ private:
   void disarm() {
     armed_ = false;
     timer_.cancel();
@@ -55,14 +57,18 @@ private:
 };
 
 loop::loop(std::string name, const clock& c, drive d)
-    : name_(std::move(name)), context_(1), timers_(c, context_.get_executor()) {
+    : name_(std::move(name))
+    , context_(1)
+    , timers_(c, context_.get_executor()) {
   if (d == drive::thread) {
     timer_ = std::make_unique<asio_timer>(context_, timers_);
     timers_.set_driver(timer_.get());
   }
 }
 
-loop::~loop() { stop(); }
+loop::~loop() {
+  stop();
+}
 
 void loop::assert_here() const {
   if (here()) [[likely]]
@@ -92,7 +98,8 @@ void loop::stop() {
 
 bool loop::run_one_ready() {
   struct scope { // a handler may throw, and may drive another loop
-    explicit scope(const loop* l) : outer(std::exchange(current_, l)) {}
+    explicit scope(const loop* l)
+        : outer(std::exchange(current_, l)) {}
     scope(const scope&) = delete;
     scope& operator=(const scope&) = delete;
     ~scope() { current_ = outer; }

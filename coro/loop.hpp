@@ -17,7 +17,7 @@ namespace quorumd::coro {
 /// One single-threaded event loop: an object belongs to one loop for life, and its entry points assert that they run
 /// there. In production each loop has a thread; in the simulator whoever drives it calls run_one_ready().
 class loop {
-public:
+ public:
   enum class drive {
     thread, ///< start() gives it a thread; timers and sockets are Asio's
     manual, ///< the simulator's: no thread and no Asio I/O object
@@ -54,7 +54,7 @@ public:
   /// Manual drive: runs at most one handler that is ready; whether there was one.
   bool run_one_ready();
 
-private:
+ private:
   class asio_timer;
   void run_thread();
 

@@ -18,8 +18,10 @@ namespace quorumd::coro {
 /// The mailbox lives as long as its loop may run handlers.
 template <class T>
 class mailbox {
-public:
-  explicit mailbox(loop& owner) : loop_(owner), wake_(owner) {}
+ public:
+  explicit mailbox(loop& owner)
+      : loop_(owner)
+      , wake_(owner) {}
 
   /// From any thread.
   void push(T item) {
@@ -59,7 +61,7 @@ public:
   /// Set once for every batch; for an owner that also waits for other things through one event of its own.
   void set_waker(event& e) { waker_ = &e; }
 
-private:
+ private:
   void notify() {
     if (loop_.here())
       waker_->set();

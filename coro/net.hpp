@@ -39,7 +39,7 @@ struct credentials {
 /// A connected byte stream, at the granularity of a system call: try, and wait only when it would block. Belongs to
 /// one loop; at most one coroutine waits to read and one to write.
 class stream {
-public:
+ public:
   virtual ~stream() = default;
   /// At least one byte; `would_block` when there is none yet, `eof` when the other end has finished.
   [[nodiscard]] virtual boost::system::result<std::size_t> read_some(std::span<std::byte> into) = 0;
@@ -60,7 +60,7 @@ public:
 
 /// A listening socket; belongs to one loop.
 class acceptor {
-public:
+ public:
   virtual ~acceptor() = default;
   /// The next connection, owned by `owner`, which may be another loop. An error is of this connection or of the
   /// process (no file descriptors): the caller waits a little and goes on. Throws operation_aborted when cancelled or
@@ -73,7 +73,7 @@ public:
 
 /// The seam for the network.
 class network {
-public:
+ public:
   virtual ~network() = default;
   /// Resolves and connects, trying each address, within the timeout.
   [[nodiscard]] virtual task<boost::system::result<std::unique_ptr<stream>>> connect(loop& owner, endpoint to,

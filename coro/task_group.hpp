@@ -15,8 +15,10 @@ namespace quorumd::coro {
 /// cancels the others and leaves join(). Destroyed while one is alive, it aborts the process: it would refer to what
 /// is gone.
 class task_group {
-public:
-  explicit task_group(loop& l) : loop_(l), changed_(l) {}
+ public:
+  explicit task_group(loop& l)
+      : loop_(l)
+      , changed_(l) {}
   task_group(const task_group&) = delete;
   task_group& operator=(const task_group&) = delete;
   ~task_group();
@@ -33,7 +35,7 @@ public:
   /// `co_await boost::asio::this_coro::throw_if_cancelled(false)`.
   [[nodiscard]] task<void> join();
 
-private:
+ private:
   using member = std::list<boost::asio::cancellation_signal>::iterator;
   void ended(member m, std::exception_ptr error);
 

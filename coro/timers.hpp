@@ -15,16 +15,18 @@ namespace quorumd::coro {
 
 /// The deadlines of one loop in one queue. Production arms a single Asio timer for the earliest; the simulator pops it.
 class timers {
-public:
+ public:
   /// Told when the earliest deadline moved forward, and when a cancellation took the last one.
   class driver {
-  public:
+   public:
     virtual ~driver() = default;
     virtual void arm(time_point earliest) = 0;
     virtual void idle() {}
   };
 
-  timers(const clock& c, executor e) : clock_(c), executor_(e) {}
+  timers(const clock& c, executor e)
+      : clock_(c)
+      , executor_(e) {}
   timers(const timers&) = delete;
   timers& operator=(const timers&) = delete;
   ~timers();
@@ -40,7 +42,7 @@ public:
   /// Posts everything that is due; returns how many.
   std::size_t fire_due();
 
-private:
+ private:
   using handler = boost::asio::async_result<use_task_t, void(boost::system::error_code)>::handler_type;
   /// A deadline, and a number that orders equal deadlines and names the sleeper.
   using key = std::pair<time_point, std::uint64_t>;

@@ -4,7 +4,8 @@
 
 namespace quorumd::coro {
 
-thread_worker::thread_worker(std::string name) : thread_([this, name = std::move(name)] { run_thread(name); }) {}
+thread_worker::thread_worker(std::string name)
+    : thread_([this, name = std::move(name)] { run_thread(name); }) {}
 
 thread_worker::~thread_worker() {
   {

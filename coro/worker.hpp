@@ -20,10 +20,10 @@ namespace quorumd::coro {
 
 /// The seam for work that blocks (the disk). Jobs of one worker run one after the other, in order.
 class worker {
-public:
+ public:
   /// Lives from submit() until done() was called. Made once and submitted again and again on the path of a request.
   class job {
-  public:
+   public:
     virtual ~job() = default;
     /// On the worker's thread.
     virtual void run() = 0;
@@ -37,7 +37,7 @@ public:
 
 /// A thread.
 class thread_worker final : public worker {
-public:
+ public:
   explicit thread_worker(std::string name);
   thread_worker(const thread_worker&) = delete;
   thread_worker& operator=(const thread_worker&) = delete;
@@ -46,7 +46,7 @@ public:
 
   void submit(job& j, loop& back) override;
 
-private:
+ private:
   struct item {
     job* what;
     loop* back;
@@ -63,8 +63,10 @@ private:
 namespace detail {
 template <class F, class R>
 class function_job final : public worker::job {
-public:
-  function_job(F f, event& e) : f_(std::move(f)), ended_(e) {}
+ public:
+  function_job(F f, event& e)
+      : f_(std::move(f))
+      , ended_(e) {}
   void run() override {
     try {
       result_.emplace(f_());
@@ -82,7 +84,7 @@ public:
     return std::move(*result_);
   }
 
-private:
+ private:
   F f_;
   event& ended_;
   bool has_ended_ = false; // the caller's loop

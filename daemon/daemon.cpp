@@ -31,25 +31,32 @@ using config::exit_code::ok;
 
 int code_of(coro::fatal_cause cause) {
   switch (cause) {
-  case coro::fatal_cause::disk: return config::exit_code::disk;
-  case coro::fatal_cause::corruption: return config::exit_code::corruption;
-  case coro::fatal_cause::identity: return config::exit_code::identity;
+  case coro::fatal_cause::disk:
+    return config::exit_code::disk;
+  case coro::fatal_cause::corruption:
+    return config::exit_code::corruption;
+  case coro::fatal_cause::identity:
+    return config::exit_code::identity;
   }
   return config::exit_code::disk;
 }
 
 int code_of(const storage::error& e) {
   switch (e.code) {
-  case storage::error_code::corrupt: return config::exit_code::corruption;
-  case storage::error_code::foreign: return config::exit_code::identity;
-  case storage::error_code::locked: return config::exit_code::identity;
-  default: return config::exit_code::disk;
+  case storage::error_code::corrupt:
+    return config::exit_code::corruption;
+  case storage::error_code::foreign:
+    return config::exit_code::identity;
+  case storage::error_code::locked:
+    return config::exit_code::identity;
+  default:
+    return config::exit_code::disk;
   }
 }
 
 /// Ends the process at once: nothing that runs may touch the disk again.
 class exit_on_fatal final : public coro::fatal_hook {
-public:
+ public:
   void fatal(coro::fatal_cause cause, const std::string& reason) override {
     spdlog::critical("{}", reason);
     spdlog::default_logger()->flush();
@@ -59,7 +66,7 @@ public:
 
 /// The signals that end the daemon, blocked in every thread and waited for by one.
 class stop_signals {
-public:
+ public:
   stop_signals() {
     sigemptyset(&set_);
     sigaddset(&set_, SIGTERM);
@@ -69,18 +76,20 @@ public:
   }
   [[nodiscard]] int wait() const {
     int which = 0;
-    while (sigwait(&set_, &which) != 0) {}
+    while (sigwait(&set_, &which) != 0) {
+    }
     return which;
   }
 
-private:
+ private:
   sigset_t set_{};
 };
 
 /// Everything that a running daemon is made of, built bottom up and taken down top down.
 class server {
-public:
-  explicit server(const config::settings& s) : settings_(s) {
+ public:
+  explicit server(const config::settings& s)
+      : settings_(s) {
     const std::size_t n = loops_of(s);
     for (std::size_t i = 0; i < n; ++i)
       loops_.push_back(std::make_unique<coro::loop>("loop-" + std::to_string(i), clock_));
@@ -100,7 +109,7 @@ public:
     return end(ok);
   }
 
-private:
+ private:
   [[nodiscard]] coro::loop& home() { return *loops_.front(); }
   [[nodiscard]] coro::loop& network_loop() { return *loops_[1 % loops_.size()]; }
 
@@ -203,7 +212,8 @@ private:
   void finish(coro::loop& l, coro::task<void> step, coro::time_point until) {
     auto ended = boost::asio::co_spawn(l.get_executor(), std::move(step), boost::asio::use_future);
     if (ended.wait_for(until - clock_.now()) == std::future_status::ready) return ended.get();
-    spdlog::warn("stopping took longer than shutdown.grace and is cut off; what was not answered has an unknown outcome");
+    spdlog::warn(
+        "stopping took longer than shutdown.grace and is cut off; what was not answered has an unknown outcome");
     spdlog::default_logger()->flush();
     std::_Exit(ok);
   }

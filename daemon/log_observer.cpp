@@ -18,7 +18,9 @@ void log_observer::role_changed(const raft::soft_state& s) {
 void log_observer::snapshot_taken(log_index index, std::uint64_t bytes) {
   spdlog::info("snapshot taken at index {}, {} bytes", index.value(), bytes);
 }
-void log_observer::snapshot_failed(const std::string& why) { spdlog::warn("snapshot: {}", why); }
+void log_observer::snapshot_failed(const std::string& why) {
+  spdlog::warn("snapshot: {}", why);
+}
 void log_observer::snapshot_sending(node_id to, log_index index) {
   spdlog::info("sending {} the snapshot at index {}: the log behind it is gone", name(to), index.value());
 }
@@ -28,7 +30,9 @@ void log_observer::snapshot_send_ended(node_id to, log_index index, const std::s
   else
     spdlog::warn("sending {} the snapshot at index {} ended: {}", name(to), index.value(), why);
 }
-void log_observer::snapshot_installed(log_index index) { spdlog::info("snapshot installed at index {}", index.value()); }
+void log_observer::snapshot_installed(log_index index) {
+  spdlog::info("snapshot installed at index {}", index.value());
+}
 void log_observer::incarnation_recorded(node_id member, incarnation i) {
   spdlog::info("recording the data directory of {}: incarnation {:016x}", name(member), i.value());
 }
@@ -70,7 +74,9 @@ void log_observer::bad_client(const std::string& remote, const std::string& why)
 void log_observer::slow_client(const std::string& remote, std::size_t queued_bytes) {
   spdlog::warn("closed the client {}: it does not read its replies, {} bytes wait", remote, queued_bytes);
 }
-void log_observer::denied(const std::string& who) { spdlog::warn("denied on the admin socket: {}", who); }
+void log_observer::denied(const std::string& who) {
+  spdlog::warn("denied on the admin socket: {}", who);
+}
 void log_observer::accept_failed(const std::string& where, const std::string& why) {
   spdlog::error("cannot accept a client at {}: {}; trying again", where, why);
 }

@@ -12,8 +12,9 @@ namespace quorumd::daemon {
 
 /// Writes what the parts below report into the log, in words for a person. From any loop.
 class log_observer final : public node::observer, public wire::peer_observer, public clients::observer {
-public:
-  explicit log_observer(std::vector<wire::member> members) : members_(std::move(members)) {}
+ public:
+  explicit log_observer(std::vector<wire::member> members)
+      : members_(std::move(members)) {}
 
   void role_changed(const raft::soft_state& s) override;
   void snapshot_taken(log_index index, std::uint64_t bytes) override;
@@ -39,7 +40,7 @@ public:
   void accept_failed(const std::string& where, const std::string& why) override;
   void too_many(const std::string& remote) override;
 
-private:
+ private:
   /// The member's name, or that nobody said who it is.
   [[nodiscard]] std::string name(node_id id) const;
 

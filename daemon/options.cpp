@@ -76,6 +76,8 @@ std::size_t loops_of(const config::settings& s) {
   return std::clamp<std::size_t>(std::thread::hardware_concurrency() / 2, 1, 8);
 }
 
-coro::endpoint endpoint_of(const config::address& a) { return {a.host, a.port}; }
+coro::endpoint endpoint_of(const config::address& a) {
+  return {a.host, a.port};
+}
 
 } // namespace quorumd::daemon

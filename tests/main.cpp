@@ -9,7 +9,7 @@ unsigned chosen = 0;
 
 /// Sees how many cases the filters let through.
 class count_cases final : public doctest::IReporter {
-public:
+ public:
   explicit count_cases(const doctest::ContextOptions&) {}
   void test_run_end(const doctest::TestRunStats& s) override { chosen = s.numTestCasesPassingFilters; }
   void report_query(const doctest::QueryData&) override {}

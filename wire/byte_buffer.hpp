@@ -11,12 +11,16 @@ namespace quorumd::wire {
 /// Bytes on their way out: appended at the end, consumed at the front. 8-byte aligned, never initialised for nothing,
 /// and its memory is kept for the next bytes (up to `keep_bytes`, so that one burst does not hold memory for ever).
 class byte_buffer {
-public:
-  explicit byte_buffer(std::size_t keep_bytes = std::size_t{1024} * 1024) : keep_bytes_(keep_bytes) {}
+ public:
+  explicit byte_buffer(std::size_t keep_bytes = std::size_t{1024} * 1024)
+      : keep_bytes_(keep_bytes) {}
 
   byte_buffer(byte_buffer&& other) noexcept
-      : keep_bytes_(other.keep_bytes_), words_(std::move(other.words_)), capacity_(std::exchange(other.capacity_, 0)),
-        begin_(std::exchange(other.begin_, 0)), end_(std::exchange(other.end_, 0)) {}
+      : keep_bytes_(other.keep_bytes_)
+      , words_(std::move(other.words_))
+      , capacity_(std::exchange(other.capacity_, 0))
+      , begin_(std::exchange(other.begin_, 0))
+      , end_(std::exchange(other.end_, 0)) {}
   byte_buffer& operator=(byte_buffer&& other) noexcept {
     byte_buffer taken(std::move(other));
     swap(taken);
@@ -38,7 +42,7 @@ public:
   void clear();
   void swap(byte_buffer& other) noexcept;
 
-private:
+ private:
   [[nodiscard]] std::byte* base() const { return reinterpret_cast<std::byte*>(words_.get()); }
 
   std::size_t keep_bytes_;

@@ -6,8 +6,12 @@
 
 namespace kj {
 // Not `b == a`: that would be this very function with its parameters reversed.
-inline bool operator==(const char* a, const StringPtr& b) { return b == StringPtr(a); }
-inline bool operator!=(const char* a, const StringPtr& b) { return !(b == StringPtr(a)); }
+inline bool operator==(const char* a, const StringPtr& b) {
+  return b == StringPtr(a);
+}
+inline bool operator!=(const char* a, const StringPtr& b) {
+  return !(b == StringPtr(a));
+}
 } // namespace kj
 
 #include <capnp/message.h>

@@ -21,9 +21,9 @@ milliseconds remaining_for_server(coro::time_point deadline, coro::time_point no
 
 std::string describe(const client_error& e) {
   std::string out = e.code == request_errc::store ? "" : std::string(name_of(e.code));
-  const std::string detail = !e.text.empty()                    ? std::string(e.text)
+  const std::string detail = !e.text.empty()                 ? std::string(e.text)
                              : e.code == request_errc::store ? e.store.message()
-                                                                : std::string();
+                                                             : std::string();
   if (!out.empty() && !detail.empty()) out += ": ";
   return out + detail;
 }
@@ -36,8 +36,10 @@ void throw_exception_from_error(const call_error& e, const boost::source_locatio
 
 /// Gives a call's record back, however its coroutine ends.
 class client::call_scope {
-public:
-  call_scope(client& owner, client_call& c) : owner_(owner), call_(c) {}
+ public:
+  call_scope(client& owner, client_call& c)
+      : owner_(owner)
+      , call_(c) {}
   call_scope(const call_scope&) = delete;
   call_scope& operator=(const call_scope&) = delete;
   ~call_scope() {
@@ -45,7 +47,7 @@ public:
     owner_.calls_.close(call_);
   }
 
-private:
+ private:
   client& owner_;
   client_call& call_;
 };
@@ -58,15 +60,24 @@ struct client::verdict {
 };
 
 client::client(coro::loop& l, coro::network& n, coro::entropy& e, client_options o)
-    : loop_(l), network_(n), entropy_(e), options_(std::move(o)), tasks_(l), demand_(l), output_(l), sweep_wanted_(l),
-      reader_(client_reply_frame_max) {
+    : loop_(l)
+    , network_(n)
+    , entropy_(e)
+    , options_(std::move(o))
+    , tasks_(l)
+    , demand_(l)
+    , output_(l)
+    , sweep_wanted_(l)
+    , reader_(client_reply_frame_max) {
   QUORUMD_INVARIANT(!options_.endpoints.empty(), "a client has an endpoint");
   tasks_.spawn(run_connection());
   tasks_.spawn(run_writer());
   tasks_.spawn(run_sweeper());
 }
 
-client::~client() { QUORUMD_INVARIANT(calls_.open_count() == 0, "a client ends after its calls"); }
+client::~client() {
+  QUORUMD_INVARIANT(calls_.open_count() == 0, "a client ends after its calls");
+}
 
 coro::task<void> client::stop() {
   stopped_ = true;
@@ -83,8 +94,7 @@ coro::task<call_result> client::call(client_body body, coro::time_point deadline
   client_call* const c = &calls_.open(deadline);
   const call_scope scope(*this, *c);
   for (unsigned attempt = 0;; ++attempt) {
-    if (!connected())
-      co_await wait_for_connection(c);
+    if (!connected()) co_await wait_for_connection(c);
     if (c->end == call_end::none) {
       encode(*c, body);
       co_await c->done.wait(loop_);
@@ -144,9 +154,12 @@ client::verdict client::judge(client_call& c, bool command) const {
       return {.error = call_error(request_errc::unknown, endpoint_name_,
                                   "the outcome is unknown: no reply by the deadline")};
     if (c.encoded) return {.error = call_error(request_errc::timeout, endpoint_name_, "no reply by the deadline")};
-    return {.error = call_error(request_errc::none, "", last_failure_.empty() ? "no connection by the deadline" : last_failure_)};
-  case call_end::stopped: return {.error = call_error(request_errc::none, endpoint_name_, "the client was stopped")};
-  default: return {.error = call_error(request_errc::none, "", last_failure_)};
+    return {.error = call_error(request_errc::none, "",
+                                last_failure_.empty() ? "no connection by the deadline" : last_failure_)};
+  case call_end::stopped:
+    return {.error = call_error(request_errc::none, endpoint_name_, "the client was stopped")};
+  default:
+    return {.error = call_error(request_errc::none, "", last_failure_)};
   }
 }
 

@@ -50,11 +50,13 @@ struct client_answer {
 
 /// Why a call has no answer.
 class call_error {
-public:
+ public:
   call_error() = default;
   call_error(request_errc code, std::string endpoint, const std::string& what, kv::error store = {})
-      : code_(code), endpoint_(std::move(endpoint)), message_(endpoint_.empty() ? what : endpoint_ + ": " + what),
-        store_(store) {}
+      : code_(code)
+      , endpoint_(std::move(endpoint))
+      , message_(endpoint_.empty() ? what : endpoint_ + ": " + what)
+      , store_(store) {}
 
   /// The server's word, or `unknown` or `timeout` if it was the client that gave up; `none` if no endpoint could be
   /// reached. Only after `unknown` may a command have taken effect, or still take it.
@@ -65,7 +67,7 @@ public:
   /// The store's own error, if the code is `store`.
   [[nodiscard]] const kv::error& store() const { return store_; }
 
-private:
+ private:
   request_errc code_ = request_errc::none;
   std::string endpoint_;
   std::string message_;
@@ -91,7 +93,7 @@ struct client_counters {
 ///
 /// Belongs to one loop. stop() it before it ends; by then every call has ended or its coroutine was cancelled.
 class client {
-public:
+ public:
   client(coro::loop& l, coro::network& n, coro::entropy& e, client_options o);
   client(const client&) = delete;
   client& operator=(const client&) = delete;
@@ -124,7 +126,7 @@ public:
   /// Ends the connection; waiting calls fail.
   [[nodiscard]] coro::task<void> stop();
 
-private:
+ private:
   class call_scope;
   struct verdict;
 
@@ -162,8 +164,8 @@ private:
   const client_options options_;
 
   coro::task_group tasks_;
-  coro::event demand_;     ///< a call waits for a connection
-  coro::event output_;     ///< there is something to write
+  coro::event demand_; ///< a call waits for a connection
+  coro::event output_; ///< there is something to write
   coro::event sweep_wanted_;
   client_calls calls_;
   std::vector<std::uint64_t> ready_; ///< ids of calls to be resumed
@@ -193,7 +195,7 @@ private:
   unsigned redirects_ = 0; ///< followed since the last answer that was none
   unsigned rounds_ = 0;    ///< of dialing in vain
   std::size_t failed_in_round_ = 0;
-  std::string failures_;   ///< of this round
+  std::string failures_; ///< of this round
   std::string last_failure_;
   std::string why_lost_;
   client_counters counters_;

@@ -29,13 +29,13 @@ enum class call_end : std::uint8_t {
 struct client_call {
   std::uint64_t id = 0; ///< on the wire; 0 when free
   std::uint32_t slot = 0;
-  bool encoded = false;        ///< its frame is in the stream, or was
-  bool direct = false;         ///< completed as a number, without a coroutine of its own
-  bool ready = false;          ///< in the list of those to be resumed
+  bool encoded = false; ///< its frame is in the stream, or was
+  bool direct = false;  ///< completed as a number, without a coroutine of its own
+  bool ready = false;   ///< in the list of those to be resumed
   call_end end = call_end::none;
   request_errc code = request_errc::none; ///< direct: how it was answered
   std::uint64_t tag = 0;                  ///< direct: the submitter's
-  std::uint64_t frame_end = 0; ///< the stream's length once the frame is written
+  std::uint64_t frame_end = 0;            ///< the stream's length once the frame is written
   coro::time_point deadline;
   client_waiter done;
   std::optional<client_reply> reply; ///< views of `bytes`
@@ -45,7 +45,7 @@ struct client_call {
 /// The calls of one client: pooled records under ids that a late reply of an earlier request cannot hit. Grows to the
 /// largest number of calls at a time and allocates nothing after that.
 class client_calls {
-public:
+ public:
   client_calls() = default;
   client_calls(const client_calls&) = delete;
   client_calls& operator=(const client_calls&) = delete;
@@ -67,7 +67,7 @@ public:
       if (slots_[i]->id != 0) f(*slots_[i]);
   }
 
-private:
+ private:
   // An id is a count of uses above the slot's number: the same slot never has the same id twice.
   static constexpr unsigned slot_bits = 24;
 

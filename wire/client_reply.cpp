@@ -121,8 +121,8 @@ void encode_reply(byte_buffer& out, std::uint64_t id, const health_reply& h) {
 }
 
 decoded<void> encode_reply(byte_buffer& out, std::uint64_t id, std::span<const std::byte> encoded_result) {
-  const decoded<void> done = decode_segment<schema::Outcome>(
-      encoded_result, command_nesting_max, [&](schema::Outcome::Reader from) {
+  const decoded<void> done =
+      decode_segment<schema::Outcome>(encoded_result, command_nesting_max, [&](schema::Outcome::Reader from) {
         if (from.which() == schema::Outcome::ERROR) {
           encode_reply(out, id, store_error(read(from.getError())));
           return;
@@ -141,8 +141,12 @@ decoded<client_reply> decode_reply(std::span<const std::byte> frame) {
     client_reply r;
     r.id = from.getId();
     switch (from.which()) {
-    case schema::Reply::ERROR: r.body = read_error(from.getError()); return r;
-    case schema::Reply::HELLO: r.body = read_hello(from.getHello()); return r;
+    case schema::Reply::ERROR:
+      r.body = read_error(from.getError());
+      return r;
+    case schema::Reply::HELLO:
+      r.body = read_hello(from.getHello());
+      return r;
     case schema::Reply::OUTCOME: {
       const kv::result<kv::reply> outcome = read(from.getOutcome());
       if (outcome)
@@ -151,8 +155,12 @@ decoded<client_reply> decode_reply(std::span<const std::byte> frame) {
         r.body = store_error(outcome.error());
       return r;
     }
-    case schema::Reply::RANGE: r.body = read(from.getRange()); return r;
-    case schema::Reply::STATUS: r.body = read_status(from.getStatus()); return r;
+    case schema::Reply::RANGE:
+      r.body = read(from.getRange());
+      return r;
+    case schema::Reply::STATUS:
+      r.body = read_status(from.getStatus());
+      return r;
     case schema::Reply::HEALTH: {
       const schema::HealthReply::Reader health = from.getHealth();
       r.body = health_reply{.serving = health.getServing(), .reason = text(health.getReason())};

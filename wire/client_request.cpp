@@ -20,17 +20,15 @@ void fill_head(schema::Request::Builder to, std::uint64_t id, milliseconds remai
 template <class Fill>
 void append_request(byte_buffer& out, std::uint64_t id, milliseconds remaining, std::size_t words_behind_root,
                     Fill fill_body) {
-  append_frame<schema::Request>(out, root_words<schema::Request> + words_behind_root,
-                                [&](schema::Request::Builder to) {
-                                  fill_head(to, id, remaining);
-                                  fill_body(to);
-                                });
+  append_frame<schema::Request>(out, root_words<schema::Request> + words_behind_root, [&](schema::Request::Builder to) {
+    fill_head(to, id, remaining);
+    fill_body(to);
+  });
 }
 
 client_hello read_hello(schema::ClientHello::Reader from) {
-  return {.version_min = from.getVersionMin(),
-          .version_max = from.getVersionMax(),
-          .software = text(from.getSoftware())};
+  return {
+      .version_min = from.getVersionMin(), .version_max = from.getVersionMax(), .software = text(from.getSoftware())};
 }
 
 range_read read_range(schema::RangeRead::Reader from) {
@@ -81,19 +79,29 @@ decoded<client_request> decode_request(std::span<const std::byte> frame) {
     r.id = from.getId();
     r.remaining = milliseconds(from.getRemainingMs());
     switch (from.which()) {
-    case schema::Request::HELLO: r.body = read_hello(from.getHello()); return r;
-    case schema::Request::COMMAND: r.body = read(from.getCommand()); return r;
-    case schema::Request::RANGE: r.body = read_range(from.getRange()); return r;
-    case schema::Request::STATUS: r.body = status_request{from.getStatus()}; return r;
-    case schema::Request::HEALTH: r.body = health_request{}; return r;
+    case schema::Request::HELLO:
+      r.body = read_hello(from.getHello());
+      return r;
+    case schema::Request::COMMAND:
+      r.body = read(from.getCommand());
+      return r;
+    case schema::Request::RANGE:
+      r.body = read_range(from.getRange());
+      return r;
+    case schema::Request::STATUS:
+      r.body = status_request{from.getStatus()};
+      return r;
+    case schema::Request::HEALTH:
+      r.body = health_request{};
+      return r;
     }
     refuse(codec_errc::unknown_kind, "the request is of a kind that this version does not know");
   });
 }
 
 std::optional<std::uint64_t> request_id(std::span<const std::byte> frame) {
-  const decoded<std::uint64_t> id = decode_segment<schema::Request>(
-      frame, nesting_max, [](schema::Request::Reader from) { return from.getId(); });
+  const decoded<std::uint64_t> id =
+      decode_segment<schema::Request>(frame, nesting_max, [](schema::Request::Reader from) { return from.getId(); });
   if (!id) return std::nullopt;
   return *id;
 }

@@ -16,7 +16,7 @@ namespace quorumd::wire {
 /// A coro::event that resumes its coroutine at once, inside fire(), and not by way of the loop's queue: no allocation
 /// and no further turn. Whoever fires must be ready for what the coroutine does before it waits again.
 class client_waiter {
-public:
+ public:
   client_waiter() = default;
   client_waiter(const client_waiter&) = delete;
   client_waiter& operator=(const client_waiter&) = delete;
@@ -41,7 +41,7 @@ public:
         [this, &l](handler h) { begin(std::move(h), l); }, coro::use_task);
   }
 
-private:
+ private:
   using handler = boost::asio::async_result<coro::use_task_t, void(boost::system::error_code)>::handler_type;
 
   void begin(handler h, coro::loop& l) {

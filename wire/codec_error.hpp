@@ -31,14 +31,16 @@ inline constexpr std::size_t text_bytes_max = 4096;
 
 /// What a decoder refuses, and what exactly was wrong, for a person.
 class codec_error {
-public:
+ public:
   codec_error() = default;
-  codec_error(codec_errc code, std::string what) : code_(code), what_(std::move(what)) {}
+  codec_error(codec_errc code, std::string what)
+      : code_(code)
+      , what_(std::move(what)) {}
 
   [[nodiscard]] codec_errc code() const { return code_; }
   [[nodiscard]] const std::string& what() const { return what_; }
 
-private:
+ private:
   codec_errc code_ = codec_errc::none;
   std::string what_;
 };

@@ -9,8 +9,8 @@ using namespace detail;
 proposal encode_command(chunk_arena& arena, const kv::command& c) {
   const std::size_t words = root_words<schema::Command> + words_behind(c);
   proposal p(arena, words * word_bytes);
-  const std::size_t used = build_at<schema::Command>(p.payload().data(), words, 0,
-                                                     [&](schema::Command::Builder to) { fill(to, c); });
+  const std::size_t used =
+      build_at<schema::Command>(p.payload().data(), words, 0, [&](schema::Command::Builder to) { fill(to, c); });
   QUORUMD_INVARIANT(used == words * word_bytes, "a command takes what was computed for it");
   p.finish();
   return p;
@@ -24,8 +24,8 @@ decoded<kv::command> decode_command(std::span<const std::byte> payload) {
 shared_bytes encode_result(chunk_arena& arena, const kv::result<kv::reply>& r) {
   const std::size_t words = root_words<schema::Outcome> + words_behind(r);
   chunk_arena::piece piece = arena.allocate(words * word_bytes);
-  const std::size_t used = build_at<schema::Outcome>(piece.data, words, 0,
-                                                     [&](schema::Outcome::Builder to) { fill(to, r); });
+  const std::size_t used =
+      build_at<schema::Outcome>(piece.data, words, 0, [&](schema::Outcome::Builder to) { fill(to, r); });
   return {std::move(piece.chunk), {piece.data, used}};
 }
 

@@ -19,7 +19,9 @@ std::uint32_t load32(const std::byte* at) {
   return value;
 }
 
-std::size_t content_bytes(const std::byte* header) { return std::size_t{load32(header + 4)} * 8; }
+std::size_t content_bytes(const std::byte* header) {
+  return std::size_t{load32(header + 4)} * 8;
+}
 
 } // namespace
 

@@ -24,7 +24,7 @@ void write_frame_header(std::byte* at, std::size_t content_bytes);
 /// aligned. The header is judged before anything is made room for. Frames that were shared keep their chunk; the
 /// others' bytes are used again.
 class frame_reader {
-public:
+ public:
   /// `read_bytes` is the room of one read, a multiple of 8 and at least 64.
   explicit frame_reader(std::size_t frame_bytes_max, std::size_t read_bytes = std::size_t{256} * 1024);
 
@@ -43,7 +43,7 @@ public:
   /// Bytes that were read and not given yet.
   [[nodiscard]] std::size_t pending_bytes() const { return end_ - begin_; }
 
-private:
+ private:
   [[nodiscard]] std::size_t needed() const;
   void move_to(chunk_ref target, std::size_t at);
 

@@ -23,8 +23,11 @@ const char* const late = "no greeting within the handshake's time";
 } // namespace
 
 greeting::greeting(list& all, coro::time_point deadline, std::unique_ptr<coro::stream> s, std::size_t read_bytes)
-    : all_(all), place_(all.insert(all.end(), this)), deadline_(deadline), stream_(std::move(s)),
-      reader_(peer_frame_max, read_bytes) {}
+    : all_(all)
+    , place_(all.insert(all.end(), this))
+    , deadline_(deadline)
+    , stream_(std::move(s))
+    , reader_(peer_frame_max, read_bytes) {}
 
 greeting::~greeting() {
   all_.erase(place_);

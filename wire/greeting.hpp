@@ -19,7 +19,7 @@ namespace quorumd::wire {
 /// A stream that has not been greeted yet, and until when it may take. Whoever sweeps the list closes those that are
 /// late.
 class greeting {
-public:
+ public:
   using list = std::list<greeting*>;
 
   greeting(list& all, coro::time_point deadline, std::unique_ptr<coro::stream> s, std::size_t read_bytes);
@@ -46,7 +46,7 @@ public:
   [[nodiscard]] std::unique_ptr<coro::stream> take_stream() { return std::move(stream_); }
   [[nodiscard]] frame_reader take_reader() { return std::move(reader_); }
 
-private:
+ private:
   [[nodiscard]] coro::task<heard> listen_unguarded();
   [[nodiscard]] coro::task<std::string> say_unguarded(byte_buffer words);
 

@@ -16,9 +16,15 @@ void require_depth(std::size_t depth) {
 
 // --- bounds ---
 
-std::size_t behind(const kv::put& p) { return data_words(p.key.size()) + data_words(p.value.size()); }
-std::size_t behind(const kv::delete_range& d) { return data_words(d.key.size()) + data_words(d.range_end.size()); }
-std::size_t behind(const kv::range_request& r) { return data_words(r.key.size()) + data_words(r.range_end.size()); }
+std::size_t behind(const kv::put& p) {
+  return data_words(p.key.size()) + data_words(p.value.size());
+}
+std::size_t behind(const kv::delete_range& d) {
+  return data_words(d.key.size()) + data_words(d.range_end.size());
+}
+std::size_t behind(const kv::range_request& r) {
+  return data_words(r.key.size()) + data_words(r.range_end.size());
+}
 std::size_t behind(const kv::compare& c) {
   return data_words(c.key.size()) + data_words(c.range_end.size()) + data_words(c.value.size());
 }
@@ -30,8 +36,7 @@ std::size_t behind(const std::vector<kv::operation>& list, std::size_t depth) {
   for (const kv::operation& o : list) {
     if (const auto* p = std::get_if<kv::put>(&o.what)) words += struct_words<schema::Put> + behind(*p);
     if (const auto* r = std::get_if<kv::range_request>(&o.what)) words += struct_words<schema::Range> + behind(*r);
-    if (const auto* d = std::get_if<kv::delete_range>(&o.what))
-      words += struct_words<schema::DeleteRange> + behind(*d);
+    if (const auto* d = std::get_if<kv::delete_range>(&o.what)) words += struct_words<schema::DeleteRange> + behind(*d);
     if (const auto* t = std::get_if<kv::txn>(&o.what)) words += struct_words<schema::Txn> + behind(*t, depth + 1);
   }
   return words;
@@ -115,7 +120,7 @@ kv::compare read_compare(schema::Compare::Reader from) {
 }
 
 class txn_reader {
-public:
+ public:
   kv::txn read(schema::Txn::Reader from, std::size_t depth) {
     require_depth(depth);
     kv::txn t;
@@ -128,7 +133,7 @@ public:
     return t;
   }
 
-private:
+ private:
   void take(std::size_t count) {
     require(count <= kv::operations_max && count <= items_left_, codec_errc::count,
             "a transaction has more operations or compares than allowed");
@@ -140,10 +145,18 @@ private:
     to.reserve(from.size());
     for (const schema::Operation::Reader o : from) {
       switch (o.which()) {
-      case schema::Operation::PUT: to.push_back({read_put(o.getPut())}); continue;
-      case schema::Operation::RANGE: to.push_back({detail::read(o.getRange())}); continue;
-      case schema::Operation::DELETE_RANGE: to.push_back({read_delete(o.getDeleteRange())}); continue;
-      case schema::Operation::TXN: to.push_back({read(o.getTxn(), depth + 1)}); continue;
+      case schema::Operation::PUT:
+        to.push_back({read_put(o.getPut())});
+        continue;
+      case schema::Operation::RANGE:
+        to.push_back({detail::read(o.getRange())});
+        continue;
+      case schema::Operation::DELETE_RANGE:
+        to.push_back({read_delete(o.getDeleteRange())});
+        continue;
+      case schema::Operation::TXN:
+        to.push_back({read(o.getTxn(), depth + 1)});
+        continue;
       }
       refuse(codec_errc::unknown_kind, "an operation of a transaction is of an unknown kind");
     }
@@ -154,7 +167,9 @@ private:
 
 } // namespace
 
-std::size_t words_behind(const kv::range_request& r) { return behind(r); }
+std::size_t words_behind(const kv::range_request& r) {
+  return behind(r);
+}
 
 void fill(schema::Range::Builder to, const kv::range_request& r) {
   to.setKey(data(r.key));
@@ -206,10 +221,14 @@ void fill(schema::Command::Builder to, const kv::command& c) {
 
 kv::command read(schema::Command::Reader from) {
   switch (from.which()) {
-  case schema::Command::PUT: return read_put(from.getPut());
-  case schema::Command::DELETE_RANGE: return read_delete(from.getDeleteRange());
-  case schema::Command::TXN: return txn_reader().read(from.getTxn(), 1);
-  case schema::Command::COMPACT: return kv::compact{number<revision>(from.getCompact())};
+  case schema::Command::PUT:
+    return read_put(from.getPut());
+  case schema::Command::DELETE_RANGE:
+    return read_delete(from.getDeleteRange());
+  case schema::Command::TXN:
+    return txn_reader().read(from.getTxn(), 1);
+  case schema::Command::COMPACT:
+    return kv::compact{number<revision>(from.getCompact())};
   }
   refuse(codec_errc::unknown_kind, "a command is of an unknown kind");
 }

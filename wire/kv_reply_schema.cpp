@@ -128,10 +128,18 @@ kv::txn_reply read_txn(schema::TxnReply::Reader from, std::size_t depth) {
   r.responses.reserve(list.size());
   for (const schema::OperationReply::Reader o : list) {
     switch (o.which()) {
-    case schema::OperationReply::PUT: r.responses.push_back({read_put(o.getPut())}); continue;
-    case schema::OperationReply::RANGE: r.responses.push_back({read(o.getRange())}); continue;
-    case schema::OperationReply::DELETE_RANGE: r.responses.push_back({read_delete(o.getDeleteRange())}); continue;
-    case schema::OperationReply::TXN: r.responses.push_back({read_txn(o.getTxn(), depth + 1)}); continue;
+    case schema::OperationReply::PUT:
+      r.responses.push_back({read_put(o.getPut())});
+      continue;
+    case schema::OperationReply::RANGE:
+      r.responses.push_back({read(o.getRange())});
+      continue;
+    case schema::OperationReply::DELETE_RANGE:
+      r.responses.push_back({read_delete(o.getDeleteRange())});
+      continue;
+    case schema::OperationReply::TXN:
+      r.responses.push_back({read_txn(o.getTxn(), depth + 1)});
+      continue;
     }
     refuse(codec_errc::unknown_kind, "a reply's operation is of an unknown kind");
   }
@@ -206,11 +214,20 @@ kv::result<kv::reply> read(schema::Outcome::Reader from) {
   kv::reply r;
   r.revision = number<revision>(from.getRevision());
   switch (from.which()) {
-  case schema::Outcome::PUT: r.body = read_put(from.getPut()); return r;
-  case schema::Outcome::DELETE_RANGE: r.body = read_delete(from.getDeleteRange()); return r;
-  case schema::Outcome::TXN: r.body = read_txn(from.getTxn(), 1); return r;
-  case schema::Outcome::COMPACT: r.body = kv::compact_reply(); return r;
-  case schema::Outcome::ERROR: return read(from.getError());
+  case schema::Outcome::PUT:
+    r.body = read_put(from.getPut());
+    return r;
+  case schema::Outcome::DELETE_RANGE:
+    r.body = read_delete(from.getDeleteRange());
+    return r;
+  case schema::Outcome::TXN:
+    r.body = read_txn(from.getTxn(), 1);
+    return r;
+  case schema::Outcome::COMPACT:
+    r.body = kv::compact_reply();
+    return r;
+  case schema::Outcome::ERROR:
+    return read(from.getError());
   }
   refuse(codec_errc::unknown_kind, "a result is of an unknown kind");
 }

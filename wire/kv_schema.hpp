@@ -27,7 +27,7 @@ void fill(schema::Range::Builder to, const kv::range_request& r);
 
 /// What the items of a reply may still take. Bounding and building ask in the same order, so they decide alike.
 class reply_budget {
-public:
+ public:
   /// Whether the item goes into the reply. The first always does.
   [[nodiscard]] bool take(std::size_t words) {
     const bool fits = first_ || words <= left_;
@@ -36,7 +36,7 @@ public:
     return fits;
   }
 
-private:
+ private:
   std::size_t left_ = reply_bytes_max / word_bytes;
   bool first_ = true;
 };

@@ -21,7 +21,9 @@ inline constexpr std::size_t word_bytes = sizeof(capnp::word);
 
 template <class T>
 inline constexpr std::size_t struct_words = T::_capnpPrivate::dataWordSize + T::_capnpPrivate::pointerCount;
-[[nodiscard]] constexpr std::size_t data_words(std::size_t bytes) { return (bytes + word_bytes - 1) / word_bytes; }
+[[nodiscard]] constexpr std::size_t data_words(std::size_t bytes) {
+  return (bytes + word_bytes - 1) / word_bytes;
+}
 [[nodiscard]] constexpr std::size_t text_words(std::size_t bytes) {
   return data_words((bytes < text_bytes_max ? bytes : text_bytes_max) + 1);
 }
@@ -35,8 +37,10 @@ inline constexpr std::size_t root_words = 1 + struct_words<T>;
 
 /// Builds into memory that the caller has: one segment or a broken invariant.
 class segment_builder final : public capnp::MessageBuilder {
-public:
-  segment_builder(std::byte* at, std::size_t words) : at_(at), words_(words) {}
+ public:
+  segment_builder(std::byte* at, std::size_t words)
+      : at_(at)
+      , words_(words) {}
   ~segment_builder() noexcept(false) override = default;
 
   kj::ArrayPtr<capnp::word> allocateSegment(unsigned minimum_words) override {
@@ -50,7 +54,7 @@ public:
     return segments[0].size() * word_bytes;
   }
 
-private:
+ private:
   std::byte* at_;
   std::size_t words_;
   bool given_ = false;

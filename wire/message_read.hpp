@@ -19,12 +19,13 @@ namespace quorumd::wire::detail {
 
 /// Leaves a reading; never leaves decoding().
 class refusal final : public std::exception {
-public:
-  explicit refusal(codec_error e) : error_(std::move(e)) {}
+ public:
+  explicit refusal(codec_error e)
+      : error_(std::move(e)) {}
   [[nodiscard]] const char* what() const noexcept override { return error_.what().c_str(); }
   [[nodiscard]] const codec_error& error() const { return error_; }
 
-private:
+ private:
   codec_error error_;
 };
 

@@ -10,8 +10,8 @@ namespace {
 /// The latest heartbeat of a group takes the place of the one that waits.
 template <class Beat, class Body>
 void merge(std::vector<Beat>& waiting, group_id group, const Body& body) {
-  const auto at = std::lower_bound(waiting.begin(), waiting.end(), group,
-                                   [](const Beat& b, group_id g) { return b.group < g; });
+  const auto at =
+      std::lower_bound(waiting.begin(), waiting.end(), group, [](const Beat& b, group_id g) { return b.group < g; });
   if (at != waiting.end() && at->group == group)
     at->body = body;
   else

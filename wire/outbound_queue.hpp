@@ -13,10 +13,10 @@
 namespace quorumd::wire {
 
 struct outbound_options {
-  std::size_t pause_bytes = std::size_t{32} * 1024 * 1024; ///< full from here on; room again at half of it
-  std::size_t bytes_max = std::size_t{64} * 1024 * 1024;   ///< nobody who heeds full() gets here
-  std::size_t block_bytes = std::size_t{256} * 1024;       ///< of one class written before it is chosen again
-  std::size_t coalesce_bytes = std::size_t{64} * 1024;     ///< up to here all classes leave in one write
+  std::size_t pause_bytes = std::size_t{32} * 1024 * 1024;  ///< full from here on; room again at half of it
+  std::size_t bytes_max = std::size_t{64} * 1024 * 1024;    ///< nobody who heeds full() gets here
+  std::size_t block_bytes = std::size_t{256} * 1024;        ///< of one class written before it is chosen again
+  std::size_t coalesce_bytes = std::size_t{64} * 1024;      ///< up to here all classes leave in one write
   std::size_t bulk_credit_bytes = std::size_t{1024} * 1024; ///< of log after which one bulk frame gets its turn
 };
 
@@ -27,8 +27,9 @@ struct outbound_options {
 ///
 /// Pure: whoever owns it writes next() and says how much of it was written().
 class outbound_queue {
-public:
-  explicit outbound_queue(outbound_options o = {}) : options_(o) {}
+ public:
+  explicit outbound_queue(outbound_options o = {})
+      : options_(o) {}
 
   /// Queues what encode(buffer) appends: whole frames.
   template <class Encode>
@@ -55,7 +56,7 @@ public:
   [[nodiscard]] bool full();
   [[nodiscard]] bool over_limit() const { return bytes() > options_.bytes_max; }
 
-private:
+ private:
   void encode_heartbeats_waiting();
   void choose();
   void choose_lane(traffic t, std::size_t bytes_max);

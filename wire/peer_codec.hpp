@@ -71,9 +71,8 @@ enum class peer_signal : std::uint8_t { messages, probe, probe_reply };
 /// Reads a frame of an established stream, which the source just gave: appends its messages. Entries and blobs are
 /// parts of the source's chunk. Terms, indexes, counts and checksums were checked; entries of an append are dense,
 /// ascending and follow prev_index. A goodbye comes as the second alternative.
-[[nodiscard]] decoded<std::variant<peer_signal, goodbye>> decode_peer(std::span<const std::byte> frame,
-                                                                      frame_reader& source, chunk_arena& arena,
-                                                                      std::vector<peer_message>& out);
+[[nodiscard]] decoded<std::variant<peer_signal, goodbye>>
+decode_peer(std::span<const std::byte> frame, frame_reader& source, chunk_arena& arena, std::vector<peer_message>& out);
 /// Reads the first frame of a stream.
 [[nodiscard]] decoded<std::variant<hello, goodbye>> decode_greeting(std::span<const std::byte> frame);
 

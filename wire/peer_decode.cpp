@@ -66,7 +66,9 @@ raft::append_response read_body(schema::AppendResponse::Reader from) {
 raft::install_snapshot read_body(schema::InstallSnapshot::Reader from) {
   return {.term = number<term>(from.getTerm()), .mark = read_mark(from.getMark())};
 }
-raft::timeout_now read_body(schema::TimeoutNow::Reader from) { return {.term = number<term>(from.getTerm())}; }
+raft::timeout_now read_body(schema::TimeoutNow::Reader from) {
+  return {.term = number<term>(from.getTerm())};
+}
 raft::read_index_request read_body(schema::ReadIndexRequest::Reader from) {
   return {.term = number<term>(from.getTerm()),
           .context = {.boot = boot_id(from.getBoot()), .sequence = from.getSequence()}};
@@ -111,8 +113,10 @@ raft::append_request read_append(schema::AppendRequest::Reader from, frame_reade
   m.round = from.getRound();
   const std::span<const std::byte> bytes = bytes_of(from.getEntries());
   const std::size_t count = from.getCount();
-  if (count != 0) read_entries(source.share(), bytes, count, group_id(from.getGroup()), m);
-  else require(bytes.empty(), codec_errc::count, "an append has more bytes than entries");
+  if (count != 0)
+    read_entries(source.share(), bytes, count, group_id(from.getGroup()), m);
+  else
+    require(bytes.empty(), codec_errc::count, "an append has more bytes than entries");
   return m;
 }
 
@@ -207,10 +211,13 @@ hello read_hello(schema::Hello::Reader from) {
 }
 
 class peer_reader {
-public:
+ public:
   peer_reader(std::span<const std::byte> frame, frame_reader& source, chunk_arena& arena,
               std::vector<peer_message>& out)
-      : frame_(frame), source_(source), arena_(arena), out_(out) {}
+      : frame_(frame)
+      , source_(source)
+      , arena_(arena)
+      , out_(out) {}
 
   std::variant<peer_signal, goodbye> read(schema::PeerMessage::Reader from) {
     switch (from.which()) {
@@ -219,18 +226,24 @@ public:
       push(body.getGroup(), read_append(body, source_));
       return peer_signal::messages;
     }
-    case schema::PeerMessage::FORWARD: out_.emplace_back(read_forward(from.getForward(), arena_)); break;
-    case schema::PeerMessage::FORWARD_REPLY: out_.emplace_back(read_reply(from.getForwardReply(), source_)); break;
+    case schema::PeerMessage::FORWARD:
+      out_.emplace_back(read_forward(from.getForward(), arena_));
+      break;
+    case schema::PeerMessage::FORWARD_REPLY:
+      out_.emplace_back(read_reply(from.getForwardReply(), source_));
+      break;
     case schema::PeerMessage::SNAPSHOT_CHUNK:
       require_size(frame_, bulk_frame_max);
       out_.emplace_back(read_chunk(from.getSnapshotChunk(), source_));
       break;
-    default: require_size(frame_, control_frame_max); return read_control(from);
+    default:
+      require_size(frame_, control_frame_max);
+      return read_control(from);
     }
     return peer_signal::messages;
   }
 
-private:
+ private:
   template <class Body>
   void push(std::uint64_t group, Body body) {
     out_.emplace_back(raft_message{group_id(group), raft::message(std::move(body))});
@@ -242,20 +255,44 @@ private:
 
   std::variant<peer_signal, goodbye> read_control(schema::PeerMessage::Reader from) {
     switch (from.which()) {
-    case schema::PeerMessage::PROBE: return peer_signal::probe;
-    case schema::PeerMessage::PROBE_REPLY: return peer_signal::probe_reply;
-    case schema::PeerMessage::GOODBYE: return read_goodbye(from.getGoodbye());
-    case schema::PeerMessage::HELLO: refuse(codec_errc::unknown_kind, "a second greeting");
-    case schema::PeerMessage::HEARTBEATS: read_heartbeats(from.getHeartbeats()); break;
-    case schema::PeerMessage::HEARTBEAT_RESPONSES: read_responses(from.getHeartbeatResponses()); break;
-    case schema::PeerMessage::VOTE_REQUEST: push_body(from.getVoteRequest()); break;
-    case schema::PeerMessage::VOTE_RESPONSE: push_body(from.getVoteResponse()); break;
-    case schema::PeerMessage::APPEND_RESPONSE: push_body(from.getAppendResponse()); break;
-    case schema::PeerMessage::INSTALL_SNAPSHOT: push_body(from.getInstallSnapshot()); break;
-    case schema::PeerMessage::TIMEOUT_NOW: push_body(from.getTimeoutNow()); break;
-    case schema::PeerMessage::READ_INDEX: push_body(from.getReadIndex()); break;
-    case schema::PeerMessage::READ_INDEX_RESPONSE: push_body(from.getReadIndexResponse()); break;
-    case schema::PeerMessage::SNAPSHOT_CREDIT: out_.emplace_back(read_credit(from.getSnapshotCredit())); break;
+    case schema::PeerMessage::PROBE:
+      return peer_signal::probe;
+    case schema::PeerMessage::PROBE_REPLY:
+      return peer_signal::probe_reply;
+    case schema::PeerMessage::GOODBYE:
+      return read_goodbye(from.getGoodbye());
+    case schema::PeerMessage::HELLO:
+      refuse(codec_errc::unknown_kind, "a second greeting");
+    case schema::PeerMessage::HEARTBEATS:
+      read_heartbeats(from.getHeartbeats());
+      break;
+    case schema::PeerMessage::HEARTBEAT_RESPONSES:
+      read_responses(from.getHeartbeatResponses());
+      break;
+    case schema::PeerMessage::VOTE_REQUEST:
+      push_body(from.getVoteRequest());
+      break;
+    case schema::PeerMessage::VOTE_RESPONSE:
+      push_body(from.getVoteResponse());
+      break;
+    case schema::PeerMessage::APPEND_RESPONSE:
+      push_body(from.getAppendResponse());
+      break;
+    case schema::PeerMessage::INSTALL_SNAPSHOT:
+      push_body(from.getInstallSnapshot());
+      break;
+    case schema::PeerMessage::TIMEOUT_NOW:
+      push_body(from.getTimeoutNow());
+      break;
+    case schema::PeerMessage::READ_INDEX:
+      push_body(from.getReadIndex());
+      break;
+    case schema::PeerMessage::READ_INDEX_RESPONSE:
+      push_body(from.getReadIndexResponse());
+      break;
+    case schema::PeerMessage::SNAPSHOT_CREDIT:
+      out_.emplace_back(read_credit(from.getSnapshotCredit()));
+      break;
     case schema::PeerMessage::STATUS_QUERY: {
       const auto query = from.getStatusQuery();
       out_.emplace_back(status_query{.id = query.getId(), .group = group_id(query.getGroup())});
@@ -266,7 +303,8 @@ private:
       out_.emplace_back(status_answer{.id = answer.getId(), .row = detail::read(answer.getRow())});
       break;
     }
-    default: refuse(codec_errc::unknown_kind, "a message of a kind that this version does not know");
+    default:
+      refuse(codec_errc::unknown_kind, "a message of a kind that this version does not know");
     }
     return peer_signal::messages;
   }

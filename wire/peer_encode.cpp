@@ -30,8 +30,10 @@ void append_blob(byte_buffer& out, std::size_t words_behind_root, std::size_t bl
 
 /// Fills a blob whose memory holds anything.
 class blob_writer {
-public:
-  explicit blob_writer(capnp::Data::Builder to) : at_(to.begin()), end_(to.begin() + (to.size() + 7) / 8 * 8) {}
+ public:
+  explicit blob_writer(capnp::Data::Builder to)
+      : at_(to.begin())
+      , end_(to.begin() + (to.size() + 7) / 8 * 8) {}
   void write(std::span<const std::byte> bytes) {
     if (bytes.empty()) return;
     std::memcpy(at_, bytes.data(), bytes.size());
@@ -39,7 +41,7 @@ public:
   }
   void pad() { std::fill(at_, end_, kj::byte{0}); }
 
-private:
+ private:
   kj::byte* at_;
   kj::byte* end_;
 };
@@ -235,8 +237,8 @@ struct peer_encoder {
     });
   }
   void operator()(const status_answer& m) const {
-    const std::size_t words = struct_words<schema::StatusAnswer> + struct_words<schema::StatusRow> +
-                              words_behind(m.row);
+    const std::size_t words =
+        struct_words<schema::StatusAnswer> + struct_words<schema::StatusRow> + words_behind(m.row);
     append(out, words, [&](root r) {
       auto to = r.initStatusAnswer();
       to.setId(m.id);
@@ -247,7 +249,9 @@ struct peer_encoder {
 
 } // namespace
 
-void encode_peer(byte_buffer& out, const peer_message& m) { std::visit(peer_encoder{out}, m); }
+void encode_peer(byte_buffer& out, const peer_message& m) {
+  std::visit(peer_encoder{out}, m);
+}
 
 void encode_peer(byte_buffer& out, group_id group, const raft::message& m) {
   std::visit(raft_encoder{out, group}, m);

@@ -26,9 +26,19 @@ outbound_options queue_options(const transport_options& o) {
 peer_stream::peer_stream(coro::loop& l, const transport_options& o, std::unique_ptr<coro::stream> s,
                          frame_reader reader, peer_info info, bool dialed_here, peer_stream_events& events,
                          peer_counters& counters)
-    : loop_(l), options_(o), stream_(std::move(s)), reader_(std::move(reader)), info_(std::move(info)),
-      dialed_here_(dialed_here), events_(events), counters_(counters), queue_(queue_options(o)), since_(l.now()),
-      heard_(l.now()), wake_(l), tasks_(l) {}
+    : loop_(l)
+    , options_(o)
+    , stream_(std::move(s))
+    , reader_(std::move(reader))
+    , info_(std::move(info))
+    , dialed_here_(dialed_here)
+    , events_(events)
+    , counters_(counters)
+    , queue_(queue_options(o))
+    , since_(l.now())
+    , heard_(l.now())
+    , wake_(l)
+    , tasks_(l) {}
 
 void peer_stream::start() {
   since_ = heard_ = loop_.now();
@@ -50,11 +60,13 @@ void peer_stream::end(goodbye::cause why, const std::string& reason) {
   events_.on_ended();
 }
 
-coro::task<void> peer_stream::join() { return tasks_.join(); }
+coro::task<void> peer_stream::join() {
+  return tasks_.join();
+}
 
 void peer_stream::fail_io(const char* doing, const error_code& error) {
   end(goodbye::cause::error, error == boost::asio::error::eof ? "the other end closed the stream"
-                                                               : std::string(doing) + ": " + error.message());
+                                                              : std::string(doing) + ": " + error.message());
 }
 
 // --- reading ---

@@ -18,7 +18,7 @@ namespace quorumd::wire {
 
 /// What a stream tells its owner, on their loop.
 class peer_stream_events {
-public:
+ public:
   virtual ~peer_stream_events() = default;
   virtual void on_messages(std::vector<peer_message>& batch) = 0;
   virtual void on_writable(bool writable) = 0;
@@ -30,7 +30,7 @@ public:
 /// One established stream to a member: a reader that hands over everything one turn brought, a writer that writes
 /// everything that waits. Belongs to one loop.
 class peer_stream {
-public:
+ public:
   /// `reader` may hold bytes that came behind the greeting. The counters live as long as the stream.
   peer_stream(coro::loop& l, const transport_options& o, std::unique_ptr<coro::stream> s, frame_reader reader,
               peer_info info, bool dialed_here, peer_stream_events& events, peer_counters& counters);
@@ -58,7 +58,7 @@ public:
   [[nodiscard]] std::size_t queued_bytes() const { return queue_.bytes(); }
   [[nodiscard]] coro::time_point since() const { return since_; }
 
-private:
+ private:
   [[nodiscard]] coro::task<void> run_reader();
   [[nodiscard]] coro::task<void> run_writer();
   void read_batch();

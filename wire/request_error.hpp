@@ -28,7 +28,9 @@ inline constexpr std::uint8_t request_errc_last = 13;
 [[nodiscard]] const char* name_of(request_errc code);
 
 /// Whether the command certainly took no effect, so that it may be sent again.
-[[nodiscard]] constexpr bool certainly_not_applied(request_errc code) { return code != request_errc::unknown; }
+[[nodiscard]] constexpr bool certainly_not_applied(request_errc code) {
+  return code != request_errc::unknown;
+}
 /// Whether the same request may succeed later or at another node.
 [[nodiscard]] constexpr bool worth_retrying(request_errc code) {
   switch (code) {
@@ -36,8 +38,10 @@ inline constexpr std::uint8_t request_errc_last = 13;
   case request_errc::overloaded:
   case request_errc::not_applied:
   case request_errc::no_quorum:
-  case request_errc::shutting_down: return true;
-  default: return false;
+  case request_errc::shutting_down:
+    return true;
+  default:
+    return false;
   }
 }
 

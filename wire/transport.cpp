@@ -12,8 +12,14 @@ namespace quorumd::wire {
 
 transport::impl::impl(coro::loop& l, coro::network& net, coro::entropy& random, transport_options o,
                       peer_handler& handler, peer_observer& observer)
-    : loop(l), inbox(l), net_(net), random_(random), options_(std::move(o)), handler_(handler), observer_(observer),
-      tasks_(l) {
+    : loop(l)
+    , inbox(l)
+    , net_(net)
+    , random_(random)
+    , options_(std::move(o))
+    , handler_(handler)
+    , observer_(observer)
+    , tasks_(l) {
   for (const member& m : options_.self.members)
     if (m.id != options_.self.id)
       peers.push_back(std::make_unique<transport_peer>(l, m.id, m.address, handler, observer));
@@ -23,7 +29,8 @@ transport::impl::impl(coro::loop& l, coro::network& net, coro::entropy& random, 
 boost::system::result<void> transport::impl::start() {
   loop.assert_here();
   for (const auto& p : peers)
-    if (!coro::parse_endpoint(p->address)) return boost::asio::error::make_error_code(boost::asio::error::invalid_argument);
+    if (!coro::parse_endpoint(p->address))
+      return boost::asio::error::make_error_code(boost::asio::error::invalid_argument);
   auto listening = net_.listen(loop, options_.listen);
   if (!listening) return listening.error();
   acceptor = std::move(*listening);
@@ -71,8 +78,8 @@ coro::task<void> transport::impl::stop() {
 }
 
 transport_peer* transport::impl::find(node_id id) const {
-  const auto at = std::lower_bound(peers.begin(), peers.end(), id,
-                                   [](const auto& p, node_id wanted) { return p->id < wanted; });
+  const auto at =
+      std::lower_bound(peers.begin(), peers.end(), id, [](const auto& p, node_id wanted) { return p->id < wanted; });
   return at != peers.end() && (*at)->id == id ? at->get() : nullptr;
 }
 
@@ -122,9 +129,13 @@ transport::transport(coro::loop& l, coro::network& net, coro::entropy& random, t
 
 transport::~transport() = default;
 
-boost::system::result<void> transport::start() { return impl_->start(); }
+boost::system::result<void> transport::start() {
+  return impl_->start();
+}
 
-coro::task<void> transport::stop() { return impl_->stop(); }
+coro::task<void> transport::stop() {
+  return impl_->stop();
+}
 
 coro::endpoint transport::listening() const {
   return impl_->acceptor ? impl_->acceptor->local() : coro::endpoint();

@@ -23,7 +23,7 @@ namespace quorumd::wire {
 
 /// What the node does with its peers' messages. Called on the transport's loop; must not wait.
 class peer_handler {
-public:
+ public:
   virtual ~peer_handler() = default;
   /// The stream to the member stands; until on_peer_down. Messages sent from within reach it.
   virtual void on_peer_up(node_id id, const peer_info& info) = 0;
@@ -40,7 +40,7 @@ public:
 
 /// What a log would want to know. Called on the transport's loop. Repeated failures of one kind are told once.
 class peer_observer {
-public:
+ public:
   virtual ~peer_observer() = default;
   /// The member could not be reached at the address; dialing goes on.
   virtual void on_dial_failed(node_id, const std::string& /*address*/, const std::string& /*reason*/) {}
@@ -102,7 +102,7 @@ struct peer_outgoing {
 /// A message for a member without a stream is dropped: the core sends again, and whoever waits for an answer hears
 /// on_peer_down. Messages of one class (raft appends and forwards; everything else; snapshot chunks) arrive in order.
 class transport {
-public:
+ public:
   transport(coro::loop& l, coro::network& net, coro::entropy& random, transport_options o, peer_handler& handler,
             peer_observer& observer);
   transport(const transport&) = delete;
@@ -134,7 +134,7 @@ public:
   /// Closes the stream to the member, which is then dialed again.
   void disconnect(node_id id, const std::string& reason);
 
-private:
+ private:
   class impl;
   std::unique_ptr<impl> impl_;
 };

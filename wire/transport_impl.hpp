@@ -17,7 +17,12 @@ namespace quorumd::wire {
 /// A member, whether it has a stream or not. What others say of it in transport.hpp holds here.
 struct transport_peer final : peer_stream_events {
   transport_peer(coro::loop& l, node_id n, std::string at, peer_handler& h, peer_observer& o)
-      : id(n), address(std::move(at)), handler(h), observer(o), changed(l), lost(l) {
+      : id(n)
+      , address(std::move(at))
+      , handler(h)
+      , observer(o)
+      , changed(l)
+      , lost(l) {
     counters.id = n;
   }
 
@@ -64,7 +69,7 @@ struct transport_peer final : peer_stream_events {
 };
 
 class transport::impl {
-public:
+ public:
   impl(coro::loop& l, coro::network& net, coro::entropy& random, transport_options o, peer_handler& handler,
        peer_observer& observer);
 
@@ -83,7 +88,7 @@ public:
   std::unique_ptr<coro::acceptor> acceptor;
   std::vector<std::unique_ptr<transport_peer>> peers; ///< sorted by id; never changes
 
-private:
+ private:
   // accepting
   [[nodiscard]] coro::task<void> run_listener();
   [[nodiscard]] coro::task<void> run_greeting(std::unique_ptr<coro::stream> s);

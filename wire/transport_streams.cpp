@@ -17,13 +17,16 @@ constexpr auto lasting = std::chrono::seconds(1);
 
 /// Counts while it lives.
 class counted {
-public:
-  explicit counted(std::size_t& n) : n_(n) { ++n_; }
+ public:
+  explicit counted(std::size_t& n)
+      : n_(n) {
+    ++n_;
+  }
   counted(const counted&) = delete;
   counted& operator=(const counted&) = delete;
   ~counted() { --n_; }
 
-private:
+ private:
   std::size_t& n_;
 };
 
@@ -57,8 +60,8 @@ bool transport::impl::adopt(transport_peer& p, greeting& g, const hello& other, 
   if (judge(p, other.boot, dialed_here) == verdict::duplicate) return false;
   peer_info info = make_peer_info(options_.self, other);
   if (const peer_stream* holder = p.incumbent()) {
-    const std::string why = holder->info().boot == info.boot ? "another stream of the pair took its place"
-                                                             : "the member started anew";
+    const std::string why =
+        holder->info().boot == info.boot ? "another stream of the pair took its place" : "the member started anew";
     observer_.on_stream_replaced(p.id, holder->remote(), why);
     if (p.current && !p.current->ended()) p.current->end(goodbye::cause::duplicate, why);
   }
@@ -176,8 +179,8 @@ coro::duration transport::impl::backoff(unsigned failures) {
   const coro::duration whole = std::min(options_.redial_max, options_.redial_min * (std::int64_t{1} << doublings));
   // Between half and all of it, so that two nodes do not stay in step.
   const auto half = whole / 2;
-  return half + coro::duration(static_cast<coro::duration::rep>(
-                    random_.next() % (static_cast<std::uint64_t>(half.count()) + 1)));
+  return half + coro::duration(
+                    static_cast<coro::duration::rep>(random_.next() % (static_cast<std::uint64_t>(half.count()) + 1)));
 }
 
 coro::task<void> transport::impl::run_dialer(transport_peer* p) {

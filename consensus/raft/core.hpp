@@ -49,11 +49,11 @@ struct options {
 /// What recovery found.
 struct initial_state {
   hard_state hard;
-  snapshot_mark start;         ///< the log's entries follow it; index 0 for a new log, whose members are the cluster's
-  std::vector<term_run> runs;  ///< of the entries after the start
-  log_index last;              ///< the last entry; start.index for none
-  log_index commit;            ///< known committed; between start.index and last
-  log_index applied;           ///< what the state machine already holds, and so committed; between start.index and last
+  snapshot_mark start;        ///< the log's entries follow it; index 0 for a new log, whose members are the cluster's
+  std::vector<term_run> runs; ///< of the entries after the start
+  log_index last;             ///< the last entry; start.index for none
+  log_index commit;           ///< known committed; between start.index and last
+  log_index applied;          ///< what the state machine already holds, and so committed; between start.index and last
 };
 
 /// Why a core must not start from this state, or nothing: a state that no sound recovery yields.
@@ -61,9 +61,9 @@ struct initial_state {
 
 enum class propose_error : std::uint8_t {
   none = 0,
-  not_leader,    ///< see soft state for who is
-  transferring,  ///< leadership is being handed over
-  too_much,      ///< uncommitted_bytes_max is reached: try later
+  not_leader,   ///< see soft state for who is
+  transferring, ///< leadership is being handed over
+  too_much,     ///< uncommitted_bytes_max is reached: try later
 };
 
 /// What the error means, in words.
@@ -96,7 +96,7 @@ struct peer_progress {
 ///
 /// A broken invariant aborts the process.
 class core {
-public:
+ public:
   /// The state passes validate().
   core(options o, initial_state s);
   ~core();
@@ -159,7 +159,7 @@ public:
   [[nodiscard]] const configuration& members() const;
   [[nodiscard]] std::vector<peer_progress> progress() const;
 
-private:
+ private:
   struct state;
   std::unique_ptr<state> state_;
 };

@@ -96,8 +96,9 @@ struct read_index_response {
   log_index index;
 };
 
-using message = std::variant<vote_request, vote_response, append_request, append_response, heartbeat,
-                             heartbeat_response, install_snapshot, timeout_now, read_index_request, read_index_response>;
+using message =
+    std::variant<vote_request, vote_response, append_request, append_response, heartbeat, heartbeat_response,
+                 install_snapshot, timeout_now, read_index_request, read_index_response>;
 
 /// A message with its receiver.
 struct outgoing {

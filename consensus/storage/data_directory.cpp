@@ -24,9 +24,13 @@ std::string hex(std::uint64_t value) {
   return text;
 }
 
-std::string hex32(std::uint32_t value) { return hex(value).substr(8); }
+std::string hex32(std::uint32_t value) {
+  return hex(value).substr(8);
+}
 
-std::span<const std::byte> bytes_of(std::string_view s) { return std::as_bytes(std::span(s.data(), s.size())); }
+std::span<const std::byte> bytes_of(std::string_view s) {
+  return std::as_bytes(std::span(s.data(), s.size()));
+}
 
 /// Lines `key value`, the last of them a checksum of what stands before it.
 std::string encode(const identity& i) {
@@ -89,15 +93,17 @@ result<identity> decode(const std::string& path, std::string_view text) {
 result<void> compare(const std::string& path, const identity& found, const identity& expected) {
   const auto foreign = [&](const std::string& what) {
     return error(error_code::foreign, path,
-                 "the data directory belongs to " + what + ": set node.data_dir to this node's own directory, or an empty one");
+                 "the data directory belongs to " + what +
+                     ": set node.data_dir to this node's own directory, or an empty one");
   };
   if (found.cluster != expected.cluster)
     return foreign("cluster '" + found.cluster_name + "' with id " + hex(found.cluster.value()) +
                    ", and the configuration describes cluster '" + expected.cluster_name + "' with id " +
                    hex(expected.cluster.value()));
   if (found.node != expected.node || found.node_name != expected.node_name)
-    return foreign("node '" + found.node_name + "' (" + hex(found.node.value()) + "), and the configuration is of node '" +
-                   expected.node_name + "' (" + hex(expected.node.value()) + ")");
+    return foreign("node '" + found.node_name + "' (" + hex(found.node.value()) +
+                   "), and the configuration is of node '" + expected.node_name + "' (" + hex(expected.node.value()) +
+                   ")");
   return {};
 }
 

@@ -24,7 +24,7 @@ struct identity {
 
 /// The data directory of a node: `LOCK`, `identity`, `wal/`, `snapshots/`. Held locked while this lives.
 class data_directory {
-public:
+ public:
   /// Creates it if it is missing or empty, else checks that it belongs to that cluster and node (incarnation is not
   /// looked at). Errors: `locked` (names the other process if known), `foreign` (another cluster, node or format
   /// version: says what to do), `corrupt`, `no_space`, `io`.
@@ -36,9 +36,11 @@ public:
   [[nodiscard]] std::string wal_directory() const { return join(path_, "wal"); }
   [[nodiscard]] std::string snapshot_directory() const { return join(path_, "snapshots"); }
 
-private:
+ private:
   data_directory(std::string path, std::unique_ptr<file_lock> lock, storage::identity i)
-      : path_(std::move(path)), lock_(std::move(lock)), identity_(std::move(i)) {}
+      : path_(std::move(path))
+      , lock_(std::move(lock))
+      , identity_(std::move(i)) {}
 
   std::string path_;
   std::unique_ptr<file_lock> lock_;

@@ -8,16 +8,26 @@ namespace quorumd::storage {
 
 const char* describe(error_code code) {
   switch (code) {
-  case error_code::none: return "no error";
-  case error_code::io: return "disk error";
-  case error_code::no_space: return "no space left";
-  case error_code::corrupt: return "corrupt";
-  case error_code::locked: return "in use";
-  case error_code::foreign: return "does not belong here";
-  case error_code::not_found: return "not found";
-  case error_code::exists: return "exists already";
-  case error_code::compacted: return "not in the log";
-  case error_code::stopped: return "log stopped";
+  case error_code::none:
+    return "no error";
+  case error_code::io:
+    return "disk error";
+  case error_code::no_space:
+    return "no space left";
+  case error_code::corrupt:
+    return "corrupt";
+  case error_code::locked:
+    return "in use";
+  case error_code::foreign:
+    return "does not belong here";
+  case error_code::not_found:
+    return "not found";
+  case error_code::exists:
+    return "exists already";
+  case error_code::compacted:
+    return "not in the log";
+  case error_code::stopped:
+    return "log stopped";
   }
   return "unknown error";
 }

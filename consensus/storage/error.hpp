@@ -27,10 +27,13 @@ enum class error_code : std::uint8_t {
 
 /// The one error type of this module: what happened, to what, and what to do about it.
 class error {
-public:
+ public:
   error() = default;
   /// `detail` says what happened and what to do, in words.
-  error(error_code c, std::string file, std::string what) : code(c), path(std::move(file)), detail(std::move(what)) {}
+  error(error_code c, std::string file, std::string what)
+      : code(c)
+      , path(std::move(file))
+      , detail(std::move(what)) {}
 
   [[nodiscard]] error&& at(std::uint64_t where) && {
     offset = where;

@@ -16,7 +16,7 @@ namespace quorumd::storage {
 /// nothing but the disk remembers across a restart. Calls block; a file may be used on any thread, and read on several
 /// at once.
 class file {
-public:
+ public:
   file() = default;
   file(const file&) = delete;
   file& operator=(const file&) = delete;
@@ -39,12 +39,12 @@ public:
 
 /// Held until destroyed.
 class file_lock {
-public:
+ public:
   virtual ~file_lock() = default;
 };
 
 class file_system {
-public:
+ public:
   enum class mode : std::uint8_t {
     read,     ///< must exist; reading only
     write,    ///< must exist; reading and writing

@@ -7,7 +7,9 @@
 namespace quorumd::storage {
 namespace {
 
-std::string text(log_index i) { return std::to_string(i.value()); }
+std::string text(log_index i) {
+  return std::to_string(i.value());
+}
 
 template <class... F>
 struct overloaded : F... {
@@ -25,42 +27,43 @@ std::uint64_t distance(const record& r, const std::byte* to) {
 
 std::optional<std::string> group_log::apply(const record& r, std::uint64_t segment, std::uint64_t offset) {
   const bool known = std::exchange(known_, true);
-  return std::visit(
-      overloaded{
-          [&](const opening_record& o) -> std::optional<std::string> {
-            if (known) return std::nullopt;
-            hard_ = o.hard;
-            start_ = o.start;
-            snapshot_ = o.snapshot;
-            commit_ = o.commit;
-            return std::nullopt;
-          },
-          [&](const hard_record& h) -> std::optional<std::string> {
-            if (h.hard.term < hard_.term) return "its term goes back";
-            hard_ = h.hard;
-            return std::nullopt;
-          },
-          [&](const install_record& i) -> std::optional<std::string> {
-            start_anew(i.mark);
-            return std::nullopt;
-          },
-          [&](const entries_record& e) { return apply_entries(r.group, e, segment, offset + distance(r, e.bytes.data())); },
-          [&](const commit_record& c) -> std::optional<std::string> {
-            commit_ = std::max(commit_, c.index);
-            return std::nullopt;
-          },
-          [&](const prefix_record& p) -> std::optional<std::string> {
-            if (p.mark.index > snapshot_.index) snapshot_ = p.mark;
-            if (p.start <= start_.index) return std::nullopt;
-            start_ = {p.start, p.start_term, p.mark.members};
-            commit_ = std::max(commit_, start_.index);
-            while (!runs_.empty() && runs_.front().last() <= p.start) runs_.pop_front();
-            while (terms_.size() > 1 && terms_[1].first <= p.start.next()) terms_.pop_front();
-            if (runs_.empty()) terms_.clear();
-            return std::nullopt;
-          },
-      },
-      r.body);
+  return std::visit(overloaded{
+                        [&](const opening_record& o) -> std::optional<std::string> {
+                          if (known) return std::nullopt;
+                          hard_ = o.hard;
+                          start_ = o.start;
+                          snapshot_ = o.snapshot;
+                          commit_ = o.commit;
+                          return std::nullopt;
+                        },
+                        [&](const hard_record& h) -> std::optional<std::string> {
+                          if (h.hard.term < hard_.term) return "its term goes back";
+                          hard_ = h.hard;
+                          return std::nullopt;
+                        },
+                        [&](const install_record& i) -> std::optional<std::string> {
+                          start_anew(i.mark);
+                          return std::nullopt;
+                        },
+                        [&](const entries_record& e) {
+                          return apply_entries(r.group, e, segment, offset + distance(r, e.bytes.data()));
+                        },
+                        [&](const commit_record& c) -> std::optional<std::string> {
+                          commit_ = std::max(commit_, c.index);
+                          return std::nullopt;
+                        },
+                        [&](const prefix_record& p) -> std::optional<std::string> {
+                          if (p.mark.index > snapshot_.index) snapshot_ = p.mark;
+                          if (p.start <= start_.index) return std::nullopt;
+                          start_ = {p.start, p.start_term, p.mark.members};
+                          commit_ = std::max(commit_, start_.index);
+                          while (!runs_.empty() && runs_.front().last() <= p.start) runs_.pop_front();
+                          while (terms_.size() > 1 && terms_[1].first <= p.start.next()) terms_.pop_front();
+                          if (runs_.empty()) terms_.clear();
+                          return std::nullopt;
+                        },
+                    },
+                    r.body);
 }
 
 void group_log::start_anew(const snapshot_mark& mark) {
@@ -116,8 +119,7 @@ std::optional<std::string> group_log::check() const {
     if (run.first > next) return "entries from " + text(next) + " to " + text(run.first.prev()) + " are missing";
     next = run.last().next();
   }
-  if (commit_ > last())
-    return "the log ends at " + text(last()) + ", and " + text(commit_) + " was known committed";
+  if (commit_ > last()) return "the log ends at " + text(last()) + ", and " + text(commit_) + " was known committed";
   return std::nullopt;
 }
 
@@ -131,7 +133,12 @@ std::optional<term> group_log::term_at(log_index index) const {
 }
 
 recovered_group group_log::recovered(group_id group) const {
-  recovered_group r{.group = group, .hard = hard_, .start = start_, .snapshot = snapshot_, .runs = {}, .last = last(),
+  recovered_group r{.group = group,
+                    .hard = hard_,
+                    .start = start_,
+                    .snapshot = snapshot_,
+                    .runs = {},
+                    .last = last(),
                     .commit = std::max(commit_, start_.index)};
   for (const term_run& run : terms_) r.runs.push_back({std::max(run.first, start_.index.next()), run.term});
   return r;
@@ -142,8 +149,7 @@ std::optional<std::uint64_t> group_log::oldest_segment() const {
   return runs_.front().segment;
 }
 
-void group_log::find(log_index first, log_index last_wanted, std::size_t bytes_max,
-                     std::vector<entry_run>& out) const {
+void group_log::find(log_index first, log_index last_wanted, std::size_t bytes_max, std::vector<entry_run>& out) const {
   if (first <= start_.index || first > last()) return;
   auto it = std::upper_bound(runs_.begin(), runs_.end(), first,
                              [](log_index i, const entry_run& run) { return i < run.first; });

@@ -28,7 +28,7 @@ inline constexpr std::size_t run_bytes_max = std::size_t{64} * 1024;
 /// What the log says about one group: its state, and where each kept entry lies. Built by recovery and kept up to date
 /// by every batch, both through apply(), so that what a restart would find is what is known now.
 class group_log {
-public:
+ public:
   /// Takes the record in, which stands in that segment at that offset. What contradicts the records before it, in
   /// words; nothing if all is well. Entries may begin after a gap while the log is replayed from a segment whose
   /// predecessors were freed: check() tells in the end.
@@ -51,7 +51,7 @@ public:
   /// in the log.
   void find(log_index first, log_index last, std::size_t bytes_max, std::vector<entry_run>& out) const;
 
-private:
+ private:
   [[nodiscard]] std::optional<std::string> apply_entries(group_id group, const entries_record& r, std::uint64_t segment,
                                                          std::uint64_t offset);
   void cut_from(log_index index);

@@ -12,7 +12,9 @@
 namespace quorumd::storage {
 namespace {
 
-std::string text(std::uint64_t v) { return std::to_string(v); }
+std::string text(std::uint64_t v) {
+  return std::to_string(v);
+}
 
 template <class Tag>
 std::string text(strong_u64<Tag> v) {
@@ -38,7 +40,9 @@ std::string describe(const snapshot_mark& m) {
   return s;
 }
 
-std::string describe(const hard_state& h) { return "term " + text(h.term) + " vote " + (h.vote ? hex(h.vote.value()) : "none"); }
+std::string describe(const hard_state& h) {
+  return "term " + text(h.term) + " vote " + (h.vote ? hex(h.vote.value()) : "none");
+}
 
 struct describe_record {
   std::string operator()(const opening_record& r) const {
@@ -49,10 +53,12 @@ struct describe_record {
   std::string operator()(const install_record& r) const { return "log starts anew after " + describe(r.mark); }
   std::string operator()(const commit_record& r) const { return "commit " + text(r.index); }
   std::string operator()(const prefix_record& r) const {
-    return "log begins after index " + text(r.start) + " term " + text(r.start_term) + ", snapshot at " + describe(r.mark);
+    return "log begins after index " + text(r.start) + " term " + text(r.start_term) + ", snapshot at " +
+           describe(r.mark);
   }
   std::string operator()(const entries_record& r) const {
-    std::string s = "entries " + text(r.first) + " to " + text(r.first + (r.count - 1)) + ", " + text(r.bytes.size()) + " bytes";
+    std::string s =
+        "entries " + text(r.first) + " to " + text(r.first + (r.count - 1)) + ", " + text(r.bytes.size()) + " bytes";
     const std::optional<entry_header> h = read_entry_header(r.bytes);
     return h ? s + ", term " + text(h->term) : s;
   }
@@ -76,8 +82,10 @@ std::string check_entries(const record& r) {
 }
 
 class wal_walk {
-public:
-  wal_walk(file_system& fs, const inspection_sink& sink) : fs_(fs), sink_(sink) {}
+ public:
+  wal_walk(file_system& fs, const inspection_sink& sink)
+      : fs_(fs)
+      , sink_(sink) {}
 
   result<void> segment(const std::string& path) {
     const result<std::unique_ptr<segment_reader>> opened = segment_reader::open(fs_, path);
@@ -85,7 +93,8 @@ public:
     segment_reader& reader = **opened;
     const parsed_segment_header& parsed = reader.header();
     if (parsed.state == header_state::other_version) {
-      tell(inspected_kind::problem, path, 0, block_bytes, "format version " + text(parsed.version) + ", not readable here");
+      tell(inspected_kind::problem, path, 0, block_bytes,
+           "format version " + text(parsed.version) + ", not readable here");
       return {};
     }
     if (parsed.state != header_state::good) {
@@ -94,14 +103,16 @@ public:
     }
     const segment_header& h = parsed.header;
     const std::string name = path.substr(path.rfind('/') + 1);
-    const std::string life = name == segment_name(h.sequence) ? "" : " (of the file's earlier life: it was recycled and not begun)";
+    const std::string life =
+        name == segment_name(h.sequence) ? "" : " (of the file's earlier life: it was recycled and not begun)";
     tell(inspected_kind::segment, path, 0, block_bytes,
-         "segment " + text(h.sequence) + " id " + hex(h.id) + ", first batch " + text(h.first_number) + ", previous id " +
-             hex(h.previous_id) + " ends at " + text(h.previous_end) + ", oldest needed segment " + text(h.oldest) + life);
+         "segment " + text(h.sequence) + " id " + hex(h.id) + ", first batch " + text(h.first_number) +
+             ", previous id " + hex(h.previous_id) + " ends at " + text(h.previous_end) + ", oldest needed segment " +
+             text(h.oldest) + life);
     return batches(reader, h);
   }
 
-private:
+ private:
   result<void> batches(segment_reader& reader, const segment_header& h) {
     std::uint64_t offset = block_bytes;
     for (std::uint64_t number = h.first_number;; ++number) {
@@ -113,7 +124,8 @@ private:
                " records in " + text(b->header.length) + " bytes");
       record_reader records(b->records);
       while (const std::optional<record> r = records.next()) {
-        const std::uint64_t at = offset + batch_header_bytes + static_cast<std::uint64_t>(r->encoded.data() - b->records.data());
+        const std::uint64_t at =
+            offset + batch_header_bytes + static_cast<std::uint64_t>(r->encoded.data() - b->records.data());
         tell(inspected_kind::record, reader.path(), at, r->encoded.size(),
              "group " + text(r->group) + ": " + std::visit(describe_record(), r->body));
         const std::string problem = check_entries(*r);
@@ -131,7 +143,8 @@ private:
     if (!proof) return proof.error();
     if (*proof)
       tell(inspected_kind::problem, reader.path(), offset, 0,
-           "corrupt: " + why + ", though the batch at offset " + text(**proof) + " says that batch " + text(number) + " was durable");
+           "corrupt: " + why + ", though the batch at offset " + text(**proof) + " says that batch " + text(number) +
+               " was durable");
     else
       tell(inspected_kind::end, reader.path(), offset, 0, "ends before batch " + text(number) + ": " + why);
     return {};

@@ -8,9 +8,15 @@
 namespace quorumd::storage {
 
 log_engine::log_engine(opened_log opened, const wal_options& options, coro::entropy& random, segment_pool& pool)
-    : options_(options), random_(random), pool_(pool), current_(std::move(opened.current)),
-      segment_id_(opened.segment_id), end_(opened.end), opening_end_(opened.end), next_number_(opened.next_number),
-      groups_(std::move(opened.groups)) {
+    : options_(options)
+    , random_(random)
+    , pool_(pool)
+    , current_(std::move(opened.current))
+    , segment_id_(opened.segment_id)
+    , end_(opened.end)
+    , opening_end_(opened.end)
+    , next_number_(opened.next_number)
+    , groups_(std::move(opened.groups)) {
   const std::uint64_t next_sequence = opened.segments.back().sequence + 1;
   for (segment& s : opened.segments) segments_.push_back(std::make_shared<segment>(std::move(s)));
   counters_.segments_opened = 1;
@@ -39,8 +45,12 @@ std::uint64_t log_engine::oldest_needed(std::uint64_t newest) const {
 }
 
 segment_header log_engine::next_header(std::uint64_t sequence) {
-  return {.id = random_.next(), .sequence = sequence, .oldest = oldest_needed(sequence), .first_number = next_number_,
-          .previous_id = segment_id_, .previous_end = end_};
+  return {.id = random_.next(),
+          .sequence = sequence,
+          .oldest = oldest_needed(sequence),
+          .first_number = next_number_,
+          .previous_id = segment_id_,
+          .previous_end = end_};
 }
 
 void log_engine::encode_openings() {
@@ -102,10 +112,9 @@ result<log_engine::outcome> log_engine::write(std::span<const storage::write> wr
     segments_.push_back(std::make_shared<segment>(std::move(opening->next.where)));
     counters_.segments_opened += 1;
   }
-  const std::span<const std::byte> batch =
-      builder_.finish({.segment_id = segment_id_, .number = next_number_, .durable = next_number_ - 1, .length = 0,
-                       .records = 0},
-                      opening ? &opening->header : nullptr);
+  const std::span<const std::byte> batch = builder_.finish(
+      {.segment_id = segment_id_, .number = next_number_, .durable = next_number_ - 1, .length = 0, .records = 0},
+      opening ? &opening->header : nullptr);
   const std::uint64_t offset = opening ? 0 : end_;
   const result<void> written = put(batch, offset);
   if (!written) return written.error();

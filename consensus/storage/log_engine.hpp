@@ -25,7 +25,7 @@ struct truncation {
 /// remembers where each entry lies. write() runs on the log's worker, one at a time; the rest may be called from any
 /// thread and does not touch the disk.
 class log_engine {
-public:
+ public:
   log_engine(opened_log opened, const wal_options& options, coro::entropy& random, segment_pool& pool);
   void set_clock(const coro::clock& c) { clock_ = &c; }
 
@@ -52,7 +52,7 @@ public:
   /// What a write takes in a batch, at most.
   [[nodiscard]] static std::size_t encoded_bytes_max(const storage::write& w);
 
-private:
+ private:
   struct roll {
     segment_pool::prepared next;
     segment_header header;
@@ -82,7 +82,8 @@ private:
   std::uint64_t next_number_;
   batch_builder builder_;
 
-  mutable std::mutex mutex_; // changed by the log worker only, so that it reads without; never held during a system call
+  mutable std::mutex
+      mutex_; // changed by the log worker only, so that it reads without; never held during a system call
   group_logs groups_;
   std::deque<std::shared_ptr<segment>> segments_; ///< ascending; the last is written to
   std::size_t freeable_ = 0;

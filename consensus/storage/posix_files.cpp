@@ -35,22 +35,26 @@ auto uninterrupted(F call) {
 }
 
 class descriptor {
-public:
-  explicit descriptor(int fd) : fd_(fd) {}
-  descriptor(descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+ public:
+  explicit descriptor(int fd)
+      : fd_(fd) {}
+  descriptor(descriptor&& other) noexcept
+      : fd_(std::exchange(other.fd_, -1)) {}
   descriptor& operator=(descriptor&&) = delete;
   ~descriptor() {
     if (fd_ >= 0) ::close(fd_);
   }
   [[nodiscard]] int get() const { return fd_; }
 
-private:
+ private:
   int fd_;
 };
 
 class posix_file final : public file {
-public:
-  posix_file(std::string path, descriptor fd) : path_(std::move(path)), fd_(std::move(fd)) {}
+ public:
+  posix_file(std::string path, descriptor fd)
+      : path_(std::move(path))
+      , fd_(std::move(fd)) {}
 
   [[nodiscard]] const std::string& path() const override { return path_; }
 
@@ -104,16 +108,17 @@ public:
     return static_cast<std::uint64_t>(s.st_size);
   }
 
-private:
+ private:
   std::string path_;
   descriptor fd_;
 };
 
 class posix_lock final : public file_lock {
-public:
-  explicit posix_lock(descriptor fd) : fd_(std::move(fd)) {}
+ public:
+  explicit posix_lock(descriptor fd)
+      : fd_(std::move(fd)) {}
 
-private:
+ private:
   descriptor fd_;
 };
 
@@ -132,10 +137,18 @@ std::string holder_of(int fd) {
 result<std::unique_ptr<file>> posix_files::open(const std::string& path, mode m) {
   int flags = O_CLOEXEC;
   switch (m) {
-  case mode::read: flags |= O_RDONLY; break;
-  case mode::write: flags |= O_RDWR; break;
-  case mode::create: flags |= O_RDWR | O_CREAT | O_EXCL; break;
-  case mode::truncate: flags |= O_RDWR | O_CREAT | O_TRUNC; break;
+  case mode::read:
+    flags |= O_RDONLY;
+    break;
+  case mode::write:
+    flags |= O_RDWR;
+    break;
+  case mode::create:
+    flags |= O_RDWR | O_CREAT | O_EXCL;
+    break;
+  case mode::truncate:
+    flags |= O_RDWR | O_CREAT | O_TRUNC;
+    break;
   }
   descriptor fd(uninterrupted([&] { return ::open(path.c_str(), flags, 0640); }));
   if (fd.get() < 0) return failed("open", path, errno);

@@ -6,7 +6,7 @@ namespace quorumd::storage {
 
 /// The kernel's files.
 class posix_files final : public file_system {
-public:
+ public:
   [[nodiscard]] result<std::unique_ptr<file>> open(const std::string& path, mode m) override;
   [[nodiscard]] result<void> rename(const std::string& from, const std::string& to) override;
   [[nodiscard]] result<void> remove(const std::string& path) override;

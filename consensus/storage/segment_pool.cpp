@@ -17,7 +17,9 @@ std::span<const std::byte> zeros() {
 } // namespace
 
 segment_pool::segment_pool(file_system& fs, std::string directory, const wal_options& options)
-    : fs_(fs), directory_(std::move(directory)), options_(options) {}
+    : fs_(fs)
+    , directory_(std::move(directory))
+    , options_(options) {}
 
 void segment_pool::adopt(std::uint64_t next_sequence, std::vector<segment> spares, std::vector<segment> freed) {
   const std::lock_guard lock(mutex_);
@@ -48,13 +50,14 @@ void segment_pool::free(std::shared_ptr<const segment> s) {
   if (full_) look_ = true;
 }
 
-std::string segment_pool::path_of(std::uint64_t sequence) const { return join(directory_, segment_name(sequence)); }
+std::string segment_pool::path_of(std::uint64_t sequence) const {
+  return join(directory_, segment_name(sequence));
+}
 
 /// The first freed segment that can be used again as it is, or the number of them for none.
 std::size_t segment_pool::recyclable() const {
-  const auto it = std::find_if(freed_.begin(), freed_.end(), [&](const auto& s) {
-    return s.use_count() == 1 && s->bytes >= options_.segment_bytes;
-  });
+  const auto it = std::find_if(freed_.begin(), freed_.end(),
+                               [&](const auto& s) { return s.use_count() == 1 && s->bytes >= options_.segment_bytes; });
   return static_cast<std::size_t>(it - freed_.begin());
 }
 
@@ -87,15 +90,24 @@ result<void> segment_pool::step() {
     what = choose();
   }
   switch (what) {
-  case work::none: return {};
-  case work::fill: return fill();
-  case work::open_spare: return open_spare();
-  case work::recycle: return recycle();
-  case work::create: return create();
-  case work::remove: return remove();
-  case work::make_reserve: return make_reserve();
-  case work::drop_reserve: return drop_reserve();
-  case work::look: return look();
+  case work::none:
+    return {};
+  case work::fill:
+    return fill();
+  case work::open_spare:
+    return open_spare();
+  case work::recycle:
+    return recycle();
+  case work::create:
+    return create();
+  case work::remove:
+    return remove();
+  case work::make_reserve:
+    return make_reserve();
+  case work::drop_reserve:
+    return drop_reserve();
+  case work::look:
+    return look();
   }
   return {};
 }
@@ -200,9 +212,8 @@ result<void> segment_pool::remove() {
   {
     const std::lock_guard lock(mutex_);
     // Those that cannot be used again go first.
-    auto it = std::find_if(freed_.begin(), freed_.end(), [&](const auto& s) {
-      return s.use_count() == 1 && s->bytes < options_.segment_bytes;
-    });
+    auto it = std::find_if(freed_.begin(), freed_.end(),
+                           [&](const auto& s) { return s.use_count() == 1 && s->bytes < options_.segment_bytes; });
     if (it == freed_.end())
       it = std::find_if(freed_.begin(), freed_.end(), [](const auto& s) { return s.use_count() == 1; });
     if (it == freed_.end()) return {};

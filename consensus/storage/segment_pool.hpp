@@ -18,7 +18,7 @@ namespace quorumd::storage {
 /// and keeps the reserve. step() runs on the preparation worker and does one short piece of work; everything else may
 /// be called from any thread and does not touch the disk.
 class segment_pool {
-public:
+ public:
   segment_pool(file_system& fs, std::string directory, const wal_options& options);
   /// What recovery found; once, before anything else.
   void adopt(std::uint64_t next_sequence, std::vector<segment> spares, std::vector<segment> freed);
@@ -45,7 +45,7 @@ public:
   /// Adds its own figures.
   void add_to(wal_stats& s) const;
 
-private:
+ private:
   enum class work : std::uint8_t { none, fill, open_spare, recycle, create, remove, make_reserve, drop_reserve, look };
   [[nodiscard]] work choose() const; // under the mutex
   [[nodiscard]] std::size_t recyclable() const;

@@ -47,7 +47,9 @@ result<segment_reader::batch> segment_reader::read(std::uint64_t offset, const e
   const std::optional<batch_header> header = peek_batch_header(*head);
   if (!header) {
     b.state = all_zero(*head) ? found::nothing : found::damaged;
-    b.why = head->empty() ? "the file ends" : b.state == found::nothing ? "nothing was written" : "no batch begins here";
+    b.why = head->empty()               ? "the file ends"
+            : b.state == found::nothing ? "nothing was written"
+                                        : "no batch begins here";
     return b;
   }
   b.header = *header;
@@ -77,9 +79,8 @@ result<segment_reader::batch> segment_reader::read(std::uint64_t offset, const e
   return b;
 }
 
-result<std::optional<std::uint64_t>> segment_reader::find_proof(std::uint64_t offset,
-                                                                std::optional<std::uint64_t> segment_id,
-                                                                std::uint64_t number) {
+result<std::optional<std::uint64_t>>
+segment_reader::find_proof(std::uint64_t offset, std::optional<std::uint64_t> segment_id, std::uint64_t number) {
   for (; offset < bytes_; offset += block_bytes) {
     const result<std::span<const std::byte>> head = view(offset, batch_header_bytes);
     if (!head) return head.error();

@@ -15,7 +15,7 @@ namespace quorumd::storage {
 /// Reads one segment's file from front to back without holding more than a window of it in memory. For recovery and
 /// for tools; it never changes anything.
 class segment_reader {
-public:
+ public:
   [[nodiscard]] static result<std::unique_ptr<segment_reader>> open(file_system& fs, const std::string& path);
 
   [[nodiscard]] const std::string& path() const { return file_->path(); }
@@ -43,15 +43,16 @@ public:
   [[nodiscard]] result<batch> read(std::uint64_t offset, const expected& e);
 
   /// Looks from the offset on for a whole batch that says that batch `number` was durable when it was written; where.
-  [[nodiscard]] result<std::optional<std::uint64_t>> find_proof(std::uint64_t offset,
-                                                                std::optional<std::uint64_t> segment_id,
-                                                                std::uint64_t number);
+  [[nodiscard]] result<std::optional<std::uint64_t>>
+  find_proof(std::uint64_t offset, std::optional<std::uint64_t> segment_id, std::uint64_t number);
 
   /// The first entry whose header is whole between the offsets: names what a damaged stretch concerns.
   [[nodiscard]] result<std::optional<entry_header>> find_entry(std::uint64_t from, std::uint64_t to);
 
-private:
-  segment_reader(std::unique_ptr<file> f, std::uint64_t bytes) : file_(std::move(f)), bytes_(bytes) {}
+ private:
+  segment_reader(std::unique_ptr<file> f, std::uint64_t bytes)
+      : file_(std::move(f))
+      , bytes_(bytes) {}
   /// The bytes from the offset on, fewer at the end of the file.
   [[nodiscard]] result<std::span<const std::byte>> view(std::uint64_t offset, std::size_t bytes);
 

@@ -13,7 +13,8 @@ namespace {
 constexpr std::size_t write_bytes = std::size_t{1} << 20;
 
 error damaged(const std::string& path, std::uint64_t offset, const std::string& what) {
-  return error(error_code::corrupt, path, what + "; remove the file, the cluster sends a new one if it is needed").at(offset);
+  return error(error_code::corrupt, path, what + "; remove the file, the cluster sends a new one if it is needed")
+      .at(offset);
 }
 
 /// Rename and sync of the directory: the file is published once this succeeds. Its contents are synced already.
@@ -63,8 +64,11 @@ struct snapshot_writer::state {
   }
 };
 
-snapshot_writer::snapshot_writer(std::unique_ptr<state> s) : state_(std::move(s)) {}
-snapshot_writer::~snapshot_writer() { state_->give_up(); }
+snapshot_writer::snapshot_writer(std::unique_ptr<state> s)
+    : state_(std::move(s)) {}
+snapshot_writer::~snapshot_writer() {
+  state_->give_up();
+}
 
 result<std::unique_ptr<snapshot_writer>> snapshot_writer::create(file_system& fs, std::string directory,
                                                                  snapshot_info info) {
@@ -74,8 +78,8 @@ result<std::unique_ptr<snapshot_writer>> snapshot_writer::create(file_system& fs
   result<std::unique_ptr<storage::file>> f = fs.open(path, file_system::mode::truncate);
   if (!f) return f.error();
   std::vector<std::byte> buffer = encode_snapshot_header(info);
-  auto s = std::unique_ptr<state>(new state{fs, std::move(directory), std::move(info), std::move(path), std::move(*f),
-                                            std::move(buffer), 0, {}, {}});
+  auto s = std::unique_ptr<state>(new state{
+      fs, std::move(directory), std::move(info), std::move(path), std::move(*f), std::move(buffer), 0, {}, {}});
   return std::unique_ptr<snapshot_writer>(new snapshot_writer(std::move(s)));
 }
 
@@ -122,7 +126,8 @@ struct snapshot_reader::state {
   snapshot_footer seen; ///< of the blocks read so far
 };
 
-snapshot_reader::snapshot_reader(std::unique_ptr<state> s) : state_(std::move(s)) {}
+snapshot_reader::snapshot_reader(std::unique_ptr<state> s)
+    : state_(std::move(s)) {}
 snapshot_reader::~snapshot_reader() = default;
 
 result<std::unique_ptr<snapshot_reader>> snapshot_reader::open(file_system& fs, std::string path) {
@@ -149,15 +154,21 @@ result<std::unique_ptr<snapshot_reader>> snapshot_reader::open(file_system& fs, 
   got = read_exactly(**f, *size - footer.size(), footer);
   if (!got) return got.error();
   if (!parse_snapshot_footer(footer)) return damaged(path, *size - footer.size(), "the footer is damaged or missing");
-  auto s = std::unique_ptr<state>(
-      new state{std::move(*f), *size, std::move(parsed.info), header.size(), header.size(), {}});
+  auto s =
+      std::unique_ptr<state>(new state{std::move(*f), *size, std::move(parsed.info), header.size(), header.size(), {}});
   return std::unique_ptr<snapshot_reader>(new snapshot_reader(std::move(s)));
 }
 
-const snapshot_info& snapshot_reader::info() const { return state_->info; }
-std::uint64_t snapshot_reader::bytes() const { return state_->size; }
+const snapshot_info& snapshot_reader::info() const {
+  return state_->info;
+}
+std::uint64_t snapshot_reader::bytes() const {
+  return state_->size;
+}
 
-std::uint64_t snapshot_reader::position() const { return state_->at; }
+std::uint64_t snapshot_reader::position() const {
+  return state_->at;
+}
 
 result<bool> snapshot_reader::next(std::vector<std::byte>& block) {
   state& s = *state_;
@@ -241,7 +252,8 @@ struct snapshot_receiver::state {
   }
 };
 
-snapshot_receiver::snapshot_receiver(std::unique_ptr<state> s) : state_(std::move(s)) {}
+snapshot_receiver::snapshot_receiver(std::unique_ptr<state> s)
+    : state_(std::move(s)) {}
 snapshot_receiver::~snapshot_receiver() = default;
 
 result<std::unique_ptr<snapshot_receiver>> snapshot_receiver::create(file_system& fs, std::string directory,
@@ -265,8 +277,12 @@ result<std::unique_ptr<snapshot_receiver>> snapshot_receiver::create(file_system
   return std::unique_ptr<snapshot_receiver>(new snapshot_receiver(std::move(s)));
 }
 
-std::uint64_t snapshot_receiver::received() const { return state_->received; }
-bool snapshot_receiver::complete() const { return state_->received == state_->bytes; }
+std::uint64_t snapshot_receiver::received() const {
+  return state_->received;
+}
+bool snapshot_receiver::complete() const {
+  return state_->received == state_->bytes;
+}
 
 result<void> snapshot_receiver::write(std::uint64_t offset, std::span<const std::byte> chunk) {
   state& s = *state_;

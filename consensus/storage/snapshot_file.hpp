@@ -38,7 +38,7 @@ struct snapshot_file {
 /// Writes a snapshot into a temporary file and publishes it whole. Blocking: for the snapshot worker. Destroyed before
 /// finish(), it removes what it wrote. A full volume is no_space, and the temporary file is gone at once.
 class snapshot_writer {
-public:
+ public:
   [[nodiscard]] static result<std::unique_ptr<snapshot_writer>> create(file_system& fs, std::string directory,
                                                                        snapshot_info info);
   ~snapshot_writer();
@@ -47,7 +47,7 @@ public:
   /// Footer, sync, rename, sync of the directory: afterwards the snapshot survives a crash.
   [[nodiscard]] result<snapshot_file> finish();
 
-private:
+ private:
   struct state;
   explicit snapshot_writer(std::unique_ptr<state> s);
   std::unique_ptr<state> state_;
@@ -55,7 +55,7 @@ private:
 
 /// Reads a published snapshot. Blocking. Every byte that it gives as a block was checked.
 class snapshot_reader {
-public:
+ public:
   /// Checks the header and that the footer is there.
   [[nodiscard]] static result<std::unique_ptr<snapshot_reader>> open(file_system& fs, std::string path);
   ~snapshot_reader();
@@ -71,7 +71,7 @@ public:
   /// The file's own bytes, as they are sent to another node; how many, 0 at the end.
   [[nodiscard]] result<std::size_t> read_raw(std::uint64_t offset, std::span<std::byte> into);
 
-private:
+ private:
   struct state;
   explicit snapshot_reader(std::unique_ptr<state> s);
   std::unique_ptr<state> state_;
@@ -80,7 +80,7 @@ private:
 /// Takes a snapshot's bytes from another node, in order, into a temporary file. Blocking. The same snapshot may be
 /// resumed, after a restart too: create() finds what has arrived, and whatever a crash did to it, finish() checks all.
 class snapshot_receiver {
-public:
+ public:
   /// `index` and `term` are of the mark the sender says it has, `bytes` the size of the whole file.
   [[nodiscard]] static result<std::unique_ptr<snapshot_receiver>> create(file_system& fs, std::string directory,
                                                                          cluster_id cluster, group_id group,
@@ -99,7 +99,7 @@ public:
   /// Gives the transfer up and removes what arrived.
   void abandon();
 
-private:
+ private:
   struct state;
   explicit snapshot_receiver(std::unique_ptr<state> s);
   std::unique_ptr<state> state_;

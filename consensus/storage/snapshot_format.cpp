@@ -63,7 +63,8 @@ std::vector<std::byte> encode_snapshot_header(const snapshot_info& info) {
 std::optional<std::size_t> peek_snapshot_header_bytes(std::span<const std::byte> bytes) {
   if (bytes.size() < 16 || get<std::uint64_t>(bytes, 0) != snapshot_magic) return std::nullopt;
   const auto claimed = get<std::uint32_t>(bytes, 12);
-  if (claimed < snapshot_header_bytes_min || claimed > snapshot_header_bytes_max || claimed % 8 != 0) return std::nullopt;
+  if (claimed < snapshot_header_bytes_min || claimed > snapshot_header_bytes_max || claimed % 8 != 0)
+    return std::nullopt;
   return claimed;
 }
 

@@ -16,10 +16,15 @@ namespace quorumd::storage {
 using namespace std::chrono_literals;
 
 class wal::impl {
-public:
+ public:
   impl(file_system& fs, std::string directory, const wal_options& options, coro::entropy& random, opened_log opened)
-      : fs_(fs), options_(options), recovered_(std::move(opened.recovered)), pool_(fs, std::move(directory), options),
-        engine_(std::move(opened), options, random, pool_), log_job_(*this), prepare_job_(*this) {}
+      : fs_(fs)
+      , options_(options)
+      , recovered_(std::move(opened.recovered))
+      , pool_(fs, std::move(directory), options)
+      , engine_(std::move(opened), options, random, pool_)
+      , log_job_(*this)
+      , prepare_job_(*this) {}
   ~impl() {
     QUORUMD_INVARIANT(!log_busy_ && !prepare_busy_, "the log is not destroyed while a worker has one of its jobs");
   }
@@ -40,23 +45,25 @@ public:
   [[nodiscard]] bool failed() const;
   [[nodiscard]] wal_stats stats() const;
 
-private:
+ private:
   class log_job final : public coro::worker::job {
-  public:
-    explicit log_job(impl& i) : impl_(i) {}
+   public:
+    explicit log_job(impl& i)
+        : impl_(i) {}
     void run() override { impl_.run_batch(); }
     void done() override { impl_.batch_done(); }
 
-  private:
+   private:
     impl& impl_;
   };
   class prepare_job final : public coro::worker::job {
-  public:
-    explicit prepare_job(impl& i) : impl_(i) {}
+   public:
+    explicit prepare_job(impl& i)
+        : impl_(i) {}
     void run() override { impl_.run_prepare(); }
     void done() override { impl_.prepare_done(); }
 
-  private:
+   private:
     impl& impl_;
   };
   struct attachment {
@@ -195,8 +202,8 @@ void wal::impl::truncate_prefix(group_id group, snapshot_mark mark, log_index ke
 }
 
 bool wal::impl::log_has_work() const {
-  return !failure_ && (!queue_.empty() || !active_.empty() || (!truncations_.empty() && !truncations_held_) ||
-                       engine_.wants_roll());
+  return !failure_ &&
+         (!queue_.empty() || !active_.empty() || (!truncations_.empty() && !truncations_held_) || engine_.wants_roll());
 }
 
 void wal::impl::wake_log() {
@@ -252,7 +259,8 @@ void wal::impl::run_batch() {
   if (starved_) return;
   for (write& w : active_) {
     if (w.number) {
-      const auto it = std::find_if(persisted_.begin(), persisted_.end(), [&](const persisted& p) { return p.group == w.group; });
+      const auto it =
+          std::find_if(persisted_.begin(), persisted_.end(), [&](const persisted& p) { return p.group == w.group; });
       if (it == persisted_.end())
         persisted_.push_back({w.group, w.number});
       else
@@ -462,19 +470,34 @@ result<std::unique_ptr<wal>> wal::open(file_system& fs, std::string directory, w
       new wal(std::make_unique<impl>(fs, std::move(directory), options, random, std::move(*opened))));
 }
 
-wal::wal(std::unique_ptr<impl> i) : impl_(std::move(i)) {}
+wal::wal(std::unique_ptr<impl> i)
+    : impl_(std::move(i)) {}
 wal::~wal() = default;
 
-const std::vector<recovered_group>& wal::recovered() const { return impl_->recovered(); }
+const std::vector<recovered_group>& wal::recovered() const {
+  return impl_->recovered();
+}
 void wal::start(coro::loop& home, coro::worker& log, coro::worker& prepare, const coro::clock& clock) {
   impl_->start(home, log, prepare, clock);
 }
-void wal::attach(group_id group, coro::loop& loop, completion& c) { impl_->attach(group, loop, c); }
-void wal::detach(group_id group) { impl_->detach(group); }
-coro::task<void> wal::run_space_watch() { return impl_->run_space_watch(); }
-coro::task<void> wal::stop() { return impl_->stop(); }
-void wal::submit(write&& w) { impl_->submit(std::move(w)); }
-bool wal::has_room() const { return impl_->has_room(); }
+void wal::attach(group_id group, coro::loop& loop, completion& c) {
+  impl_->attach(group, loop, c);
+}
+void wal::detach(group_id group) {
+  impl_->detach(group);
+}
+coro::task<void> wal::run_space_watch() {
+  return impl_->run_space_watch();
+}
+coro::task<void> wal::stop() {
+  return impl_->stop();
+}
+void wal::submit(write&& w) {
+  impl_->submit(std::move(w));
+}
+bool wal::has_room() const {
+  return impl_->has_room();
+}
 void wal::truncate_prefix(group_id group, snapshot_mark mark, log_index keep_from) {
   impl_->truncate_prefix(group, std::move(mark), keep_from);
 }
@@ -482,10 +505,20 @@ coro::task<result<std::vector<entry>>> wal::read(group_id group, log_index first
                                                  std::size_t bytes_max) {
   return impl_->read(group, first, last, bytes_max);
 }
-bool wal::accepting_puts() const { return impl_->accepting_puts(); }
-space_status wal::space() const { return impl_->space(); }
-void wal::report_no_space(const error& why) { impl_->report_no_space(why); }
-bool wal::failed() const { return impl_->failed(); }
-wal_stats wal::stats() const { return impl_->stats(); }
+bool wal::accepting_puts() const {
+  return impl_->accepting_puts();
+}
+space_status wal::space() const {
+  return impl_->space();
+}
+void wal::report_no_space(const error& why) {
+  impl_->report_no_space(why);
+}
+bool wal::failed() const {
+  return impl_->failed();
+}
+wal_stats wal::stats() const {
+  return impl_->stats();
+}
 
 } // namespace quorumd::storage

@@ -59,7 +59,7 @@ struct write {
 
 /// Called on the loop that the group was attached with.
 class completion {
-public:
+ public:
   virtual ~completion() = default;
   /// Every write of the group up to that number is durable.
   virtual void wal_persisted(group_id group, raft::write_number up_to) = 0;
@@ -72,11 +72,11 @@ public:
 struct recovered_group {
   group_id group;
   hard_state hard;
-  snapshot_mark start;         ///< the kept entries follow it; index 0 and nobody in it for a log from its beginning
-  snapshot_mark snapshot;      ///< the newest mark known to be covered by a durable snapshot; at least `start`
-  std::vector<term_run> runs;  ///< of the entries after the start
-  log_index last;              ///< start.index if there is no entry
-  log_index commit;            ///< between start.index and last
+  snapshot_mark start;        ///< the kept entries follow it; index 0 and nobody in it for a log from its beginning
+  snapshot_mark snapshot;     ///< the newest mark known to be covered by a durable snapshot; at least `start`
+  std::vector<term_run> runs; ///< of the entries after the start
+  log_index last;             ///< start.index if there is no entry
+  log_index commit;           ///< between start.index and last
 };
 
 /// The newest whole snapshot of a group on this disk.
@@ -122,7 +122,7 @@ struct space_status {
 /// Opened synchronously (it blocks), then started on a home loop and two workers. Groups may live on several loops:
 /// every call below may come from any loop unless it says otherwise, and none but open() blocks.
 class wal {
-public:
+ public:
   /// Recovers the log in the directory (created if missing): cuts a torn tail, refuses a corrupt middle (`corrupt`
   /// with file, offset, group and index), aligns each group with its newest snapshot, and copies the last batch into
   /// a fresh, synced segment before it returns: nothing may be voted for or acknowledged before that. `fs` and
@@ -179,7 +179,7 @@ public:
   [[nodiscard]] bool failed() const;
   [[nodiscard]] wal_stats stats() const;
 
-private:
+ private:
   class impl;
   explicit wal(std::unique_ptr<impl> i);
   std::unique_ptr<impl> impl_;

@@ -30,7 +30,9 @@ T get(const std::byte* at) {
   return value;
 }
 
-std::uint64_t get64(std::span<const std::byte> b, std::size_t at) { return get<std::uint64_t>(b.data() + at); }
+std::uint64_t get64(std::span<const std::byte> b, std::size_t at) {
+  return get<std::uint64_t>(b.data() + at);
+}
 
 std::size_t mark_bytes(const snapshot_mark& m) {
   return mark_head_bytes + 8 * (m.members.voters.size() + m.members.outgoing.size() + m.members.learners.size());
@@ -148,7 +150,8 @@ parsed_segment_header parse_segment_header(std::span<const std::byte> block) {
     r.state = header_state::other_version;
     return r;
   }
-  r.header = {get64(block, 16), get64(block, 24), get64(block, 32), get64(block, 40), get64(block, 48), get64(block, 56)};
+  r.header = {get64(block, 16), get64(block, 24), get64(block, 32),
+              get64(block, 40), get64(block, 48), get64(block, 56)};
   r.state = header_state::good;
   return r;
 }
@@ -244,7 +247,9 @@ void batch_builder::add_entries(group_id g, std::span<const entry> entries) {
   }
 }
 
-void batch_builder::add_commit(group_id g, log_index i) { put(add(record_kind::commit, g, 8), i.value()); }
+void batch_builder::add_commit(group_id g, log_index i) {
+  put(add(record_kind::commit, g, 8), i.value());
+}
 
 void batch_builder::add_prefix(group_id g, const prefix_record& r) {
   std::byte* at = add(record_kind::prefix, g, 16 + mark_bytes(r.mark));

@@ -39,7 +39,8 @@ struct segment_header {
   std::uint64_t previous_end = 0; ///< where that one ends: every batch of it before is durable, none after counts
 };
 
-void encode(const segment_header& h, std::span<std::byte, block_bytes> into, std::uint32_t version = wal_format_version);
+void encode(const segment_header& h, std::span<std::byte, block_bytes> into,
+            std::uint32_t version = wal_format_version);
 
 enum class header_state : std::uint8_t { good, not_a_header, other_version };
 struct parsed_segment_header {
@@ -70,7 +71,14 @@ inline constexpr std::size_t batch_header_bytes = 40;
 
 // --- records ----------------------------------------------------------------------------------------------------
 
-enum class record_kind : std::uint16_t { opening = 1, hard_state = 2, install = 3, entries = 4, commit = 5, prefix = 6 };
+enum class record_kind : std::uint16_t {
+  opening = 1,
+  hard_state = 2,
+  install = 3,
+  entries = 4,
+  commit = 5,
+  prefix = 6
+};
 
 /// A group as it stood when the segment was opened.
 struct opening_record {
@@ -110,20 +118,21 @@ struct record {
 
 /// Walks over the records of one batch.
 class record_reader {
-public:
-  explicit record_reader(std::span<const std::byte> records) : rest_(records) {}
+ public:
+  explicit record_reader(std::span<const std::byte> records)
+      : rest_(records) {}
   /// The next record; nothing at the end, or when problem() says what is wrong.
   [[nodiscard]] std::optional<record> next();
   [[nodiscard]] const std::string& problem() const { return problem_; }
 
-private:
+ private:
   std::span<const std::byte> rest_;
   std::string problem_;
 };
 
 /// Builds one batch in a buffer that keeps its memory. Order: begin(), for a new segment header(), records, finish().
 class batch_builder {
-public:
+ public:
   void begin();
   void add_opening(group_id g, const opening_record& r);
   void add_hard_state(group_id g, const hard_state& h);
@@ -144,7 +153,7 @@ public:
   /// Where the records begin behind the batch's own beginning.
   static constexpr std::size_t records_offset = batch_header_bytes;
 
-private:
+ private:
   /// The segment's header block comes first in the buffer, used or not.
   static constexpr std::size_t batch_at = block_bytes;
   static constexpr std::size_t records_at = batch_at + batch_header_bytes;

@@ -9,8 +9,9 @@
 namespace quorumd::storage {
 namespace {
 
-constexpr const char* what_to_do = "this copy of the log cannot be trusted: keep the directory for inspection, and "
-                                   "replace this member with an empty data directory so that it is filled by the others";
+constexpr const char* what_to_do =
+    "this copy of the log cannot be trusted: keep the directory for inspection, and "
+    "replace this member with an empty data directory so that it is filled by the others";
 
 error corrupt(const std::string& path, std::uint64_t offset, const std::string& what) {
   return error(error_code::corrupt, path, what + "; " + what_to_do).at(offset);
@@ -18,16 +19,20 @@ error corrupt(const std::string& path, std::uint64_t offset, const std::string& 
 
 /// One run of recovery: the steps in order are scan(), replay(), open_fresh().
 class recovery {
-public:
+ public:
   recovery(file_system& fs, const std::string& directory, const wal_options& options, coro::entropy& random,
            const recovery_progress& progress)
-      : fs_(fs), directory_(directory), options_(options), random_(random), progress_(progress) {}
+      : fs_(fs)
+      , directory_(directory)
+      , options_(options)
+      , random_(random)
+      , progress_(progress) {}
 
   result<void> scan();
   result<void> replay();
   result<opened_log> open_fresh(std::span<const group_snapshot> snapshots);
 
-private:
+ private:
   struct found_segment {
     segment where;
     parsed_segment_header header;
@@ -73,8 +78,8 @@ private:
   std::vector<segment> freed_;
   std::vector<segment> unfinished_; ///< never begun, and of another size than a segment
 
-  group_logs groups_;               ///< before the pending batch
-  std::vector<std::byte> pending_;  ///< the records of the last good batch
+  group_logs groups_;              ///< before the pending batch
+  std::vector<std::byte> pending_; ///< the records of the last good batch
   std::uint64_t pending_number_ = 0;
   std::uint64_t pending_segment_ = 0;
   std::uint64_t pending_offset_ = 0; ///< of the batch
@@ -204,8 +209,9 @@ result<void> recovery::replay_segment(const found_segment& s, std::uint64_t end_
   const segment_header& h = s.header.header;
   const bool anything_goes = options_.mutant == mutant::accept_stale_batch;
   if (h.first_number != next_number_ && !anything_goes)
-    return corrupt(s.where.path, 0, "the segment begins with batch " + std::to_string(h.first_number) + " and not " +
-                                        std::to_string(next_number_));
+    return corrupt(s.where.path, 0,
+                   "the segment begins with batch " + std::to_string(h.first_number) + " and not " +
+                       std::to_string(next_number_));
   std::uint64_t offset = block_bytes;
   while (is_last || offset < end_at_least) {
     const segment_reader::expected e =
@@ -215,8 +221,9 @@ result<void> recovery::replay_segment(const found_segment& s, std::uint64_t end_
     if (b->state != segment_reader::found::good) {
       if (offset < end_at_least)
         return name_entry(**reader, offset,
-                          corrupt(s.where.path, offset, b->why + ", though the next segment says that batch " +
-                                                            std::to_string(next_number_) + " was durable"));
+                          corrupt(s.where.path, offset,
+                                  b->why + ", though the next segment says that batch " + std::to_string(next_number_) +
+                                      " was durable"));
       if (b->state == segment_reader::found::damaged) torn_ += 1;
       return check_tail(**reader, s, offset);
     }
@@ -281,7 +288,8 @@ result<void> recovery::apply_pending() {
   const std::optional<contradiction> wrong =
       apply_batch(groups_, pending_, pending_segment_, pending_offset_ + batch_header_bytes);
   if (!wrong) return {};
-  return corrupt(path_of(pending_segment_), pending_offset_, "batch " + std::to_string(pending_number_) + ": " + wrong->what)
+  return corrupt(path_of(pending_segment_), pending_offset_,
+                 "batch " + std::to_string(pending_number_) + ": " + wrong->what)
       .of(wrong->group, groups_[wrong->group].last().next());
 }
 
@@ -402,8 +410,12 @@ result<opened_log> recovery::open_fresh(std::span<const group_snapshot> snapshot
       apply_batch(groups, builder.records().subspan(aligned_from), sequence, records_at + aligned_from);
   if (misaligned) return corrupt(directory_, 0, misaligned->what).of(misaligned->group, log_index());
 
-  segment_header h{.id = random_.next(), .sequence = sequence, .oldest = sequence,
-                   .first_number = pending_number_ != 0 ? pending_number_ : 1, .previous_id = 0, .previous_end = 0};
+  segment_header h{.id = random_.next(),
+                   .sequence = sequence,
+                   .oldest = sequence,
+                   .first_number = pending_number_ != 0 ? pending_number_ : 1,
+                   .previous_id = 0,
+                   .previous_end = 0};
   for (const auto& [group, log] : groups) h.oldest = std::min(h.oldest, log.oldest_segment().value_or(sequence));
   if (replace) {
     h.previous_id = all_.at(last_).header.header.previous_id;
@@ -412,10 +424,8 @@ result<opened_log> recovery::open_fresh(std::span<const group_snapshot> snapshot
     h.previous_id = all_.at(last_).header.header.id;
     h.previous_end = pending_offset_;
   }
-  const std::span<const std::byte> bytes =
-      builder.finish({.segment_id = h.id, .number = h.first_number, .durable = h.first_number - 1, .length = 0,
-                      .records = 0},
-                     &h);
+  const std::span<const std::byte> bytes = builder.finish(
+      {.segment_id = h.id, .number = h.first_number, .durable = h.first_number - 1, .length = 0, .records = 0}, &h);
 
   // The fresh segment is written under the next free name; one that replaces is then renamed over the old.
   const std::string path = path_of(last_ + 1);

@@ -12,15 +12,17 @@ namespace quorumd {
 /// the applier hold the same bytes. The count is atomic: a chunk may be released on any thread. Whoever made a chunk
 /// may fill it until it hands a part of it on; that part never changes afterwards.
 class chunk_ref {
-public:
+ public:
   chunk_ref() = default;
   /// A new block, 8-byte aligned, with one reference; its bytes are not initialised.
   [[nodiscard]] static chunk_ref allocate(std::size_t bytes);
 
-  chunk_ref(const chunk_ref& other) noexcept : block_(other.block_) {
+  chunk_ref(const chunk_ref& other) noexcept
+      : block_(other.block_) {
     if (block_ != nullptr) block_->references.fetch_add(1, std::memory_order_relaxed);
   }
-  chunk_ref(chunk_ref&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
+  chunk_ref(chunk_ref&& other) noexcept
+      : block_(std::exchange(other.block_, nullptr)) {}
   chunk_ref& operator=(chunk_ref other) noexcept {
     std::swap(block_, other.block_);
     return *this;
@@ -35,12 +37,13 @@ public:
   [[nodiscard]] bool unique() const { return block_->references.load(std::memory_order_acquire) == 1; }
   explicit operator bool() const { return block_ != nullptr; }
 
-private:
+ private:
   struct alignas(16) block {
     std::atomic<std::uint32_t> references;
     std::size_t bytes;
   };
-  explicit chunk_ref(block* b) : block_(b) {}
+  explicit chunk_ref(block* b)
+      : block_(b) {}
   static void release(block* b) noexcept;
 
   block* block_ = nullptr;
@@ -48,8 +51,9 @@ private:
 
 /// Cuts small pieces off large chunks, so that many commands cost one allocation. Belongs to one loop.
 class chunk_arena {
-public:
-  explicit chunk_arena(std::size_t chunk_bytes = std::size_t{64} * 1024) : chunk_bytes_(chunk_bytes) {}
+ public:
+  explicit chunk_arena(std::size_t chunk_bytes = std::size_t{64} * 1024)
+      : chunk_bytes_(chunk_bytes) {}
 
   struct piece {
     chunk_ref chunk;
@@ -59,7 +63,7 @@ public:
   /// gets a chunk of its own.
   [[nodiscard]] piece allocate(std::size_t bytes);
 
-private:
+ private:
   std::size_t chunk_bytes_;
   std::size_t used_ = 0;
   chunk_ref current_;

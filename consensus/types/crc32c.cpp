@@ -42,7 +42,9 @@ __attribute__((target("sse4.2"))) std::uint32_t by_instruction(const std::byte* 
   for (; n > 0; --n, ++p) c32 = _mm_crc32_u8(c32, static_cast<unsigned char>(*p));
   return ~c32;
 }
-bool has_instruction() { return __builtin_cpu_supports("sse4.2") != 0; }
+bool has_instruction() {
+  return __builtin_cpu_supports("sse4.2") != 0;
+}
 #elif defined(__aarch64__)
 __attribute__((target("+crc"))) std::uint32_t by_instruction(const std::byte* p, std::size_t n, std::uint32_t crc) {
   std::uint32_t c = ~crc;
@@ -50,12 +52,16 @@ __attribute__((target("+crc"))) std::uint32_t by_instruction(const std::byte* p,
   for (; n > 0; --n, ++p) c = __crc32cb(c, static_cast<unsigned char>(*p));
   return ~c;
 }
-bool has_instruction() { return (getauxval(AT_HWCAP) & HWCAP_CRC32) != 0; }
+bool has_instruction() {
+  return (getauxval(AT_HWCAP) & HWCAP_CRC32) != 0;
+}
 #else
 std::uint32_t by_instruction(const std::byte* p, std::size_t n, std::uint32_t crc) {
   return crc32c_portable({p, n}, crc);
 }
-bool has_instruction() { return false; }
+bool has_instruction() {
+  return false;
+}
 #endif
 
 } // namespace

@@ -69,20 +69,29 @@ entry::parsed entry::parse(chunk_ref chunk, std::span<const std::byte> bytes, gr
 
 const char* describe(entry::parse_error error) {
   switch (error) {
-  case entry::parse_error::truncated: return "the entry is cut short";
-  case entry::parse_error::version: return "the entry has a version that this quorumd does not know";
-  case entry::parse_error::kind: return "the entry is of an unknown kind";
-  case entry::parse_error::length: return "the entry is longer than an entry may be";
-  case entry::parse_error::header_checksum: return "the checksum of the entry's header does not hold";
-  case entry::parse_error::payload_checksum: return "the checksum of the entry's payload does not hold";
-  case entry::parse_error::number: return "the entry's term or index is out of range";
-  case entry::parse_error::group: return "the entry belongs to another group";
+  case entry::parse_error::truncated:
+    return "the entry is cut short";
+  case entry::parse_error::version:
+    return "the entry has a version that this quorumd does not know";
+  case entry::parse_error::kind:
+    return "the entry is of an unknown kind";
+  case entry::parse_error::length:
+    return "the entry is longer than an entry may be";
+  case entry::parse_error::header_checksum:
+    return "the checksum of the entry's header does not hold";
+  case entry::parse_error::payload_checksum:
+    return "the checksum of the entry's payload does not hold";
+  case entry::parse_error::number:
+    return "the entry's term or index is out of range";
+  case entry::parse_error::group:
+    return "the entry belongs to another group";
   }
   return "unknown";
 }
 
 proposal::proposal(chunk_arena& arena, std::size_t payload_bytes, entry_kind kind)
-    : payload_bytes_(static_cast<std::uint32_t>(payload_bytes)), kind_(kind) {
+    : payload_bytes_(static_cast<std::uint32_t>(payload_bytes))
+    , kind_(kind) {
   QUORUMD_INVARIANT(payload_bytes <= entry_payload_max, "a payload is within its bound");
   chunk_arena::piece piece = arena.allocate(entry_encoded_bytes(payload_bytes));
   chunk_ = std::move(piece.chunk);

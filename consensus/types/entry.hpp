@@ -33,7 +33,7 @@ inline constexpr std::size_t entry_payload_max = std::size_t{2} * 1024 * 1024;
 
 /// One entry of a group's log: a view of its portable bytes that keeps their chunk alive. Cheap to copy.
 class entry {
-public:
+ public:
   entry() = default;
 
   [[nodiscard]] quorumd::term term() const { return term_; }
@@ -47,13 +47,22 @@ public:
   [[nodiscard]] static entry make(group_id group, quorumd::term term, log_index index, entry_kind kind,
                                   std::span<const std::byte> payload);
 
-  enum class parse_error : std::uint8_t { truncated, version, kind, length, header_checksum, payload_checksum, number, group };
+  enum class parse_error : std::uint8_t {
+    truncated,
+    version,
+    kind,
+    length,
+    header_checksum,
+    payload_checksum,
+    number,
+    group
+  };
   struct parsed; // an entry or why there is none
   /// Reads the entry at the front of the bytes, which lie in the chunk, without copying. The entry must belong to
   /// the group. The payload's checksum is compared as well.
   [[nodiscard]] static parsed parse(chunk_ref chunk, std::span<const std::byte> bytes, group_id group);
 
-private:
+ private:
   friend class proposal;
   chunk_ref chunk_;
   const std::byte* data_ = nullptr;
@@ -87,7 +96,7 @@ struct entry_header {
 /// A command that has its bytes and their checksum, but no place in a log yet: room for the header is kept in front
 /// of the payload. Whoever accepts a command makes one; the leader seals it.
 class proposal {
-public:
+ public:
   proposal() = default;
   /// Room for a payload of that size; the caller fills payload() and then calls finish() once.
   proposal(chunk_arena& arena, std::size_t payload_bytes, entry_kind kind = entry_kind::command);
@@ -102,7 +111,7 @@ public:
   [[nodiscard]] std::size_t encoded_bytes() const { return entry_encoded_bytes(payload_bytes_); }
   [[nodiscard]] entry_kind kind() const { return kind_; }
 
-private:
+ private:
   chunk_ref chunk_;
   std::byte* data_ = nullptr;
   std::uint32_t payload_bytes_ = 0;

@@ -10,9 +10,10 @@ namespace quorumd {
 /// A 64-bit number that is not interchangeable with another kind of number.
 template <class Tag>
 class strong_u64 {
-public:
+ public:
   constexpr strong_u64() = default;
-  constexpr explicit strong_u64(std::uint64_t value) : value_(value) {}
+  constexpr explicit strong_u64(std::uint64_t value)
+      : value_(value) {}
 
   [[nodiscard]] constexpr std::uint64_t value() const { return value_; }
   [[nodiscard]] constexpr strong_u64 next() const { return strong_u64(value_ + 1); }
@@ -31,7 +32,7 @@ public:
     return H::combine(std::move(h), id.value_);
   }
 
-private:
+ private:
   std::uint64_t value_ = 0;
 };
 

@@ -86,7 +86,8 @@ std::optional<std::string> admins::judge(const coro::credentials& c) const {
   if (c.uid == 0 || c.uid == ::geteuid() || listed(users_, c.uid) || listed(groups_, c.gid)) return std::nullopt;
   if (std::any_of(c.groups.begin(), c.groups.end(), [&](std::uint32_t g) { return listed(groups_, g); }))
     return std::nullopt;
-  return "user " + std::to_string(c.uid) + " is neither root, the daemon's user, nor named in admin.users or admin.groups";
+  return "user " + std::to_string(c.uid) +
+         " is neither root, the daemon's user, nor named in admin.users or admin.groups";
 }
 
 } // namespace quorumd::admin

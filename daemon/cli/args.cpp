@@ -60,7 +60,8 @@ std::string mistake_in(const option_spec& o, const std::string& value) {
       return name + " expects " + std::string(o.value) + " and got " + shown(value);
     break;
   }
-  default: break;
+  default:
+    break;
   }
   return {};
 }
@@ -69,9 +70,10 @@ std::string mistake_in(const option_spec& o, const std::string& value) {
 
 /// One command line on its way from words to an invocation.
 class parser {
-public:
+ public:
   parser(std::span<const command_spec> commands, std::vector<std::string> words)
-      : commands_(commands), words_(std::move(words)) {}
+      : commands_(commands)
+      , words_(std::move(words)) {}
 
   result<parsed> parse() {
     if (words_.empty()) return usage("a subcommand is missing (see 'quorumd help')");
@@ -82,7 +84,7 @@ public:
     return parse_rest();
   }
 
-private:
+ private:
   const command_spec* lookup(std::string_view name) const {
     const auto found = std::find_if(commands_.begin(), commands_.end(), [&](const auto& c) { return c.name == name; });
     return found == commands_.end() ? nullptr : &*found;
@@ -110,8 +112,8 @@ private:
         const std::string name = stem.substr(stem.find_first_not_of('-') == 1 ? 1 : 2);
         if (!word.starts_with("--") || find_option(globals, name) == nullptr) {
           const auto names = option_names(nullptr);
-          return usage("no option " + shown(stem) + " stands before a subcommand" +
-                       suggestion(name, names, "--") + " (see 'quorumd help')");
+          return usage("no option " + shown(stem) + " stands before a subcommand" + suggestion(name, names, "--") +
+                       " (see 'quorumd help')");
         }
         i += word.find('=') == std::string::npos ? 2 : 1;
       } else {
@@ -124,7 +126,8 @@ private:
   result<void> take_subcommand(std::size_t at, std::size_t from) {
     if (at >= words_.size()) return {};
     const std::string word = words_[at];
-    words_.erase(words_.begin() + static_cast<std::ptrdiff_t>(from), words_.begin() + static_cast<std::ptrdiff_t>(at) + 1);
+    words_.erase(words_.begin() + static_cast<std::ptrdiff_t>(from),
+                 words_.begin() + static_cast<std::ptrdiff_t>(at) + 1);
     if (word == "help") {
       help_ = true;
       if (from >= words_.size() || words_[from].starts_with("-")) return {};
@@ -157,8 +160,8 @@ private:
   result<parsed> parse_rest() {
     const po::options_description known = description();
     using namespace po::command_line_style;
-    const int style = allow_long | allow_short | allow_dash_for_short | short_allow_next | long_allow_adjacent |
-                      long_allow_next;
+    const int style =
+        allow_long | allow_short | allow_dash_for_short | short_allow_next | long_allow_adjacent | long_allow_next;
     invocation out(*command_);
     try {
       const auto found = po::command_line_parser(words_).options(known).style(style).run();
@@ -218,7 +221,9 @@ private:
   bool version_ = false;
 };
 
-std::span<const option_spec> global_options() { return globals; }
+std::span<const option_spec> global_options() {
+  return globals;
+}
 
 std::string invocation::text(std::string_view option, std::string_view otherwise) const {
   const auto found = options_.find(option);

@@ -23,7 +23,7 @@ enum class option_kind : std::uint8_t {
 };
 
 struct option_spec {
-  std::string_view name; ///< without the dashes
+  std::string_view name;  ///< without the dashes
   std::string_view value; ///< what stands for its value in the help; empty for a flag
   option_kind kind = option_kind::flag;
   std::string_view help;
@@ -53,8 +53,9 @@ struct command_spec {
 
 /// A command line that was understood; every value is of its option's kind.
 class invocation {
-public:
-  explicit invocation(const command_spec& c) : command_(&c) {}
+ public:
+  explicit invocation(const command_spec& c)
+      : command_(&c) {}
 
   [[nodiscard]] const command_spec& command() const { return *command_; }
   /// The argument at that place; it is there unless it is optional.
@@ -69,7 +70,7 @@ public:
   [[nodiscard]] std::vector<std::string> all(std::string_view option) const;
   [[nodiscard]] bool json() const { return text("output") == "json"; }
 
-private:
+ private:
   friend class parser;
   const command_spec* command_;
   std::vector<std::string> arguments_;

@@ -25,8 +25,9 @@ using clients_list = std::vector<std::unique_ptr<wire::client>>;
 
 /// splitmix64: the same sequence for the same seed everywhere.
 class random_numbers {
-public:
-  explicit random_numbers(std::uint64_t seed) : state_(seed) {}
+ public:
+  explicit random_numbers(std::uint64_t seed)
+      : state_(seed) {}
   std::uint64_t next() {
     std::uint64_t z = state_ += 0x9e3779b97f4a7c15;
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
@@ -34,7 +35,7 @@ public:
     return z ^ z >> 31;
   }
 
-private:
+ private:
   std::uint64_t state_;
 };
 
@@ -57,12 +58,15 @@ struct bench_run {
 
 /// One connection with its share of the clients. A client is a slot that is free or has an operation in flight.
 class bench_driver {
-public:
+ public:
   bench_driver(bench_run& run, wire::client& c, std::uint64_t index)
-      : run_(run), client_(c), schedule_(run.options, run.count, index, run.shared),
-        random_(run.options.seed * 1'000'003 + index), value_(run.options.value_size, '\0') {
-    const std::uint64_t n = run.options.clients / run.options.connections +
-                            (index < run.options.clients % run.options.connections ? 1 : 0);
+      : run_(run)
+      , client_(c)
+      , schedule_(run.options, run.count, index, run.shared)
+      , random_(run.options.seed * 1'000'003 + index)
+      , value_(run.options.value_size, '\0') {
+    const std::uint64_t n =
+        run.options.clients / run.options.connections + (index < run.options.clients % run.options.connections ? 1 : 0);
     operations_.resize(n);
     for (std::uint64_t i = n; i > 0; --i) free_.push_back(i - 1);
     for (char& byte : value_) byte = static_cast<char>('!' + random_.next() % 90);
@@ -98,7 +102,7 @@ public:
     }
   }
 
-private:
+ private:
   struct operation {
     std::uint64_t number = 0;
     std::uint64_t intended_ns = 0;
@@ -211,7 +215,8 @@ coro::task<std::vector<wire::client_endpoint>> leader_first(session* s) {
   if (status == nullptr) co_return endpoints;
   for (const auto& row : status->rows) {
     if (row.role != raft::role::leader || !row.error.empty()) continue;
-    const auto found = std::find_if(endpoints.begin(), endpoints.end(), [&](const auto& e) { return e.name() == row.address; });
+    const auto found =
+        std::find_if(endpoints.begin(), endpoints.end(), [&](const auto& e) { return e.name() == row.address; });
     if (found != endpoints.end()) std::rotate(endpoints.begin(), found, found + 1);
   }
   co_return endpoints;
@@ -223,8 +228,8 @@ coro::task<void> load_keys(session* s, bench_options o, const clients_list* clie
   bench_run run{.options = o, .with = s, .loading = true, .count = o.key_space, .bar = &bar};
   co_await execute(&run, clients);
   if (run.result.errors != 0)
-    throw std::runtime_error(counted(run.result.errors, "key") + " could not be loaded: " +
-                             wire::name_of(run.errors.begin()->first));
+    throw std::runtime_error(counted(run.result.errors, "key") +
+                             " could not be loaded: " + wire::name_of(run.errors.begin()->first));
 }
 
 coro::task<int> measure(session* s, bench_options o, const clients_list* clients) {
@@ -276,7 +281,8 @@ int run_bench(const invocation& in) {
   if (o.clients > clients_max || o.connections > std::min(connections_max, o.clients))
     return complain(usage("bench: expected at most " + grouped(clients_max) + " clients, and at most " +
                           grouped(connections_max) + " connections but no more than clients"));
-  if (o.value_size > kv::request_bytes_max - 64 || o.key_space > total_max || o.total > total_max || o.warmup > total_max)
+  if (o.value_size > kv::request_bytes_max - 64 || o.key_space > total_max || o.total > total_max ||
+      o.warmup > total_max)
     return complain(usage("bench: a number is out of range: a value has at most " +
                           grouped(kv::request_bytes_max - 64) + " bytes, all counts end at " + grouped(total_max)));
   return run_client(in, [&](session& s) { return bench(&s, o); });
@@ -285,25 +291,27 @@ int run_bench(const invocation& in) {
 } // namespace
 
 command_spec bench_command() {
-  return {.name = "bench",
-          .summary = "measure throughput and latency: bench put|get|mixed",
-          .arguments = {{"put|get|mixed"}},
-          .options = {{"clients", "N", option_kind::positive, "so many operations at a time (default 64)"},
-                      {"total", "N", option_kind::positive, "operations that count (default 100000)"},
-                      {"value-size", "B", option_kind::count, "bytes of a value (default 256)"},
-                      {"connections", "C", option_kind::positive, "over which the clients are spread (default 1)"},
-                      {"key-space", "K", option_kind::positive, "different keys, chosen at random (default 10000)"},
-                      {"warmup", "N", option_kind::count, "operations before the first that counts (default 0)"},
-                      {"rate", "R", option_kind::positive, "open loop: start R operations a second, late or not"},
-                      {"seed", "S", option_kind::count, "of keys and values (default 1)"}},
-          .details = "Each client has one operation in flight and starts the next when that ends (closed loop), or operations\n"
-                     "start at the given rate and wait for a free client (open loop); latency then counts from when the\n"
-                     "operation was meant to start. Throughput counts successes. 'get' and 'mixed' (half and half) load\n"
-                     "their keys first. Of several endpoints the leader's is used. Writes keys under bench/.",
-          .examples = {"quorumd bench put --clients 256 --connections 4 --total 500000 --value-size 256",
-                       "quorumd bench mixed --clients 64 --total 100000 --warmup 5000 --output json",
-                       "quorumd bench put --clients 256 --rate 10000 --total 100000"},
-          .run = run_bench};
+  return {
+      .name = "bench",
+      .summary = "measure throughput and latency: bench put|get|mixed",
+      .arguments = {{"put|get|mixed"}},
+      .options = {{"clients", "N", option_kind::positive, "so many operations at a time (default 64)"},
+                  {"total", "N", option_kind::positive, "operations that count (default 100000)"},
+                  {"value-size", "B", option_kind::count, "bytes of a value (default 256)"},
+                  {"connections", "C", option_kind::positive, "over which the clients are spread (default 1)"},
+                  {"key-space", "K", option_kind::positive, "different keys, chosen at random (default 10000)"},
+                  {"warmup", "N", option_kind::count, "operations before the first that counts (default 0)"},
+                  {"rate", "R", option_kind::positive, "open loop: start R operations a second, late or not"},
+                  {"seed", "S", option_kind::count, "of keys and values (default 1)"}},
+      .details =
+          "Each client has one operation in flight and starts the next when that ends (closed loop), or operations\n"
+          "start at the given rate and wait for a free client (open loop); latency then counts from when the\n"
+          "operation was meant to start. Throughput counts successes. 'get' and 'mixed' (half and half) load\n"
+          "their keys first. Of several endpoints the leader's is used. Writes keys under bench/.",
+      .examples = {"quorumd bench put --clients 256 --connections 4 --total 500000 --value-size 256",
+                   "quorumd bench mixed --clients 64 --total 100000 --warmup 5000 --output json",
+                   "quorumd bench put --clients 256 --rate 10000 --total 100000"},
+      .run = run_bench};
 }
 
 } // namespace quorumd::cli

@@ -38,7 +38,7 @@ struct bench_result {
 /// Which operations there are to start, and when each was meant to: in a closed loop whenever a client is free, in an
 /// open loop at fixed times, late or not. The operations of one run are numbered from 0.
 class bench_schedule {
-public:
+ public:
   struct start {
     std::uint64_t number = 0;
     std::uint64_t intended_ns = 0; ///< since the run's beginning
@@ -47,7 +47,11 @@ public:
   /// The share of connection `index`: in an open loop every connections-th operation, in a closed one whatever is left
   /// in `shared`, which outlives this.
   bench_schedule(const bench_options& o, std::uint64_t count, std::uint64_t index, std::uint64_t& shared)
-      : count_(count), step_(o.connections), rate_(o.rate), next_(index), shared_(shared) {}
+      : count_(count)
+      , step_(o.connections)
+      , rate_(o.rate)
+      , next_(index)
+      , shared_(shared) {}
 
   /// Takes the next operation that is to start by now; false if there is none now.
   [[nodiscard]] bool take(std::uint64_t now_ns, start& out);
@@ -56,7 +60,7 @@ public:
   /// Open loop: when the next one is meant to start.
   [[nodiscard]] std::uint64_t next_ns() const { return intended(next_); }
 
-private:
+ private:
   [[nodiscard]] std::uint64_t intended(std::uint64_t number) const {
     return static_cast<std::uint64_t>(static_cast<double>(number) * 1e9 / static_cast<double>(rate_));
   }

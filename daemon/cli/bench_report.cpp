@@ -8,15 +8,20 @@
 namespace quorumd::cli {
 namespace {
 
-double microseconds(std::uint64_t ns) { return static_cast<double>(ns) / 1000.0; }
+double microseconds(std::uint64_t ns) {
+  return static_cast<double>(ns) / 1000.0;
+}
 
 } // namespace
 
 const char* name_of(bench_op op) {
   switch (op) {
-  case bench_op::put: return "put";
-  case bench_op::get: return "get";
-  default: return "mixed";
+  case bench_op::put:
+    return "put";
+  case bench_op::get:
+    return "get";
+  default:
+    return "mixed";
   }
 }
 

@@ -26,14 +26,15 @@ int run_check_config(const invocation& in) {
 } // namespace
 
 command_spec check_config_command() {
-  return {.name = "check-config",
-          .summary = "check a configuration file, report all its mistakes, and do nothing else",
-          .arguments = {{"FILE"}},
-          .options = {{"set", "KEY=VALUE", option_kind::text, "override a key, as 'serve' would; may be repeated", true}},
-          .details = "Exits with 78 if there is a mistake; each is reported as file:line:column.",
-          .examples = {"quorumd check-config /etc/quorumd/quorumd.yaml",
-                       "quorumd check-config n1.yaml --set raft.heartbeat=100ms"},
-          .run = run_check_config};
+  return {
+      .name = "check-config",
+      .summary = "check a configuration file, report all its mistakes, and do nothing else",
+      .arguments = {{"FILE"}},
+      .options = {{"set", "KEY=VALUE", option_kind::text, "override a key, as 'serve' would; may be repeated", true}},
+      .details = "Exits with 78 if there is a mistake; each is reported as file:line:column.",
+      .examples = {"quorumd check-config /etc/quorumd/quorumd.yaml",
+                   "quorumd check-config n1.yaml --set raft.heartbeat=100ms"},
+      .run = run_check_config};
 }
 
 } // namespace quorumd::cli

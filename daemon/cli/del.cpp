@@ -22,7 +22,13 @@ coro::task<int> del(session* s, std::string key, bool prefix) {
   if (gone == nullptr) co_return complain(unexpected_answer(*s));
   std::string out;
   if (s->json)
-    json_writer(out).begin_object().key("revision").number(done->revision.value()).key("deleted").number(gone->deleted).end_object();
+    json_writer(out)
+        .begin_object()
+        .key("revision")
+        .number(done->revision.value())
+        .key("deleted")
+        .number(gone->deleted)
+        .end_object();
   else
     out = std::to_string(gone->deleted);
   const int code = print(out + "\n");

@@ -6,8 +6,12 @@
 
 namespace quorumd::cli {
 
-void throw_exception_from_error(const error& e, const boost::source_location&) { throw std::runtime_error(e.message()); }
+void throw_exception_from_error(const error& e, const boost::source_location&) {
+  throw std::runtime_error(e.message());
+}
 
-error usage(std::string message) { return {config::exit_code::usage, std::move(message)}; }
+error usage(std::string message) {
+  return {config::exit_code::usage, std::move(message)};
+}
 
 } // namespace quorumd::cli

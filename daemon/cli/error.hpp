@@ -10,14 +10,16 @@ namespace quorumd::cli {
 
 /// Why a command ends early: the exit code and what a person is told.
 class error {
-public:
+ public:
   error() = default;
-  error(int exit_code, std::string message) : message_(std::move(message)), exit_code_(exit_code) {}
+  error(int exit_code, std::string message)
+      : message_(std::move(message))
+      , exit_code_(exit_code) {}
 
   [[nodiscard]] int exit_code() const { return exit_code_; }
   [[nodiscard]] const std::string& message() const { return message_; }
 
-private:
+ private:
   std::string message_;
   int exit_code_ = 2;
 };

@@ -77,9 +77,10 @@ command_spec export_command() {
                       {"revision", "R", option_kind::count, "as of that revision, instead of the current one"},
                       {"stale", "", option_kind::flag, "the asked node's own state, which may lag behind"},
                       {"format", "lines|jsonl", option_kind::choice, "key<TAB>value lines, or a JSON object a line"}},
-          .details = "Keys come in their order, all as they were at one revision, however long it takes. Lines have the\n"
-                     "escapes \\t \\n \\\\ \\xHH; with --format jsonl, key_base64 and value_base64 hold what is not UTF-8.\n"
-                     "What export prints, import reads.",
+          .details =
+              "Keys come in their order, all as they were at one revision, however long it takes. Lines have the\n"
+              "escapes \\t \\n \\\\ \\xHH; with --format jsonl, key_base64 and value_base64 hold what is not UTF-8.\n"
+              "What export prints, import reads.",
           .examples = {"quorumd export > backup.tsv", "quorumd export --prefix /users/ --format jsonl",
                        "quorumd export --stale --revision 4711 --endpoint 10.0.0.2:2379"},
           .run = run_export};

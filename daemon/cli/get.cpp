@@ -53,7 +53,13 @@ coro::task<int> count(session* s, range_pages::what w) {
   if (found == nullptr) co_return complain(unexpected_answer(*s));
   std::string out;
   if (s->json)
-    json_writer(out).begin_object().key("revision").number(found->revision.value()).key("count").number(found->count).end_object();
+    json_writer(out)
+        .begin_object()
+        .key("revision")
+        .number(found->revision.value())
+        .key("count")
+        .number(found->count)
+        .end_object();
   else
     out = std::to_string(found->count);
   co_return print(out + "\n");
@@ -103,7 +109,8 @@ int run_get(const invocation& in) {
   o.prefix = in.has("prefix");
   o.keys_only = in.has("keys-only");
   if (o.key.empty() && !o.prefix) return complain(usage("get: the key is empty"));
-  if (o.keys_only && in.has("count-only")) return complain(usage("get: --keys-only and --count-only exclude each other"));
+  if (o.keys_only && in.has("count-only"))
+    return complain(usage("get: --keys-only and --count-only exclude each other"));
   o.range.key = o.key;
   if (o.prefix) set_prefix(o.range.key, o.range.range_end, o.key);
   o.range.revision = revision(in.count("revision"));
@@ -126,9 +133,10 @@ command_spec get_command() {
                       {"limit", "N", option_kind::count, "at most so many keys"},
                       {"keys-only", "", option_kind::flag, "leave the values out"},
                       {"count-only", "", option_kind::flag, "print how many keys there are"}},
-          .details = "A single key prints its value alone, byte for byte; a text without a line end gets one. With --prefix\n"
-                     "each key is a line key<TAB>value with \\t \\n \\\\ \\xHH escapes. Exits with 1 if the single key is\n"
-                     "absent. As JSON, keys and values that are not UTF-8 are base64 under key_base64 and value_base64.",
+          .details =
+              "A single key prints its value alone, byte for byte; a text without a line end gets one. With --prefix\n"
+              "each key is a line key<TAB>value with \\t \\n \\\\ \\xHH escapes. Exits with 1 if the single key is\n"
+              "absent. As JSON, keys and values that are not UTF-8 are base64 under key_base64 and value_base64.",
           .examples = {"quorumd get greeting", "quorumd get /users/ --prefix --limit 10",
                        "quorumd get greeting --revision 42", "quorumd get '' --prefix --count-only"},
           .run = run_get};

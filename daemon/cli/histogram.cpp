@@ -31,7 +31,8 @@ std::uint64_t top_of(std::size_t bucket) {
 
 } // namespace
 
-histogram::histogram() : buckets_(bucket_count) {}
+histogram::histogram()
+    : buckets_(bucket_count) {}
 
 void histogram::record(std::uint64_t value) {
   ++buckets_[bucket_of(value)];

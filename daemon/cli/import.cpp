@@ -31,12 +31,13 @@ constexpr std::chrono::seconds patience{60};
 
 /// A file descriptor that is closed at the end, unless it is standard input.
 class input_file {
-public:
+ public:
   explicit input_file(const std::string& path)
-      : name_(path == "-" ? "standard input" : path),
-        fd_(path == "-" ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+      : name_(path == "-" ? "standard input" : path)
+      , fd_(path == "-" ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
     struct stat about {};
-    if (fd_ >= 0 && ::fstat(fd_, &about) == 0 && S_ISREG(about.st_mode)) bytes_ = static_cast<std::uint64_t>(about.st_size);
+    if (fd_ >= 0 && ::fstat(fd_, &about) == 0 && S_ISREG(about.st_mode))
+      bytes_ = static_cast<std::uint64_t>(about.st_size);
   }
   input_file(const input_file&) = delete;
   input_file& operator=(const input_file&) = delete;
@@ -61,7 +62,7 @@ public:
     }
   }
 
-private:
+ private:
   std::string name_;
   int fd_;
   std::uint64_t bytes_ = 0;
@@ -69,10 +70,16 @@ private:
 
 /// One import: a feeder that cuts the input into pairs, and a put for each, so many at a time.
 class importer {
-public:
+ public:
   importer(session& s, const input_file& in, pair_format format)
-      : session_(s), input_(in), lines_(format), reader_("import"), puts_(s.loop), room_(s.loop),
-        bar_("imported", s.loop.now()), progress_at_(s.loop.now()) {}
+      : session_(s)
+      , input_(in)
+      , lines_(format)
+      , reader_("import")
+      , puts_(s.loop)
+      , room_(s.loop)
+      , bar_("imported", s.loop.now())
+      , progress_at_(s.loop.now()) {}
 
   coro::task<int> run() {
     co_await feed();
@@ -80,7 +87,7 @@ public:
     co_return report();
   }
 
-private:
+ private:
   /// Hands every pair of the input out, until it ends or something is wrong.
   coro::task<void> feed() {
     bool ended = false;
@@ -162,9 +169,10 @@ private:
   }
 
   void show() {
-    const double share = input_.bytes() == 0 ? -1
-                                             : static_cast<double>(lines_.taken_bytes() - std::min(lines_.taken_bytes(), bytes_)) /
-                                                   static_cast<double>(input_.bytes());
+    const double share = input_.bytes() == 0
+                             ? -1
+                             : static_cast<double>(lines_.taken_bytes() - std::min(lines_.taken_bytes(), bytes_)) /
+                                   static_cast<double>(input_.bytes());
     bar_.update(share, acknowledged_, session_.loop.now());
   }
 
@@ -176,7 +184,13 @@ private:
                " without an answer, or refused for the moment, were sent again (a put is idempotent)");
     std::string out;
     if (session_.json)
-      json_writer(out).begin_object().key("acknowledged").number(acknowledged_).key("repeated").number(repeated_).end_object();
+      json_writer(out)
+          .begin_object()
+          .key("acknowledged")
+          .number(acknowledged_)
+          .key("repeated")
+          .number(repeated_)
+          .end_object();
     else
       out = "acknowledged " + std::to_string(acknowledged_);
     const int printed = print(out + "\n");
@@ -210,26 +224,29 @@ int run_import(const invocation& in) {
   if (!file.open()) return complain(usage(in.argument(0) + ": " + std::strerror(errno)));
   const auto format = in.text("format") == "jsonl" ? pair_format::jsonl : pair_format::lines;
   constexpr bool patient = true;
-  return run_client(in, [&](session& s) { return import(&s, &file, format); }, patient);
+  return run_client(
+      in, [&](session& s) { return import(&s, &file, format); }, patient);
 }
 
 } // namespace
 
 command_spec import_command() {
-  return {.name = "import",
-          .summary = "put every line of a file",
-          .arguments = {{"FILE"}},
-          .options = {{"format", "lines|jsonl", option_kind::choice, "key<TAB>value lines, or a JSON object a line"}},
-          .details =
-              "FILE '-' is standard input. A line is key<TAB>value with \\t \\n \\\\ \\xHH escapes; with --format jsonl it is\n"
-              "{\"key\": …, \"value\": …}, or key_base64 and value_base64 for bytes that are not UTF-8.\n"
-              "Puts are pipelined; lines for one key keep their order. A change of leader is survived: a put without an\n"
-              "answer is sent again, and a note says how many were. A bad line is named by its number and ends the\n"
-              "import with 64: the lines before it are in, none after it. The last line printed is the number of puts\n"
-              "that were acknowledged.",
-          .examples = {"quorumd import words.tsv", "quorumd export | quorumd import - --endpoint 10.0.0.9:2379",
-                       "quorumd import backup.jsonl --format jsonl --output json"},
-          .run = run_import};
+  return {
+      .name = "import",
+      .summary = "put every line of a file",
+      .arguments = {{"FILE"}},
+      .options = {{"format", "lines|jsonl", option_kind::choice, "key<TAB>value lines, or a JSON object a line"}},
+      .details =
+          "FILE '-' is standard input. A line is key<TAB>value with \\t \\n \\\\ \\xHH escapes; with --format jsonl it "
+          "is\n"
+          "{\"key\": …, \"value\": …}, or key_base64 and value_base64 for bytes that are not UTF-8.\n"
+          "Puts are pipelined; lines for one key keep their order. A change of leader is survived: a put without an\n"
+          "answer is sent again, and a note says how many were. A bad line is named by its number and ends the\n"
+          "import with 64: the lines before it are in, none after it. The last line printed is the number of puts\n"
+          "that were acknowledged.",
+      .examples = {"quorumd import words.tsv", "quorumd export | quorumd import - --endpoint 10.0.0.9:2379",
+                   "quorumd import backup.jsonl --format jsonl --output json"},
+      .run = run_import};
 }
 
 } // namespace quorumd::cli

@@ -1,5 +1,5 @@
-#include "config/exit_codes.hpp"
 #include "consensus/storage/inspect.hpp"
+#include "config/exit_codes.hpp"
 #include "consensus/storage/posix_files.hpp"
 #include "daemon/cli/commands.hpp"
 #include "daemon/cli/json.hpp"
@@ -14,20 +14,28 @@ namespace {
 
 const char* name_of(storage::inspected_kind kind) {
   switch (kind) {
-  case storage::inspected_kind::segment: return "segment";
-  case storage::inspected_kind::batch: return "batch";
-  case storage::inspected_kind::record: return "record";
-  case storage::inspected_kind::snapshot: return "snapshot";
-  case storage::inspected_kind::block: return "block";
-  case storage::inspected_kind::end: return "end";
-  default: return "problem";
+  case storage::inspected_kind::segment:
+    return "segment";
+  case storage::inspected_kind::batch:
+    return "batch";
+  case storage::inspected_kind::record:
+    return "record";
+  case storage::inspected_kind::snapshot:
+    return "snapshot";
+  case storage::inspected_kind::block:
+    return "block";
+  case storage::inspected_kind::end:
+    return "end";
+  default:
+    return "problem";
   }
 }
 
 /// Prints what is found as it is found: a file can be large.
 class finding_printer {
-public:
-  explicit finding_printer(bool json) : json_(json) {}
+ public:
+  explicit finding_printer(bool json)
+      : json_(json) {}
 
   void take(const storage::inspected& found) {
     ++found_;
@@ -51,7 +59,7 @@ public:
     return code_;
   }
 
-private:
+ private:
   void take_json(const storage::inspected& found) {
     out_ += found_ == 1 ? "[\n" : ",\n";
     json_writer w(out_);
@@ -102,15 +110,17 @@ int run_inspect(const invocation& in) {
 } // namespace
 
 command_spec inspect_command() {
-  return {.name = "inspect",
-          .summary = "read a log or a snapshot offline: inspect wal|snapshot PATH",
-          .arguments = {{"wal|snapshot"}, {"PATH"}},
-          .details = "PATH is a snapshot file, a segment of the log, or the directory of the segments. Nothing is written and no\n"
-                     "lock is taken, so the files may be a running node's or a copy. A line is the offset, the bytes, what\n"
-                     "stands there, and what it says. Exits with 71 if there is something that a start would refuse.",
-          .examples = {"quorumd inspect wal /var/lib/quorumd/wal",
-                       "quorumd inspect snapshot /var/lib/quorumd/snapshots/1-42.snap --output json"},
-          .run = run_inspect};
+  return {
+      .name = "inspect",
+      .summary = "read a log or a snapshot offline: inspect wal|snapshot PATH",
+      .arguments = {{"wal|snapshot"}, {"PATH"}},
+      .details =
+          "PATH is a snapshot file, a segment of the log, or the directory of the segments. Nothing is written and no\n"
+          "lock is taken, so the files may be a running node's or a copy. A line is the offset, the bytes, what\n"
+          "stands there, and what it says. Exits with 71 if there is something that a start would refuse.",
+      .examples = {"quorumd inspect wal /var/lib/quorumd/wal",
+                   "quorumd inspect snapshot /var/lib/quorumd/snapshots/1-42.snap --output json"},
+      .run = run_inspect};
 }
 
 } // namespace quorumd::cli

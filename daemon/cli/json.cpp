@@ -65,8 +65,9 @@ std::string repaired(std::string_view text) {
 
 /// Reads one line of JSON, as far as two string members need it.
 class pair_reader {
-public:
-  explicit pair_reader(std::string_view line) : line_(line) {}
+ public:
+  explicit pair_reader(std::string_view line)
+      : line_(line) {}
 
   result<json_pair> read() {
     if (!take('{')) return wrong("expected an object: {\"key\": …, \"value\": …}");
@@ -86,7 +87,7 @@ public:
     return json_pair{std::move(*key_), std::move(*value_)};
   }
 
-private:
+ private:
   error wrong(const std::string& what) const { return usage("column " + std::to_string(at_ + 1) + ": " + what); }
 
   void skip_space() {
@@ -274,6 +275,8 @@ json_writer& json_writer::bytes(std::string_view name, std::string_view value) {
   return *this;
 }
 
-result<json_pair> parse_json_pair(std::string_view line) { return pair_reader(line).read(); }
+result<json_pair> parse_json_pair(std::string_view line) {
+  return pair_reader(line).read();
+}
 
 } // namespace quorumd::cli

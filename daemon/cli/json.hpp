@@ -11,8 +11,9 @@ namespace quorumd::cli {
 /// Writes JSON into a string, in one go and in order; the caller keeps objects and arrays balanced. Commas come by
 /// themselves.
 class json_writer {
-public:
-  explicit json_writer(std::string& out) : out_(out) {}
+ public:
+  explicit json_writer(std::string& out)
+      : out_(out) {}
 
   json_writer& begin_object();
   json_writer& end_object();
@@ -29,7 +30,7 @@ public:
   /// The member `name`, or, where the bytes are not UTF-8, the member `name_base64`.
   json_writer& bytes(std::string_view name, std::string_view value);
 
-private:
+ private:
   void before_value();
 
   std::string& out_;

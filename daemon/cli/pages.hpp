@@ -11,7 +11,7 @@ namespace quorumd::cli {
 
 /// Reads a range page by page, all at one revision: the given one, or else the first page's.
 class range_pages {
-public:
+ public:
   struct what {
     std::string key;
     std::string range_end;
@@ -21,7 +21,9 @@ public:
     bool serializable = false;
   };
 
-  range_pages(session& s, what w) : session_(s), what_(std::move(w)) {}
+  range_pages(session& s, what w)
+      : session_(s)
+      , what_(std::move(w)) {}
 
   [[nodiscard]] bool done() const { return done_; }
   /// The revision that is read; known after the first page.
@@ -29,7 +31,7 @@ public:
   /// The next page, whose answer is a kv::range_reply.
   [[nodiscard]] coro::task<wire::call_result> next();
 
-private:
+ private:
   session& session_;
   what what_;
   bool done_ = false;

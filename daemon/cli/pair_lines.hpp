@@ -26,11 +26,12 @@ void append_pair(std::string& out, pair_format format, std::string_view key, std
 
 /// Cuts import's input into pairs, whatever the pieces in which it comes.
 class pair_lines {
-public:
+ public:
   /// A longer line is a mistake: no key and value that a request can carry take so much.
   static constexpr std::size_t line_bytes_max = std::size_t{16} * 1024 * 1024;
 
-  explicit pair_lines(pair_format f) : format_(f) {}
+  explicit pair_lines(pair_format f)
+      : format_(f) {}
 
   void feed(std::string_view piece);
   /// No more comes: a last line without an end counts.
@@ -42,7 +43,7 @@ public:
   /// Bytes of the lines given so far.
   [[nodiscard]] std::uint64_t taken_bytes() const { return taken_bytes_; }
 
-private:
+ private:
   pair_format format_;
   std::string buffer_;
   std::size_t begin_ = 0;

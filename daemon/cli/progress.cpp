@@ -26,7 +26,9 @@ std::size_t terminal_columns() {
 } // namespace
 
 progress_bar::progress_bar(std::string_view what, coro::time_point now)
-    : what_(what), started_(now), terminal_(::isatty(STDERR_FILENO) == 1) {}
+    : what_(what)
+    , started_(now)
+    , terminal_(::isatty(STDERR_FILENO) == 1) {}
 
 void progress_bar::clear() {
   if (!std::exchange(visible_, false)) return;

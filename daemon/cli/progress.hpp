@@ -10,7 +10,7 @@ namespace quorumd::cli {
 
 /// One line, redrawn in place on standard error while a long command runs. On anything but a terminal it is silent.
 class progress_bar {
-public:
+ public:
   /// `what` is counted, as in `imported`.
   progress_bar(std::string_view what, coro::time_point now);
   progress_bar(const progress_bar&) = delete;
@@ -27,7 +27,7 @@ public:
   [[nodiscard]] static std::string render(std::string_view what, double share, std::uint64_t count, double per_second,
                                           std::size_t columns);
 
-private:
+ private:
   std::string what_;
   coro::time_point started_;
   coro::time_point drawn_{};

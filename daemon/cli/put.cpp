@@ -39,10 +39,10 @@ command_spec put_command() {
   return {.name = "put",
           .summary = "set a key",
           .arguments = {{"KEY"}, {"VALUE"}},
-          .details = "VALUE '-' reads the value from standard input, byte for byte. Prints OK once a majority has it on\n"
-                     "disk; as JSON, the revision that it made.",
-          .examples = {"quorumd put greeting hello", "quorumd put logo - < logo.png",
-                       "quorumd put -- -dashed-key -5"},
+          .details =
+              "VALUE '-' reads the value from standard input, byte for byte. Prints OK once a majority has it on\n"
+              "disk; as JSON, the revision that it made.",
+          .examples = {"quorumd put greeting hello", "quorumd put logo - < logo.png", "quorumd put -- -dashed-key -5"},
           .run = run_put};
 }
 

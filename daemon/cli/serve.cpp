@@ -25,18 +25,21 @@ int run_serve(const invocation& in) {
 } // namespace
 
 command_spec serve_command() {
-  return {.name = "serve",
-          .summary = "run a node of the cluster",
-          .options = {{"config", "FILE", option_kind::text, "the configuration"},
-                      {"data-dir", "D", option_kind::text,
-                       "instead: a cluster of one on loopback (2379 clients, 2380 peers) with its data in D"},
-                      {"set", "KEY=VALUE", option_kind::text, "override a key of the configuration; may be repeated", true}},
-          .details = "Runs until SIGTERM or SIGINT, then hands leadership over and ends with 0. Other exit codes: 70 the data\n"
-                     "directory is another node's, 71 the log or a snapshot is damaged, 74 the disk failed.",
-          .examples = {"quorumd serve --config /etc/quorumd/quorumd.yaml",
-                       "quorumd serve --config n1.yaml --set raft.heartbeat=100ms --set log.level=debug",
-                       "quorumd serve --data-dir /tmp/quorumd"},
-          .run = run_serve};
+  return {
+      .name = "serve",
+      .summary = "run a node of the cluster",
+      .options = {{"config", "FILE", option_kind::text, "the configuration"},
+                  {"data-dir", "D", option_kind::text,
+                   "instead: a cluster of one on loopback (2379 clients, 2380 peers) with its data in D"},
+                  {"set", "KEY=VALUE", option_kind::text, "override a key of the configuration; may be repeated",
+                   true}},
+      .details =
+          "Runs until SIGTERM or SIGINT, then hands leadership over and ends with 0. Other exit codes: 70 the data\n"
+          "directory is another node's, 71 the log or a snapshot is damaged, 74 the disk failed.",
+      .examples = {"quorumd serve --config /etc/quorumd/quorumd.yaml",
+                   "quorumd serve --config n1.yaml --set raft.heartbeat=100ms --set log.level=debug",
+                   "quorumd serve --data-dir /tmp/quorumd"},
+      .run = run_serve};
 }
 
 } // namespace quorumd::cli

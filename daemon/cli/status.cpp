@@ -119,13 +119,15 @@ std::string status_json(std::span<const wire::status_row> rows) {
 }
 
 command_spec status_command() {
-  return {.name = "status",
-          .summary = "a row for each node of the cluster",
-          .details = "Columns: id (hexadecimal), name, role (leader, follower, candidate), leader (its name; its id as JSON),\n"
-                     "term, commit, applied, revision, keys, disk_bytes, version, lag (entries committed and not yet applied\n"
-                     "there). A member that does not answer has the role 'unreachable' and the reason behind its row.",
-          .examples = {"quorumd status", "quorumd status --endpoint 10.0.0.1:2379,10.0.0.2:2379 --output json"},
-          .run = run_status};
+  return {
+      .name = "status",
+      .summary = "a row for each node of the cluster",
+      .details =
+          "Columns: id (hexadecimal), name, role (leader, follower, candidate), leader (its name; its id as JSON),\n"
+          "term, commit, applied, revision, keys, disk_bytes, version, lag (entries committed and not yet applied\n"
+          "there). A member that does not answer has the role 'unreachable' and the reason behind its row.",
+      .examples = {"quorumd status", "quorumd status --endpoint 10.0.0.1:2379,10.0.0.2:2379 --output json"},
+      .run = run_status};
 }
 
 } // namespace quorumd::cli

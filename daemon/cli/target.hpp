@@ -14,7 +14,8 @@ inline constexpr const char* default_endpoint = "127.0.0.1:2379";
 inline constexpr const char* endpoint_variable = "QUORUMD_ENDPOINT";
 
 /// `host:port,host:port`; `source` stands for it in the error.
-[[nodiscard]] result<std::vector<wire::client_endpoint>> parse_endpoints(std::string_view list, std::string_view source);
+[[nodiscard]] result<std::vector<wire::client_endpoint>> parse_endpoints(std::string_view list,
+                                                                         std::string_view source);
 
 /// Whom a command talks to: --endpoint or --socket, else the variable's value (null or empty: not set), else the
 /// default socket if it exists, else the default endpoint.

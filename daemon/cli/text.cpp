@@ -9,7 +9,9 @@ namespace {
 constexpr char hex_digits[] = "0123456789abcdef";
 constexpr char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-std::uint8_t byte_at(std::string_view s, std::size_t i) { return static_cast<std::uint8_t>(s[i]); }
+std::uint8_t byte_at(std::string_view s, std::size_t i) {
+  return static_cast<std::uint8_t>(s[i]);
+}
 
 /// How many bytes the UTF-8 character at the start takes; 0 if there is none.
 std::size_t character_bytes(std::string_view s) {
@@ -60,7 +62,9 @@ std::array<std::int8_t, 256> base64_values() {
   return values;
 }
 
-error bad_escape(std::size_t at, const std::string& what) { return usage("column " + std::to_string(at + 1) + ": " + what); }
+error bad_escape(std::size_t at, const std::string& what) {
+  return usage("column " + std::to_string(at + 1) + ": " + what);
+}
 
 } // namespace
 

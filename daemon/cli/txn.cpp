@@ -88,19 +88,21 @@ int run_txn(const invocation& in) {
 } // namespace
 
 command_spec txn_command() {
-  return {.name = "txn",
-          .summary = "compare, then do one thing or the other, all at once",
-          .details =
-              "Reads etcdctl's text form from standard input: lines of compares, an empty line, the operations if all\n"
-              "compares hold, an empty line, the operations otherwise.\n"
-              "  compares:   mod(\"k\") > \"0\"   create(\"k\") = \"0\"   version(\"k\") != \"3\"   value(\"k\") = \"x\"\n"
-              "  operations: put K V    get K [RANGE_END] [--prefix] [--limit N] [--rev R] [--keys-only]\n"
-              "              del K [RANGE_END] [--prefix]\n"
-              "Words may stand in double quotes, where \\t \\n \\r \\\" \\\\ \\xHH are escapes. Prints SUCCESS or FAILURE, then\n"
-              "what each operation gave.",
-          .examples = {"printf 'create(\"lock\") = \"0\"\\n\\nput lock me\\n\\nget lock\\n' | quorumd txn",
-                       "quorumd txn --output json < swap.txn"},
-          .run = run_txn};
+  return {
+      .name = "txn",
+      .summary = "compare, then do one thing or the other, all at once",
+      .details =
+          "Reads etcdctl's text form from standard input: lines of compares, an empty line, the operations if all\n"
+          "compares hold, an empty line, the operations otherwise.\n"
+          "  compares:   mod(\"k\") > \"0\"   create(\"k\") = \"0\"   version(\"k\") != \"3\"   value(\"k\") = \"x\"\n"
+          "  operations: put K V    get K [RANGE_END] [--prefix] [--limit N] [--rev R] [--keys-only]\n"
+          "              del K [RANGE_END] [--prefix]\n"
+          "Words may stand in double quotes, where \\t \\n \\r \\\" \\\\ \\xHH are escapes. Prints SUCCESS or FAILURE, "
+          "then\n"
+          "what each operation gave.",
+      .examples = {"printf 'create(\"lock\") = \"0\"\\n\\nput lock me\\n\\nget lock\\n' | quorumd txn",
+                   "quorumd txn --output json < swap.txn"},
+      .run = run_txn};
 }
 
 } // namespace quorumd::cli

@@ -13,8 +13,9 @@ namespace {
 
 /// Reads one line from left to right.
 class line_reader {
-public:
-  explicit line_reader(std::string_view line) : line_(line) {}
+ public:
+  explicit line_reader(std::string_view line)
+      : line_(line) {}
 
   void skip_space() {
     while (!line_.empty() && (line_.front() == ' ' || line_.front() == '\t')) line_.remove_prefix(1);
@@ -29,7 +30,8 @@ public:
   /// Up to a space or one of the characters.
   std::string_view word(std::string_view stops) {
     std::size_t n = 0;
-    while (n < line_.size() && line_[n] != ' ' && line_[n] != '\t' && stops.find(line_[n]) == std::string_view::npos) ++n;
+    while (n < line_.size() && line_[n] != ' ' && line_[n] != '\t' && stops.find(line_[n]) == std::string_view::npos)
+      ++n;
     const std::string_view out = line_.substr(0, n);
     line_.remove_prefix(n);
     return out;
@@ -52,7 +54,7 @@ public:
     return inner;
   }
 
-private:
+ private:
   result<void> escape(std::string& out) {
     const char kind = line_.size() > 1 ? line_[1] : '\0';
     if (kind == '"' || kind == 'r') {
@@ -71,7 +73,7 @@ private:
 };
 
 class txn_parser {
-public:
+ public:
   result<parsed_txn> parse(std::string_view text) {
     std::size_t number = 0;
     int part = 0;
@@ -91,7 +93,7 @@ public:
     return std::move(out_);
   }
 
-private:
+ private:
   std::string_view keep(std::string bytes) { return out_.bytes.emplace_back(std::move(bytes)); }
 
   result<void> take(int part, std::string_view line) {
@@ -124,8 +126,7 @@ private:
     kv::compare c;
     const std::string_view name = in.word("(");
     const auto target = target_of(name);
-    if (!target)
-      return usage("a compare begins with mod, create, version, value or lease, not with " + shown(name));
+    if (!target) return usage("a compare begins with mod, create, version, value or lease, not with " + shown(name));
     c.target = *target;
     if (!in.take("(") || in.front() != '"') return usage("a compare's key stands in (\"…\")");
     auto key = in.quoted_text();
@@ -225,6 +226,8 @@ private:
 
 } // namespace
 
-result<parsed_txn> parse_txn(std::string_view text) { return txn_parser().parse(text); }
+result<parsed_txn> parse_txn(std::string_view text) {
+  return txn_parser().parse(text);
+}
 
 } // namespace quorumd::cli

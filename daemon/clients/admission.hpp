@@ -7,8 +7,9 @@ namespace quorumd::clients {
 
 /// How many requests of all clients may be under way on this node. From any loop.
 class admission {
-public:
-  explicit admission(std::size_t requests_max) : max_(requests_max) {}
+ public:
+  explicit admission(std::size_t requests_max)
+      : max_(requests_max) {}
   /// One more, if there is room.
   [[nodiscard]] bool enter() {
     if (count_.fetch_add(1, std::memory_order_relaxed) < max_) return true;
@@ -18,7 +19,7 @@ public:
   void leave(std::size_t n) { count_.fetch_sub(n, std::memory_order_relaxed); }
   [[nodiscard]] std::size_t count() const { return count_.load(std::memory_order_relaxed); }
 
-private:
+ private:
   const std::size_t max_;
   std::atomic<std::size_t> count_{0};
 };

@@ -16,12 +16,19 @@ coro::task<void> tell_on_its_loop(std::set<session*>* open, bool* closing, void 
   co_return;
 }
 
-coro::task<void> join_on_its_loop(coro::task_group* sessions) { co_await sessions->join(); }
+coro::task<void> join_on_its_loop(coro::task_group* sessions) {
+  co_await sessions->join();
+}
 
 } // namespace
 
 client_port::client_port(coro::loop& home, std::vector<coro::loop*> loops, node::node& n, options o, observer& watcher)
-    : home_(home), node_(n), options_(o), observer_(watcher), admission_(o.inflight_max), accepting_(home) {
+    : home_(home)
+    , node_(n)
+    , options_(o)
+    , observer_(watcher)
+    , admission_(o.inflight_max)
+    , accepting_(home) {
   for (coro::loop* l : loops) places_.push_back(std::make_unique<place>(*l));
 }
 
@@ -66,10 +73,9 @@ void client_port::admit(place& p, std::unique_ptr<coro::stream> s, const judge& 
     if (refusal)
       p.sessions.spawn(session::refuse(std::move(stream), refusal->first, refusal->second));
     else
-      p.sessions.spawn(serve_counted(&p,
-                                     std::make_unique<session>(p.loop, std::move(stream), node_, admission_,
-                                                               options_.session, observer_),
-                                     std::move(*one)));
+      p.sessions.spawn(serve_counted(
+          &p, std::make_unique<session>(p.loop, std::move(stream), node_, admission_, options_.session, observer_),
+          std::move(*one)));
   });
 }
 
@@ -97,7 +103,8 @@ coro::task<void> client_port::stop_reading() {
 
 coro::task<void> client_port::stop(coro::duration at_most) {
   const coro::time_point until = home_.now() + at_most;
-  while (connections_.load() != 0 && home_.now() < until) co_await home_.timers().sleep_for(std::chrono::milliseconds(5));
+  while (connections_.load() != 0 && home_.now() < until)
+    co_await home_.timers().sleep_for(std::chrono::milliseconds(5));
   co_await tell_sessions(&session::break_off);
   for (auto& p : places_) {
     auto join = join_on_its_loop(&p->sessions);

@@ -22,12 +22,12 @@ namespace quorumd::clients {
 
 /// Accepts clients, on the TCP port and on the admin socket, and spreads their sessions over the loops.
 class client_port {
-public:
+ public:
   struct options {
     session_options session;
-    std::size_t clients_max = 512;         ///< connections on the client port
-    std::size_t local_clients_more = 32;   ///< that judged ones may have beyond: the operator always gets in
-    std::size_t inflight_max = 65'536; ///< requests of all clients
+    std::size_t clients_max = 512;       ///< connections on the client port
+    std::size_t local_clients_more = 32; ///< that judged ones may have beyond: the operator always gets in
+    std::size_t inflight_max = 65'536;   ///< requests of all clients
   };
   /// Who may use a local socket; nothing if they may, else why not.
   using judge = std::function<std::optional<std::string>(const coro::credentials&)>;
@@ -46,10 +46,12 @@ public:
 
   [[nodiscard]] std::size_t connections() const { return connections_.load(); }
 
-private:
+ private:
   /// The sessions of one loop.
   struct place {
-    explicit place(coro::loop& l) : loop(l), sessions(l) {}
+    explicit place(coro::loop& l)
+        : loop(l)
+        , sessions(l) {}
     coro::loop& loop;
     coro::task_group sessions;
     std::set<session*> open;
@@ -57,15 +59,17 @@ private:
   };
   /// One connection, as long as it lives.
   class counted {
-  public:
-    explicit counted(std::atomic<std::size_t>& n) : n_(&n) {}
-    counted(counted&& other) noexcept : n_(std::exchange(other.n_, nullptr)) {}
+   public:
+    explicit counted(std::atomic<std::size_t>& n)
+        : n_(&n) {}
+    counted(counted&& other) noexcept
+        : n_(std::exchange(other.n_, nullptr)) {}
     counted& operator=(counted&&) = delete;
     ~counted() {
       if (n_ != nullptr) n_->fetch_sub(1);
     }
 
-  private:
+   private:
     std::atomic<std::size_t>* n_;
   };
   coro::task<void> run_accepting(std::shared_ptr<coro::acceptor> a, judge who);

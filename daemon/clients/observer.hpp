@@ -6,7 +6,7 @@ namespace quorumd::clients {
 
 /// What a log would want to know of the client port. Called on the loops of the connections.
 class observer {
-public:
+ public:
   virtual ~observer() = default;
   /// Something that is not a request: its connection is closed.
   virtual void bad_client(const std::string& /*remote*/, const std::string& /*why*/) {}

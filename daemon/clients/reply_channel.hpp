@@ -16,9 +16,11 @@ namespace quorumd::clients {
 /// Only the notice may take: for every push there is one still to come, so an owner that has taken as many replies as
 /// it waits for may end at once, and no push touches it afterwards.
 class reply_channel {
-public:
+ public:
   /// `notice` runs on the owner's loop whenever something came, and calls take().
-  reply_channel(coro::loop& owner, std::function<void()> notice) : loop_(owner), notice_(std::move(notice)) {}
+  reply_channel(coro::loop& owner, std::function<void()> notice)
+      : loop_(owner)
+      , notice_(std::move(notice)) {}
 
   /// Passes on so many replies and leaves the buffer empty; from any loop.
   void push(wire::byte_buffer& replies, std::size_t count) {
@@ -53,7 +55,7 @@ public:
     return std::exchange(count_, 0);
   }
 
-private:
+ private:
   coro::loop& loop_;
   const std::function<void()> notice_;
   std::mutex mutex_; // held for an append or a swap

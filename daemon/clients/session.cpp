@@ -25,16 +25,26 @@ std::string_view copy_into(std::byte*& at, std::string_view text) {
 }
 
 bool looks_like_http(std::string_view first) {
-  return first.starts_with("PRI ") || first.starts_with("GET ") || first.starts_with("POST") || first.starts_with("PUT ");
+  return first.starts_with("PRI ") || first.starts_with("GET ") || first.starts_with("POST") ||
+         first.starts_with("PUT ");
 }
 
 } // namespace
 
 session::session(coro::loop& l, std::unique_ptr<coro::stream> s, node::node& n, admission& a, const session_options& o,
                  observer& watcher)
-    : loop_(l), node_(n), admission_(a), options_(o), observer_(watcher), stream_(std::move(s)), reading_(l),
-      writing_(l), wake_(l), settled_(l), reader_(wire::client_request_frame_max, read_bytes),
-      channel_(l, [this] { take_replies(); }) {}
+    : loop_(l)
+    , node_(n)
+    , admission_(a)
+    , options_(o)
+    , observer_(watcher)
+    , stream_(std::move(s))
+    , reading_(l)
+    , writing_(l)
+    , wake_(l)
+    , settled_(l)
+    , reader_(wire::client_request_frame_max, read_bytes)
+    , channel_(l, [this] { take_replies(); }) {}
 
 session::~session() = default;
 
@@ -56,7 +66,9 @@ coro::task<void> session::serve() {
   stream_->close();
 }
 
-void session::stop_reading() { reading_.cancel(); }
+void session::stop_reading() {
+  reading_.cancel();
+}
 
 coro::task<void> session::run_reader() {
   for (bool open = true; open;) {
@@ -121,7 +133,8 @@ void session::take(const wire::client_request& r) {
   } else if (const auto* s = std::get_if<wire::status_request>(&r.body)) {
     take_status(r.id, s->all);
   } else if (std::holds_alternative<wire::health_request>(r.body)) {
-    const wire::range_read any{.request = {.key = std::string_view("\0", 1), .count_only = true, .skip_count = true}, .serializable = false};
+    const wire::range_read any{.request = {.key = std::string_view("\0", 1), .count_only = true, .skip_count = true},
+                               .serializable = false};
     take_range(r.id, deadline, any, asked::health);
   } else {
     const auto& h = std::get<wire::client_hello>(r.body);
@@ -160,7 +173,8 @@ void session::take_range(std::uint64_t id, coro::time_point deadline, const wire
     return;
   }
   if (!admit(id)) return;
-  node::read_request read{.to = answer(id, what), .deadline = deadline, .hold = {}, .range = r.request, .stale = r.serializable};
+  node::read_request read{
+      .to = answer(id, what), .deadline = deadline, .hold = {}, .range = r.request, .stale = r.serializable};
   chunk_arena::piece piece = arena_.allocate(r.request.key.size() + r.request.range_end.size() + 1);
   std::byte* at = piece.data;
   read.range.key = copy_into(at, r.request.key);
@@ -280,7 +294,9 @@ void session::failed(const node::reply_to& to, node::request_errc why) {
   ++staged_count_;
 }
 
-void session::flush() { channel_.push(staged_, std::exchange(staged_count_, 0)); }
+void session::flush() {
+  channel_.push(staged_, std::exchange(staged_count_, 0));
+}
 
 void session::bad(const std::string& why) {
   observer_.bad_client(stream_->remote(), why);

@@ -26,9 +26,9 @@ namespace quorumd::clients {
 struct session_options {
   std::chrono::milliseconds timeout_default{5'000}; ///< of a request that brings none
   std::chrono::milliseconds timeout_max{60'000};
-  std::size_t inflight_max = 4'096;                                  ///< requests of one connection
-  std::size_t queue_bytes_max = std::size_t{16} * 1024 * 1024;       ///< of replies that the client does not read
-  std::size_t request_bytes_max = kv::request_bytes_max;             ///< keys and values of one command
+  std::size_t inflight_max = 4'096;                            ///< requests of one connection
+  std::size_t queue_bytes_max = std::size_t{16} * 1024 * 1024; ///< of replies that the client does not read
+  std::size_t request_bytes_max = kv::request_bytes_max;       ///< keys and values of one command
 };
 
 /// One client connection, on the client port or the admin socket: one reader and one writer. The reader takes all
@@ -37,7 +37,7 @@ struct session_options {
 ///
 /// Every request that was handed on is answered once, by its deadline at the latest, and the session lives until then.
 class session final : public node::reply_sink {
-public:
+ public:
   session(coro::loop& l, std::unique_ptr<coro::stream> s, node::node& n, admission& a, const session_options& o,
           observer& watcher);
   ~session() override;
@@ -59,7 +59,7 @@ public:
   void failed(const node::reply_to& to, node::request_errc why) override;
   void flush() override;
 
-private:
+ private:
   /// What a reply_to's slot says of a request.
   enum class asked : std::uint32_t { plain, health };
 
@@ -101,8 +101,8 @@ private:
   std::vector<node::read_request> reads_;
   wire::byte_buffer out_;
   std::size_t inflight_ = 0;
-  bool stalled_ = false; ///< the socket takes no more
-  bool broken_ = false;  ///< nothing can be written any more
+  bool stalled_ = false;    ///< the socket takes no more
+  bool broken_ = false;     ///< nothing can be written any more
   std::string first_bytes_; ///< of the stream, to tell a stranger what it spoke to
 
   reply_channel channel_; // either loop

@@ -14,7 +14,8 @@ namespace {
 /// Walks a command once: the shape of each part, and the bytes of all.
 class shape {
  public:
-  explicit shape(std::size_t bytes_max = request_bytes_max) : bytes_max_(bytes_max) {}
+  explicit shape(std::size_t bytes_max = request_bytes_max)
+      : bytes_max_(bytes_max) {}
 
   result<void> check(const put& p) {
     if (p.key.empty()) return error(errc::key_not_provided);

@@ -20,7 +20,8 @@ void applier::apply(const entry& e) {
   case entry_kind::configuration:
     if (!state_.members.apply(e.payload())) observer_.entry_not_understood(e.index(), "a configuration entry");
     break;
-  case entry_kind::leader_start: break;
+  case entry_kind::leader_start:
+    break;
   }
   state_.store->skip(e.index());
   observer_.entry_applied(e);

@@ -15,7 +15,7 @@ namespace quorumd::node {
 /// The replicated state of one group and the only way to change it: committed entries in index order, or a snapshot
 /// that takes the place of all of it. Belongs to the group's loop.
 class applier {
-public:
+ public:
   struct state {
     std::unique_ptr<kv::store> store;
     membership members;
@@ -23,7 +23,11 @@ public:
 
   /// `complete_by_index` is a deliberate bug for the simulator: it completes a request whatever term its entry has.
   applier(state s, pending_table& pending, sink_set& sinks, observer& o, bool complete_by_index = false)
-      : state_(std::move(s)), pending_(pending), sinks_(sinks), observer_(o), complete_by_index_(complete_by_index) {}
+      : state_(std::move(s))
+      , pending_(pending)
+      , sinks_(sinks)
+      , observer_(o)
+      , complete_by_index_(complete_by_index) {}
 
   /// Applies the entry after applied() and answers whoever waits for it.
   void apply(const entry& e);
@@ -38,7 +42,7 @@ public:
   [[nodiscard]] std::uint64_t log_bytes() const { return log_bytes_; }
   void forget_log_bytes() { log_bytes_ = 0; }
 
-private:
+ private:
   [[nodiscard]] kv::result<kv::reply> run(const entry& e);
   void answer(const entry& e, const kv::result<kv::reply>& r);
 

@@ -28,7 +28,9 @@ void forward_replies::failed(const reply_to& to, request_errc why) {
   queue(to, {.id = to.id, .error = why, .text = {}, .result = {}});
 }
 
-void forward_replies::flush() { transport_.send(outgoing_); }
+void forward_replies::flush() {
+  transport_.send(outgoing_);
+}
 
 void forward_replies::queue(const reply_to& to, wire::forward_reply reply) {
   const node_id peer = peers_[to.slot - 1];

@@ -13,8 +13,9 @@ namespace quorumd::node {
 /// Answers requests that other members forwarded to this leader: over the stream they came by, or, if that has ended
 /// meanwhile, not at all (the member told its client `unknown` when it broke). Belongs to the group's loop.
 class forward_replies final : public reply_sink {
-public:
-  explicit forward_replies(wire::transport& t) : transport_(t) {}
+ public:
+  explicit forward_replies(wire::transport& t)
+      : transport_(t) {}
 
   /// The stream from the member began.
   void stream_began(node_id peer) { ++streams_[peer].generation; }
@@ -26,7 +27,7 @@ public:
   void failed(const reply_to& to, request_errc why) override;
   void flush() override;
 
-private:
+ private:
   struct stream {
     std::uint32_t slot = 0; ///< this member's place in peers_
     std::uint32_t generation = 0;

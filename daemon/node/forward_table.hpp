@@ -15,7 +15,7 @@ namespace quorumd::node {
 /// The requests that this node has sent on to the leader and that wait for its answer. Never sent a second time:
 /// when the stream breaks, their outcome is unknown.
 class forward_table {
-public:
+ public:
   struct record {
     node_id leader; ///< 0: answered
     coro::time_point deadline;
@@ -23,7 +23,9 @@ public:
   };
   using fail = std::function<void(const record&, request_errc)>;
 
-  explicit forward_table(fail f, std::uint64_t first_id = 1) : fail_(std::move(f)), first_(first_id) {}
+  explicit forward_table(fail f, std::uint64_t first_id = 1)
+      : fail_(std::move(f))
+      , first_(first_id) {}
 
   /// Registers a request and names it.
   [[nodiscard]] std::uint64_t push(node_id leader, const reply_to& to, coro::time_point deadline);
@@ -35,7 +37,7 @@ public:
   void clear();
   [[nodiscard]] std::size_t size() const { return waiting_; }
 
-private:
+ private:
   void fail_record(record& r, request_errc why);
   void trim();
 

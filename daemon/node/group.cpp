@@ -12,25 +12,33 @@
 namespace quorumd::node {
 
 namespace {
-constexpr std::size_t compaction_step = 512;   // changes freed in one turn
-constexpr std::uint32_t ticks_at_most = 8;     // that one turn makes up for after a pause
+constexpr std::size_t compaction_step = 512; // changes freed in one turn
+constexpr std::uint32_t ticks_at_most = 8;   // that one turn makes up for after a pause
 constexpr std::uint64_t house_keeping_ticks = 5;
 } // namespace
 
 group::group(group_options o, seams s, const raft::initial_state& recovered, applier::state state)
-    : options_(std::move(o)), seams_(s), wake_(s.loop), writes_inbox_(s.loop), reads_inbox_(s.loop),
-      peers_inbox_(s.loop), calls_inbox_(s.loop),
-      pending_([this](const pending_table::record& r, request_errc why) { sinks_.failed(r.to, why); }),
-      // A late answer to this node's earlier life must name none of the requests of this one.
-      forwards_([this](const forward_table::record& r, request_errc why) { sinks_.failed(r.to, why); },
-                options_.self.boot.value() >> 1 | 1),
-      reads_(
+    : options_(std::move(o))
+    , seams_(s)
+    , wake_(s.loop)
+    , writes_inbox_(s.loop)
+    , reads_inbox_(s.loop)
+    , peers_inbox_(s.loop)
+    , calls_inbox_(s.loop)
+    , pending_([this](const pending_table::record& r, request_errc why) { sinks_.failed(r.to, why); })
+    ,
+    // A late answer to this node's earlier life must name none of the requests of this one.
+    forwards_([this](const forward_table::record& r, request_errc why) { sinks_.failed(r.to, why); },
+              options_.self.boot.value() >> 1 | 1)
+    , reads_(
           options_.self.boot, [this](const read_request& r, request_errc why) { sinks_.failed(r.to, why); },
-          [this](const read_request& r) { serve(r); }),
-      applier_(std::move(state), pending_, sinks_, s.observer, options_.complete_by_index),
-      core_(options_.raft, recovered),
-      soft_(core_.soft()), forward_replies_(s.transport), tasks_(s.loop),
-      snapshots_{.place = s.snapshots,
+          [this](const read_request& r) { serve(r); })
+    , applier_(std::move(state), pending_, sinks_, s.observer, options_.complete_by_index)
+    , core_(options_.raft, recovered)
+    , soft_(core_.soft())
+    , forward_replies_(s.transport)
+    , tasks_(s.loop)
+    , snapshots_{.place = s.snapshots,
                  .loop = s.loop,
                  .worker = s.snapshot_worker,
                  .core = core_,
@@ -38,9 +46,11 @@ group::group(group_options o, seams s, const raft::initial_state& recovered, app
                  .wal = s.wal,
                  .transport = s.transport,
                  .observer = s.observer,
-                 .wake = [this] { wake_.set(); }},
-      taker_(options_.snapshots, snapshots_), sender_(snapshots_, tasks_), installer_(snapshots_),
-      status_(options_.self, options_.raft.group, core_, applier_, s.wal, s.transport) {
+                 .wake = [this] { wake_.set(); }}
+    , taker_(options_.snapshots, snapshots_)
+    , sender_(snapshots_, tasks_)
+    , installer_(snapshots_)
+    , status_(options_.self, options_.raft.group, core_, applier_, s.wal, s.transport) {
   writes_inbox_.set_waker(wake_);
   reads_inbox_.set_waker(wake_);
   peers_inbox_.set_waker(wake_);

@@ -9,8 +9,8 @@
 #include "coro/task_group.hpp"
 #include "coro/worker.hpp"
 #include "daemon/node/applier.hpp"
-#include "daemon/node/forward_table.hpp"
 #include "daemon/node/forward_replies.hpp"
+#include "daemon/node/forward_table.hpp"
 #include "daemon/node/observer.hpp"
 #include "daemon/node/pending_table.hpp"
 #include "daemon/node/read_queue.hpp"
@@ -46,8 +46,8 @@ struct peer_event {
   enum class kind : std::uint8_t { up, down, full, room, messages };
   node_id from;
   kind what = kind::messages;
-  quorumd::incarnation incarnation;          ///< of `up`
-  std::vector<wire::peer_message> messages;  ///< of `messages`
+  quorumd::incarnation incarnation;         ///< of `up`
+  std::vector<wire::peer_message> messages; ///< of `messages`
 };
 
 /// The driver of one Raft group and the sole owner of its core and its state machine. Everything that comes to the
@@ -57,7 +57,7 @@ struct peer_event {
 ///
 /// Belongs to one loop; submit() and deliver() may be called from any.
 class group final : public storage::completion {
-public:
+ public:
   struct seams {
     coro::loop& loop;
     storage::wal& wal;
@@ -103,7 +103,7 @@ public:
   void wal_persisted(group_id, raft::write_number up_to) override;
   void wal_failed(const storage::error& e) override;
 
-private:
+ private:
   coro::task<void> run_turns();
   coro::task<void> run_ticks();
   coro::task<void> load(raft::load_request r);
@@ -173,9 +173,9 @@ private:
   snapshot_installer installer_;
   status_collector status_;
 
-  std::vector<write_request> proposing_;  ///< the writes of this turn
-  std::vector<proposal> batch_;           ///< their commands
-  std::deque<write_request> waiting_;     ///< for a leader
+  std::vector<write_request> proposing_; ///< the writes of this turn
+  std::vector<proposal> batch_;          ///< their commands
+  std::deque<write_request> waiting_;    ///< for a leader
   struct held_back {
     raft::write_number number;
     std::vector<raft::outgoing> messages;

@@ -28,12 +28,15 @@ void group::take(peer_event& e) {
     core_.unreachable(e.from);
     core_.stream_reset(e.from);
     break;
-  case peer_event::kind::full: core_.set_writable(e.from, false); break;
-  case peer_event::kind::room: core_.set_writable(e.from, true); break;
+  case peer_event::kind::full:
+    core_.set_writable(e.from, false);
+    break;
+  case peer_event::kind::room:
+    core_.set_writable(e.from, true);
+    break;
   case peer_event::kind::messages:
     if (!p.up || p.refused) break;
-    for (wire::peer_message& m : e.messages)
-      std::visit([&](auto& body) { receive(e.from, std::move(body)); }, m);
+    for (wire::peer_message& m : e.messages) std::visit([&](auto& body) { receive(e.from, std::move(body)); }, m);
     break;
   }
 }
@@ -74,15 +77,21 @@ void group::receive(node_id from, wire::forward_reply m) {
   }
 }
 
-void group::receive(node_id from, wire::snapshot_chunk m) { installer_.take(from, std::move(m)); }
+void group::receive(node_id from, wire::snapshot_chunk m) {
+  installer_.take(from, std::move(m));
+}
 
-void group::receive(node_id from, wire::snapshot_credit m) { sender_.take(from, m); }
+void group::receive(node_id from, wire::snapshot_credit m) {
+  sender_.take(from, m);
+}
 
 void group::receive(node_id from, wire::status_query m) {
   seams_.transport.send(from, wire::status_answer{.id = m.id, .row = status_.own_row()});
 }
 
-void group::receive(node_id from, wire::status_answer m) { status_.answered(from, std::move(m)); }
+void group::receive(node_id from, wire::status_answer m) {
+  status_.answered(from, std::move(m));
+}
 
 void group::check_members() {
   seams_.members_changed(applier_.members());

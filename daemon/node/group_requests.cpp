@@ -65,10 +65,9 @@ void group::forward(node_id leader, write_request r) {
     return;
   }
   const std::uint64_t id = forwards_.push(leader, r.to, r.deadline);
-  seams_.transport.send(leader, wire::forward_request{.id = id,
-                                                      .group = options_.raft.group,
-                                                      .remaining = remaining,
-                                                      .command = std::move(r.command)});
+  seams_.transport.send(
+      leader, wire::forward_request{
+                  .id = id, .group = options_.raft.group, .remaining = remaining, .command = std::move(r.command)});
 }
 
 void group::wait_for_leader(write_request r) {
@@ -98,7 +97,9 @@ void group::accept(read_request r) {
     reads_.add(std::move(r));
 }
 
-void group::serve(const read_request& r) { sinks_.ranged(r.to, applier_.store().range(r.range)); }
+void group::serve(const read_request& r) {
+  sinks_.ranged(r.to, applier_.store().range(r.range));
+}
 
 void group::expire(coro::time_point now) {
   pending_.expire(now);

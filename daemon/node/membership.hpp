@@ -16,7 +16,7 @@ namespace quorumd::node {
 /// entries of kind `configuration` and part of every snapshot, so that a wiped or restored directory can never vote
 /// its old self out of existence. The members themselves are fixed by the configuration file.
 class membership {
-public:
+ public:
   /// The incarnation on record; nothing if none is yet.
   [[nodiscard]] std::optional<incarnation> recorded(node_id member) const;
 
@@ -31,7 +31,7 @@ public:
 
   friend bool operator==(const membership&, const membership&) = default;
 
-private:
+ private:
   std::map<node_id, incarnation> recorded_;
 };
 

@@ -26,7 +26,10 @@ storage::error log_without_snapshot(const std::string& directory, group_id group
 
 } // namespace
 
-node::node(node_options o, node_seams s) : options_(std::move(o)), seams_(s), group_tasks_(s.group_loop) {}
+node::node(node_options o, node_seams s)
+    : options_(std::move(o))
+    , seams_(s)
+    , group_tasks_(s.group_loop) {}
 
 node::~node() = default;
 
@@ -114,8 +117,8 @@ storage::result<raft::initial_state> node::recover_log(const std::optional<stora
                                                        const storage::recovery_progress& progress) {
   std::vector<storage::group_snapshot> snapshots;
   if (snapshot) snapshots.push_back(*snapshot);
-  auto opened = storage::wal::open(seams_.files, directory_->wal_directory(), options_.wal, seams_.entropy, snapshots,
-                                   progress);
+  auto opened =
+      storage::wal::open(seams_.files, directory_->wal_directory(), options_.wal, seams_.entropy, snapshots, progress);
   if (!opened) return opened.error();
   wal_ = std::move(*opened);
 
@@ -131,7 +134,8 @@ storage::result<raft::initial_state> node::recover_log(const std::optional<stora
     initial.commit = g.commit;
   }
   const log_index covered = snapshot ? snapshot->mark.index : log_index();
-  if (initial.start.index > covered) return log_without_snapshot(directory_->snapshot_directory(), group, initial.start.index);
+  if (initial.start.index > covered)
+    return log_without_snapshot(directory_->snapshot_directory(), group, initial.start.index);
   initial.applied = covered;
   initial.commit = std::max(initial.commit, covered);
   return initial;

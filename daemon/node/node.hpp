@@ -53,7 +53,7 @@ struct node_seams {
 /// open() recovers, start() takes part, stop() leaves in good order; a node that was started must be stopped before it
 /// is destroyed.
 class node final : private wire::peer_handler {
-public:
+ public:
   /// Recovers what the data directory holds; blocking, before the loops have anything of this node to run. Errors say
   /// what is wrong with which file and what to do.
   [[nodiscard]] static storage::result<std::unique_ptr<node>> open(node_options o, node_seams s,
@@ -81,7 +81,7 @@ public:
   /// On the network loop.
   [[nodiscard]] wire::transport& transport() { return *transport_; }
 
-private:
+ private:
   node(node_options o, node_seams s);
   [[nodiscard]] storage::result<void> recover(const storage::recovery_progress& progress);
   [[nodiscard]] storage::result<std::optional<storage::group_snapshot>> recover_snapshot(applier::state& state);

@@ -11,7 +11,7 @@ namespace quorumd::node {
 /// What a log would want to know of a node: the daemon writes it down, the simulator's counters count it. Called on
 /// the node's loops.
 class observer {
-public:
+ public:
   virtual ~observer() = default;
   virtual void role_changed(const raft::soft_state&) {}
   /// The state machine holds the entry now; nobody was answered yet. On the path of every write: keep it cheap.

@@ -14,7 +14,7 @@ namespace quorumd::node {
 /// The requests that this node proposed as leader and that wait to be applied, in one ring of pooled records keyed by
 /// (index, term): an entry of another term at a request's index means that the request was not applied.
 class pending_table {
-public:
+ public:
   struct record {
     quorumd::term term; ///< 0: nobody waits at this index
     coro::time_point deadline;
@@ -24,7 +24,8 @@ public:
   /// Called for every record that leaves without its entry being applied.
   using fail = std::function<void(const record&, request_errc)>;
 
-  explicit pending_table(fail f) : fail_(std::move(f)) {}
+  explicit pending_table(fail f)
+      : fail_(std::move(f)) {}
 
   /// Registers a request at its place in the log. What an earlier term proposed from that index on has been replaced
   /// in this log by what the new leader (this node again) holds, and fails as unknown:
@@ -47,7 +48,7 @@ public:
   /// Requests that wait.
   [[nodiscard]] std::size_t size() const { return waiting_; }
 
-private:
+ private:
   [[nodiscard]] record& at(std::size_t offset) { return ring_[(head_ + offset) & (ring_.size() - 1)]; }
   void grow();
   void drop_front();

@@ -15,11 +15,14 @@ namespace quorumd::node {
 /// for the state machine to reach the index that came back. A read whose index nobody could give is asked for again
 /// until its deadline.
 class read_queue {
-public:
+ public:
   using fail = std::function<void(const read_request&, request_errc)>;
   using serve = std::function<void(const read_request&)>;
 
-  read_queue(boot_id boot, fail f, serve s) : boot_(boot), fail_(std::move(f)), serve_(std::move(s)) {}
+  read_queue(boot_id boot, fail f, serve s)
+      : boot_(boot)
+      , fail_(std::move(f))
+      , serve_(std::move(s)) {}
 
   /// A read of this turn, or one to be asked for again.
   void add(read_request r) { gathered_.push_back(std::move(r)); }
@@ -36,7 +39,7 @@ public:
   void clear(request_errc why);
   [[nodiscard]] std::size_t size() const { return size_of_asked() + gathered_.size() + refused_.size() + waiting(); }
 
-private:
+ private:
   struct batch {
     std::uint64_t sequence = 0;
     std::vector<read_request> reads;
@@ -58,8 +61,8 @@ private:
   std::uint64_t next_sequence_ = 1;
   std::vector<read_request> gathered_;
   std::vector<read_request> refused_;
-  std::deque<batch> asked_;          ///< ascending sequence
-  std::deque<waiting_batch> waits_;  ///< in no order of index
+  std::deque<batch> asked_;         ///< ascending sequence
+  std::deque<waiting_batch> waits_; ///< in no order of index
   std::vector<std::vector<read_request>> spares_;
 };
 

@@ -14,7 +14,9 @@ bool may_grow(const std::vector<kv::operation>& list) {
   });
 }
 
-bool may_grow(const kv::txn& t) { return may_grow(t.success) || may_grow(t.failure); }
+bool may_grow(const kv::txn& t) {
+  return may_grow(t.success) || may_grow(t.failure);
+}
 
 } // namespace
 
@@ -25,22 +27,35 @@ bool may_grow(const kv::command& c) {
 
 const char* describe(request_errc code) {
   switch (code) {
-  case request_errc::none: return "no error";
-  case request_errc::not_leader: return "this node does not lead and cannot reach the leader; nothing was changed";
-  case request_errc::overloaded: return "too many requests are waiting; nothing was changed, try again later";
-  case request_errc::not_applied: return "the leader changed and the request was dropped; nothing was changed, try again";
+  case request_errc::none:
+    return "no error";
+  case request_errc::not_leader:
+    return "this node does not lead and cannot reach the leader; nothing was changed";
+  case request_errc::overloaded:
+    return "too many requests are waiting; nothing was changed, try again later";
+  case request_errc::not_applied:
+    return "the leader changed and the request was dropped; nothing was changed, try again";
   case request_errc::unknown:
-    return "the outcome was not learned within the deadline or the leader was lost: it may or may not have been applied";
-  case request_errc::timeout: return "the deadline passed before the request was served; nothing was changed";
-  case request_errc::no_quorum: return "no leader with a quorum behind it within the deadline; nothing was changed";
+    return "the outcome was not learned within the deadline or the leader was lost: it may or may not have been "
+           "applied";
+  case request_errc::timeout:
+    return "the deadline passed before the request was served; nothing was changed";
+  case request_errc::no_quorum:
+    return "no leader with a quorum behind it within the deadline; nothing was changed";
   case request_errc::no_space:
     return "the leader's disk is nearly full; only deletes and compactions are taken until there is space";
-  case request_errc::invalid: return "the request contradicts itself; nothing was changed";
-  case request_errc::denied: return "not for these credentials";
-  case request_errc::too_large: return "the request is beyond a limit; nothing was changed";
-  case request_errc::shutting_down: return "this node is stopping; nothing was changed, ask another one";
-  case request_errc::store: return "the store refused it";
-  case request_errc::internal: return "this node cannot go on";
+  case request_errc::invalid:
+    return "the request contradicts itself; nothing was changed";
+  case request_errc::denied:
+    return "not for these credentials";
+  case request_errc::too_large:
+    return "the request is beyond a limit; nothing was changed";
+  case request_errc::shutting_down:
+    return "this node is stopping; nothing was changed, ask another one";
+  case request_errc::store:
+    return "the store refused it";
+  case request_errc::internal:
+    return "this node cannot go on";
   }
   return "unknown error";
 }

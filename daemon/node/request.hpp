@@ -32,7 +32,7 @@ struct reply_to {
 
 /// Takes answers, on the group's loop; the views in them hold during the call only.
 class reply_sink {
-public:
+ public:
   virtual ~reply_sink() = default;
   virtual void wrote(const reply_to& to, const kv::result<kv::reply>& r) = 0;
   virtual void ranged(const reply_to& to, const kv::result<kv::range_reply>& r) = 0;
@@ -40,7 +40,7 @@ public:
   /// No more answers will come in this turn: pass on what came.
   virtual void flush() = 0;
 
-private:
+ private:
   friend class sink_set;
   bool touched_ = false;
 };

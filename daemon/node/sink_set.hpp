@@ -9,7 +9,7 @@ namespace quorumd::node {
 
 /// Answers requests and remembers whom to flush at the end of the turn. Belongs to the group's loop.
 class sink_set {
-public:
+ public:
   void wrote(const reply_to& to, const kv::result<kv::reply>& r) {
     if (touch(to)) to.sink->wrote(to, r);
   }
@@ -34,7 +34,7 @@ public:
     touched_.clear();
   }
 
-private:
+ private:
   /// Whether anybody waits for the answer: the node's own commands have no sink.
   bool touch(const reply_to& to) {
     if (to.sink == nullptr) return false;

@@ -106,7 +106,9 @@ applier::state snapshot_installer::take_prepared(const snapshot_mark& mark) {
   return s;
 }
 
-void snapshot_installer::drop_unwanted() { prepared_.reset(); }
+void snapshot_installer::drop_unwanted() {
+  prepared_.reset();
+}
 
 void snapshot_installer::refuse(node_id from, const wire::snapshot_chunk& c, const storage::error& e) {
   transfer_.reset();

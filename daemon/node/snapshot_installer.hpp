@@ -15,8 +15,10 @@ namespace quorumd::node {
 /// the core hears of it and decides. The state takes over when the core's own record of it is durable. Belongs to the
 /// group's loop.
 class snapshot_installer {
-public:
-  explicit snapshot_installer(snapshot_context& context) : context_(context), came_(context.loop) {}
+ public:
+  explicit snapshot_installer(snapshot_context& context)
+      : context_(context)
+      , came_(context.loop) {}
 
   /// Endless: takes chunks as they come. Cancelled to end.
   [[nodiscard]] coro::task<void> run();
@@ -28,7 +30,7 @@ public:
   /// Lets a prepared state go that the core, whose outputs were all carried out, did not want.
   void drop_unwanted();
 
-private:
+ private:
   struct arrived {
     node_id from;
     wire::snapshot_chunk chunk;

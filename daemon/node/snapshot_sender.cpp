@@ -79,9 +79,15 @@ void snapshot_sender::take(node_id from, const wire::snapshot_credit& credit) {
   transfer& t = *found->second;
   t.progress = context_.loop.now();
   switch (credit.status) {
-  case wire::snapshot_status::more: t.credited = std::min(std::max(t.credited, credit.offset), t.total); break;
-  case wire::snapshot_status::done: t.done = true; break;
-  case wire::snapshot_status::refused: fail(t, credit.text); return;
+  case wire::snapshot_status::more:
+    t.credited = std::min(std::max(t.credited, credit.offset), t.total);
+    break;
+  case wire::snapshot_status::done:
+    t.done = true;
+    break;
+  case wire::snapshot_status::refused:
+    fail(t, credit.text);
+    return;
   }
   t.changed.set();
 }

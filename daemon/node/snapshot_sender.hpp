@@ -16,8 +16,10 @@ namespace quorumd::node {
 /// Sends the newest snapshot to followers whose next entry is no longer in the log (paper §7): in chunks, as far ahead
 /// of the receiver as its credits allow. One transfer a follower. Belongs to the group's loop.
 class snapshot_sender {
-public:
-  snapshot_sender(snapshot_context& context, coro::task_group& tasks) : context_(context), tasks_(tasks) {}
+ public:
+  snapshot_sender(snapshot_context& context, coro::task_group& tasks)
+      : context_(context)
+      , tasks_(tasks) {}
 
   /// The core wants it sent, by the leader of that term.
   void start(node_id to, quorumd::term term);
@@ -30,9 +32,10 @@ public:
   /// The lowest index that a transfer under way ends at: the log behind it must stay.
   [[nodiscard]] std::optional<log_index> pinned() const;
 
-private:
+ private:
   struct transfer {
-    explicit transfer(coro::loop& l) : changed(l) {}
+    explicit transfer(coro::loop& l)
+        : changed(l) {}
     std::uint64_t number = 0;
     quorumd::term term;
     snapshot_mark mark;

@@ -16,7 +16,7 @@ struct snapshot_policy {
   std::uint64_t every_bytes = std::uint64_t{256} * 1024 * 1024;
   std::uint64_t every_entries = 1'000'000;
   std::uint64_t trailing_entries = 10'000; ///< of log kept behind it, so that a briefly absent follower needs none
-  std::size_t slice_bytes = std::size_t{256} * 1024; ///< taken from the store in one go
+  std::size_t slice_bytes = std::size_t{256} * 1024;    ///< taken from the store in one go
   coro::duration retry_after = std::chrono::seconds(5); ///< a failed one
 };
 
@@ -24,9 +24,12 @@ struct snapshot_policy {
 /// revision, a worker writes them. Published only when everything up to its index is durable in the local log, which
 /// may then begin later. Belongs to the group's loop.
 class snapshot_taker {
-public:
+ public:
   snapshot_taker(snapshot_policy policy, snapshot_context& context)
-      : policy_(policy), context_(context), due_(context.loop), persisted_(context.loop) {}
+      : policy_(policy)
+      , context_(context)
+      , due_(context.loop)
+      , persisted_(context.loop) {}
 
   /// Endless: takes one whenever it is due. Cancelled to end.
   [[nodiscard]] coro::task<void> run();
@@ -42,7 +45,7 @@ public:
   /// Keeps the log from `index` on while somebody is sent a snapshot that ends there; nothing keeps nothing.
   void pin(std::optional<log_index> index) { pinned_ = index; }
 
-private:
+ private:
   [[nodiscard]] coro::task<storage::result<storage::snapshot_file>> take();
   [[nodiscard]] coro::task<storage::result<void>> write_blocks(storage::snapshot_writer& writer);
   void failed(const storage::error& e);

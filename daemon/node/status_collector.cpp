@@ -10,7 +10,12 @@ constexpr auto patience = std::chrono::milliseconds(500);
 
 status_collector::status_collector(const wire::local_identity& self, group_id group, const raft::core& core,
                                    const applier& state, const storage::wal& wal, wire::transport& transport)
-    : self_(self), group_(group), core_(core), state_(state), wal_(wal), transport_(transport) {}
+    : self_(self)
+    , group_(group)
+    , core_(core)
+    , state_(state)
+    , wal_(wal)
+    , transport_(transport) {}
 
 wire::status_row status_collector::own_row() const {
   const raft::soft_state soft = core_.soft();

@@ -17,7 +17,7 @@ namespace quorumd::node {
 /// The rows of the status table: this node's own, and every member's for whoever asks for all. A member that does not
 /// answer within half a second is a row that says so. Belongs to the group's loop.
 class status_collector {
-public:
+ public:
   using receiver = std::function<void(const std::vector<wire::status_row>&)>;
 
   status_collector(const wire::local_identity& self, group_id group, const raft::core& core, const applier& state,
@@ -29,7 +29,7 @@ public:
   void answered(node_id from, wire::status_answer a);
   void expire(coro::time_point now);
 
-private:
+ private:
   struct collection {
     std::uint64_t id = 0;
     coro::time_point deadline;

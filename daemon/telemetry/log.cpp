@@ -12,7 +12,7 @@ namespace {
 
 /// `<6>`: how a line on standard error tells the journal its severity (sd-daemon(3)).
 class journal_severity final : public spdlog::custom_flag_formatter {
-public:
+ public:
   void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& out) override {
     out.push_back('<');
     out.push_back(severity(message.level));
@@ -22,25 +22,35 @@ public:
     return std::make_unique<journal_severity>();
   }
 
-private:
+ private:
   static char severity(spdlog::level::level_enum level) {
     switch (level) {
-    case spdlog::level::critical: return '2';
-    case spdlog::level::err: return '3';
-    case spdlog::level::warn: return '4';
-    case spdlog::level::info: return '6';
-    default: return '7';
+    case spdlog::level::critical:
+      return '2';
+    case spdlog::level::err:
+      return '3';
+    case spdlog::level::warn:
+      return '4';
+    case spdlog::level::info:
+      return '6';
+    default:
+      return '7';
     }
   }
 };
 
 spdlog::level::level_enum to_spdlog(config::log_level level) {
   switch (level) {
-  case config::log_level::trace: return spdlog::level::trace;
-  case config::log_level::debug: return spdlog::level::debug;
-  case config::log_level::info: return spdlog::level::info;
-  case config::log_level::warn: return spdlog::level::warn;
-  case config::log_level::error: return spdlog::level::err;
+  case config::log_level::trace:
+    return spdlog::level::trace;
+  case config::log_level::debug:
+    return spdlog::level::debug;
+  case config::log_level::info:
+    return spdlog::level::info;
+  case config::log_level::warn:
+    return spdlog::level::warn;
+  case config::log_level::error:
+    return spdlog::level::err;
   }
   return spdlog::level::info;
 }

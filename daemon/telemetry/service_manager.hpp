@@ -8,7 +8,7 @@ namespace quorumd::telemetry {
 
 /// What systemd is told (sd_notify(3)); nothing happens where it does not listen.
 class service_manager {
-public:
+ public:
   void ready(const std::string& status);
   void status(const std::string& text);
   /// The start takes this much longer: asked for again and again while the log replays.

@@ -15,12 +15,12 @@ class service_manager;
 /// Feeds the service manager's watchdog while every loop still runs what is posted to it. A disk that hangs does not
 /// stop a loop, so it does not trip it.
 class watchdog {
-public:
+ public:
   watchdog(service_manager& manager, std::vector<coro::loop*> loops);
   /// Endless; on the first of the loops. Cancelled to end.
   [[nodiscard]] coro::task<void> run_feeding(std::chrono::microseconds interval);
 
-private:
+ private:
   service_manager& manager_;
   std::vector<coro::loop*> loops_;
   /// What each loop answered last; shared with what is posted, which may outlive this object.

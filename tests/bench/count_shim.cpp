@@ -30,9 +30,13 @@ struct counts {
 counts before_start;
 std::atomic<counts*> shown{&before_start};
 
-counts& count() { return *shown.load(std::memory_order_relaxed); }
+counts& count() {
+  return *shown.load(std::memory_order_relaxed);
+}
 
-void one_more(std::atomic<std::uint64_t>& n) { n.fetch_add(1, std::memory_order_relaxed); }
+void one_more(std::atomic<std::uint64_t>& n) {
+  n.fetch_add(1, std::memory_order_relaxed);
+}
 
 __attribute__((constructor)) void show() {
   const char* path = std::getenv("QUORUMD_COUNTS");

@@ -38,13 +38,13 @@ constexpr int rounds = 1000;
 
 /// Allocations of the loop's thread from the end of the warm-up on.
 class counter {
-public:
+ public:
   void round(int i) {
     if (i == warm_up) at_ = allocations;
   }
   [[nodiscard]] std::int64_t since() const { return allocations - at_; }
 
-private:
+ private:
   std::int64_t at_ = 0;
 };
 
@@ -125,8 +125,9 @@ task<void> sockets(loop* l) {
 }
 
 class waking_job final : public worker::job {
-public:
-  explicit waking_job(loop& l) : ended(l) {}
+ public:
+  explicit waking_job(loop& l)
+      : ended(l) {}
   void run() override {}
   void done() override { ended.set(); }
   event ended;
@@ -155,10 +156,18 @@ TEST_CASE("an allocation is counted") {
 // waiting for a socket, handing a standing job to a worker.
 TEST_CASE("waits allocate nothing after warm-up") {
   running_loop l("loop");
-  SUBCASE("events") { l.run(events(&l.get())); }
-  SUBCASE("sleeps") { l.run(sleeps(&l.get())); }
-  SUBCASE("a mailbox") { l.run(own_mailbox(&l.get())); }
-  SUBCASE("sockets") { l.run(sockets(&l.get())); }
+  SUBCASE("events") {
+    l.run(events(&l.get()));
+  }
+  SUBCASE("sleeps") {
+    l.run(sleeps(&l.get()));
+  }
+  SUBCASE("a mailbox") {
+    l.run(own_mailbox(&l.get()));
+  }
+  SUBCASE("sockets") {
+    l.run(sockets(&l.get()));
+  }
   SUBCASE("jobs") {
     thread_worker w("worker");
     l.run(jobs(&l.get(), &w));

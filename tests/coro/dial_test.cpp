@@ -87,7 +87,7 @@ task<void> close_under_accept(loop* l) {
 
 /// While it lives, the process gets no new file descriptor.
 class no_descriptors {
-public:
+ public:
   no_descriptors() {
     ::getrlimit(RLIMIT_NOFILE, &before_);
     const int lowest_free = ::fcntl(0, F_DUPFD, 0);
@@ -99,7 +99,7 @@ public:
   no_descriptors& operator=(const no_descriptors&) = delete;
   ~no_descriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
 
-private:
+ private:
   rlimit before_{};
 };
 

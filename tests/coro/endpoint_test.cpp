@@ -32,10 +32,32 @@ TEST_CASE("endpoints that parse") {
 
 // Everything else is refused, whatever part is missing or too much.
 TEST_CASE("endpoints that do not parse") {
-  for (const char* text :
-       {"", ":", ":80", "host", "host:", "host:65536", "host:-1", "host:+1", "host: 1", "host:1 ", "host:8x", "host:0x50",
-        "::1:80", "[::1]", "[::1]80", "[::1:80", "::1]:80", "[]:80", "[host]:80", "[[::1]]:80", "http://host:80", "a b:80",
-        " host:80", "host/:80", "[:80", "host:99999999999999999999"}) {
+  for (const char* text : {"",
+                           ":",
+                           ":80",
+                           "host",
+                           "host:",
+                           "host:65536",
+                           "host:-1",
+                           "host:+1",
+                           "host: 1",
+                           "host:1 ",
+                           "host:8x",
+                           "host:0x50",
+                           "::1:80",
+                           "[::1]",
+                           "[::1]80",
+                           "[::1:80",
+                           "::1]:80",
+                           "[]:80",
+                           "[host]:80",
+                           "[[::1]]:80",
+                           "http://host:80",
+                           "a b:80",
+                           " host:80",
+                           "host/:80",
+                           "[:80",
+                           "host:99999999999999999999"}) {
     CAPTURE(text);
     CHECK_FALSE(parse_endpoint(text));
   }

@@ -39,7 +39,9 @@ task<void> serves(loop* here, mailbox<int>* mine, mailbox<int>* theirs, int rall
   }
 }
 
-task<void> sleep(loop* l, duration d) { co_await l->timers().sleep_for(d); }
+task<void> sleep(loop* l, duration d) {
+  co_await l->timers().sleep_for(d);
+}
 
 task<void> short_sleep_under_a_long_one(loop* l) {
   task_group g(*l);

@@ -10,11 +10,11 @@
 namespace quorumd::coro::test {
 
 class virtual_clock final : public clock {
-public:
+ public:
   [[nodiscard]] time_point now() const override { return now_; }
   void advance(duration d) { now_ += d; }
 
-private:
+ private:
   time_point now_{};
 };
 

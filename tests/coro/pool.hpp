@@ -15,8 +15,11 @@ namespace quorumd::coro::test {
 
 /// A loop with its thread, as in production.
 class running_loop {
-public:
-  explicit running_loop(std::string name) : loop_(std::move(name), clock_) { loop_.start(); }
+ public:
+  explicit running_loop(std::string name)
+      : loop_(std::move(name), clock_) {
+    loop_.start();
+  }
   running_loop(const running_loop&) = delete;
   running_loop& operator=(const running_loop&) = delete;
 
@@ -39,7 +42,7 @@ public:
   /// Runs t on the loop to its end, and throws what it throws.
   void run(task<void> t) { start(std::move(t)).get(); }
 
-private:
+ private:
   steady_clock clock_;
   loop loop_;
 };

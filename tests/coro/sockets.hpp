@@ -27,7 +27,7 @@ namespace errors = boost::asio::error;
 
 /// A directory for sockets, removed afterwards.
 class socket_directory {
-public:
+ public:
   socket_directory() {
     std::string name = (std::filesystem::temp_directory_path() / "coro-test-XXXXXX").string();
     if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary directory");
@@ -38,7 +38,7 @@ public:
   ~socket_directory() { std::filesystem::remove_all(path_); }
   [[nodiscard]] std::string file(const std::string& name) const { return path_ + "/" + name; }
 
-private:
+ private:
   std::string path_;
 };
 
@@ -62,7 +62,7 @@ inline task<void> connect_pair(loop* l, std::string path, stream_ptr* client, st
 
 /// A listening socket that accepts nobody and whose queue is full: a dial to it hangs.
 class full_listener {
-public:
+ public:
   full_listener() {
     fds_[0] = ::socket(AF_INET, SOCK_STREAM, 0);
     sockaddr_in at{};
@@ -85,7 +85,7 @@ public:
   }
   [[nodiscard]] endpoint at() const { return {"127.0.0.1", port_}; }
 
-private:
+ private:
   int fds_[4];
   std::uint16_t port_ = 0;
 };

@@ -9,7 +9,9 @@
 namespace quorumd::coro::test {
 namespace {
 
-std::span<const std::byte> bytes(const std::string& s) { return std::as_bytes(std::span(s)); }
+std::span<const std::byte> bytes(const std::string& s) {
+  return std::as_bytes(std::span(s));
+}
 
 /// Ends as it is told to: "cancelled" or the message of whatever else was thrown, "ready" if nothing was.
 task<void> wait_readable(stream* s, std::string* how) {

@@ -30,8 +30,8 @@ task<void> run_failing_job(worker* w, loop* here) {
 }
 
 /// Runs a job that waits for `release`, tells `result` what came of it, and then waits once more.
-task<void> cancelled_midway(worker* w, loop* here, std::shared_future<void> release, std::promise<int>* begun, int* result,
-                            bool* went_on) {
+task<void> cancelled_midway(worker* w, loop* here, std::shared_future<void> release, std::promise<int>* begun,
+                            int* result, bool* went_on) {
   auto block = [release, begun] {
     begun->set_value(0);
     release.wait();
@@ -43,11 +43,14 @@ task<void> cancelled_midway(worker* w, loop* here, std::shared_future<void> rele
   *went_on = true;
 }
 
-task<void> join(task_group* g) { co_await g->join(); }
+task<void> join(task_group* g) {
+  co_await g->join();
+}
 
 class counting_job final : public worker::job {
-public:
-  explicit counting_job(loop& back) : back_(back) {}
+ public:
+  explicit counting_job(loop& back)
+      : back_(back) {}
   void run() override { ++runs; }
   void done() override {
     back_.assert_here();
@@ -56,7 +59,7 @@ public:
   int runs = 0;
   int dones = 0;
 
-private:
+ private:
   loop& back_;
 };
 
@@ -94,9 +97,8 @@ TEST_CASE("cancellation waits for the job") {
   std::promise<int> begun;
   int result = 0;
   bool went_on = false;
-  a.get().post([&] {
-    g.spawn(cancelled_midway(&w, &a.get(), release.get_future().share(), &begun, &result, &went_on));
-  });
+  a.get().post(
+      [&] { g.spawn(cancelled_midway(&w, &a.get(), release.get_future().share(), &begun, &result, &went_on)); });
   begun.get_future().get();
   std::promise<std::size_t> alive;
   a.get().post([&] {

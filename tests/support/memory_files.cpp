@@ -33,9 +33,12 @@ void write_to(std::vector<std::byte>& bytes, std::uint64_t offset, std::span<con
 } // namespace
 
 class memory_files::open_file final : public storage::file {
-public:
+ public:
   open_file(memory_files& owner, std::string path, std::shared_ptr<node> n)
-      : owner_(owner), generation_(owner.generation_), path_(std::move(path)), node_(std::move(n)) {}
+      : owner_(owner)
+      , generation_(owner.generation_)
+      , path_(std::move(path))
+      , node_(std::move(n)) {}
 
   [[nodiscard]] const std::string& path() const override { return path_; }
 
@@ -100,7 +103,7 @@ public:
     return std::uint64_t{node_->visible.size()};
   }
 
-private:
+ private:
   [[nodiscard]] std::optional<error> begin(call c, std::uint64_t offset = 0, std::size_t bytes = 0) {
     if (generation_ != owner_.generation_) return error(error_code::io, path_, "the machine stopped");
     return owner_.begin(c, path_, offset, bytes);
@@ -113,15 +116,17 @@ private:
 };
 
 class memory_files::held_lock final : public storage::file_lock {
-public:
+ public:
   held_lock(memory_files& owner, std::string path)
-      : owner_(owner), generation_(owner.generation_), path_(std::move(path)) {}
+      : owner_(owner)
+      , generation_(owner.generation_)
+      , path_(std::move(path)) {}
   ~held_lock() override {
     const std::lock_guard lock(owner_.mutex_);
     if (generation_ == owner_.generation_) owner_.locked_.erase(path_);
   }
 
-private:
+ private:
   memory_files& owner_;
   const std::uint64_t generation_;
   const std::string path_;
@@ -155,10 +160,16 @@ std::optional<error> memory_files::begin(call c, const std::string& path, std::u
   operation o{c, path, offset, bytes, 0};
   if (o.changes()) o.number = ++counters_.operations;
   switch (hook_ ? hook_(o) : fault::none) {
-  case fault::none: return std::nullopt;
-  case fault::io: lose_sync_ = c == call::sync; return error(error_code::io, path, "the disk in memory failed").at(offset);
-  case fault::no_space: return error(error_code::no_space, path, "the disk in memory is full").at(offset);
-  case fault::freeze: frozen_ = true; return error(error_code::io, path, "the disk is frozen");
+  case fault::none:
+    return std::nullopt;
+  case fault::io:
+    lose_sync_ = c == call::sync;
+    return error(error_code::io, path, "the disk in memory failed").at(offset);
+  case fault::no_space:
+    return error(error_code::no_space, path, "the disk in memory is full").at(offset);
+  case fault::freeze:
+    frozen_ = true;
+    return error(error_code::io, path, "the disk is frozen");
   }
   return std::nullopt;
 }
@@ -277,7 +288,8 @@ result<std::unique_ptr<storage::file>> memory_files::open(const std::string& pat
   if (auto e = begin(creates ? call::open : call::list, path)) return *e;
   if (there && m == mode::create) return error(error_code::exists, path, "the file exists");
   if (!there && !creates) return error(error_code::not_found, path, "there is no such file");
-  if (!directories_.contains(directory_of(path))) return error(error_code::not_found, path, "there is no such directory");
+  if (!directories_.contains(directory_of(path)))
+    return error(error_code::not_found, path, "there is no such directory");
   std::shared_ptr<node> n = there ? it->second : std::make_shared<node>();
   if (creates) {
     visible_[path] = n;

@@ -20,10 +20,22 @@ namespace quorumd::testing {
 /// operations after it, in order; reads see both. A crash keeps a part of those operations that a seed decides: of
 /// writes any subset of their 512-byte sectors, of the creations, renames and removals in a directory a prefix.
 class memory_files final : public storage::file_system {
-public:
+ public:
   static constexpr std::size_t sector_bytes = 512;
 
-  enum class call : std::uint8_t { open, read, write, sync, truncate, allocate, rename, remove, sync_directory, list, lock };
+  enum class call : std::uint8_t {
+    open,
+    read,
+    write,
+    sync,
+    truncate,
+    allocate,
+    rename,
+    remove,
+    sync_directory,
+    list,
+    lock
+  };
   /// One call as the hook sees it, before it is carried out.
   struct operation {
     memory_files::call call = call::read;
@@ -91,7 +103,7 @@ public:
   [[nodiscard]] storage::result<std::unique_ptr<storage::file_lock>> lock(const std::string& path) override;
   [[nodiscard]] storage::result<std::uint64_t> free_bytes(const std::string& path) override;
 
-private:
+ private:
   class open_file;
   class held_lock;
   struct change { // to one file, not synced

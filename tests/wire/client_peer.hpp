@@ -30,9 +30,11 @@ struct request {
 
 /// The server's end of one connection, for a script to read from and write to.
 class script_connection {
-public:
+ public:
   script_connection(std::unique_ptr<coro::stream> s, coro::loop& l)
-      : loop(l), stream_(std::move(s)), reader_(wire::client_request_frame_max) {}
+      : loop(l)
+      , stream_(std::move(s))
+      , reader_(wire::client_request_frame_max) {}
 
   /// The next request; id 0 once the client has closed.
   coro::task<request> read() {
@@ -96,18 +98,20 @@ public:
   wire::byte_buffer out;
   std::size_t requests = 0;
 
-private:
+ private:
   std::unique_ptr<coro::stream> stream_;
   wire::frame_reader reader_;
 };
 
 /// Listens on loopback and plays one script for each connection, in order; the last one again and again.
 class script_server {
-public:
+ public:
   using script = coro::task<void> (*)(script_connection*, script_server*);
 
   script_server(coro::loop& l, coro::network& n, std::vector<script> scripts)
-      : loop_(l), scripts_(std::move(scripts)), tasks_(l) {
+      : loop_(l)
+      , scripts_(std::move(scripts))
+      , tasks_(l) {
     auto listening = n.listen(l, {"127.0.0.1", 0});
     acceptor_ = std::move(listening.value());
     at_ = acceptor_->local();
@@ -126,7 +130,7 @@ public:
   script_server* other = nullptr; ///< for scripts that name another server
   std::vector<std::string> seen;  ///< what scripts note
 
-private:
+ private:
   coro::task<void> run_accept() {
     for (;;) {
       auto stream = co_await acceptor_->accept(loop_);
@@ -151,8 +155,11 @@ private:
 
 /// A loop with its thread, on which a test's coroutine runs to its end.
 class test_loop {
-public:
-  test_loop() : loop("test", clock_) { loop.start(); }
+ public:
+  test_loop()
+      : loop("test", clock_) {
+    loop.start();
+  }
   ~test_loop() { loop.stop(); }
 
   using body = coro::task<void> (*)(test_loop*);
@@ -171,7 +178,8 @@ public:
   }
 
   [[nodiscard]] coro::time_point in(std::chrono::milliseconds d) const { return clock_.now() + d; }
-  [[nodiscard]] std::unique_ptr<wire::client> connect_to(std::vector<wire::client_endpoint> endpoints, bool patient = false) {
+  [[nodiscard]] std::unique_ptr<wire::client> connect_to(std::vector<wire::client_endpoint> endpoints,
+                                                         bool patient = false) {
     wire::client_options o;
     o.endpoints = std::move(endpoints);
     o.patient = patient;
@@ -180,10 +188,10 @@ public:
     return std::make_unique<wire::client>(loop, network, entropy, std::move(o));
   }
 
-private:
+ private:
   coro::steady_clock clock_;
 
-public:
+ public:
   coro::loop loop;
   coro::asio_network network;
   coro::system_entropy entropy;

@@ -95,7 +95,8 @@ TEST_CASE("commands and results come back as they were") {
 // A snapshot's header and records come back as they were.
 TEST_CASE("snapshot blocks come back as they were") {
   sampler s(5);
-  const kv::snapshot_header header{.applied = log_index(3), .current = revision(9), .compacted = revision(2), .content_hash = 77};
+  const kv::snapshot_header header{
+      .applied = log_index(3), .current = revision(9), .compacted = revision(2), .content_hash = 77};
   byte_buffer out;
   encode_snapshot_header(out, header);
   CHECK(*decode_snapshot_header(out.bytes()) == header);
@@ -230,7 +231,9 @@ TEST_CASE("errors tell not applied from unknown") {
   CHECK_FALSE(worth_retrying(request_errc::unknown));
   CHECK_FALSE(worth_retrying(request_errc::store));
   byte_buffer out;
-  encode_reply(out, 3, client_error{.code = request_errc::not_leader, .text = "ask n2", .leader = "127.0.0.1:2379", .store = {}});
+  encode_reply(
+      out, 3,
+      client_error{.code = request_errc::not_leader, .text = "ask n2", .leader = "127.0.0.1:2379", .store = {}});
   const auto heard = decode_reply(content(out));
   REQUIRE(heard.has_value());
   const auto& e = std::get<client_error>(heard->body);

@@ -168,8 +168,8 @@ coro::task<void> half_sent(test_loop* t) {
     CHECK(r.error().code() == request_errc::unknown);
     ++unknown;
   }
-  CHECK(unknown >= 1);     // the one that the server read, at the least
-  CHECK(unknown < count);  // the kernel cannot have taken 64 MiB: the others were sent again
+  CHECK(unknown >= 1);    // the one that the server read, at the least
+  CHECK(unknown < count); // the kernel cannot have taken 64 MiB: the others were sent again
   co_await client->stop();
   co_await server.stop();
 }
@@ -347,54 +347,88 @@ void on_a_loop(test_loop::body b) {
 } // namespace
 
 // Replies that arrive three bytes at a time are put together, puts and reads alike.
-TEST_CASE("fragmented replies") { on_a_loop(fragments); }
+TEST_CASE("fragmented replies") {
+  on_a_loop(fragments);
+}
 
 // Three requests are answered in the opposite order, and each caller has its own answer.
-TEST_CASE("reordered replies") { on_a_loop(reordered); }
+TEST_CASE("reordered replies") {
+  on_a_loop(reordered);
+}
 
 // Two hundred callers ask in one turn: their requests leave in a handful of writes over one connection.
-TEST_CASE("requests coalesce") { on_a_loop(coalesced); }
+TEST_CASE("requests coalesce") {
+  on_a_loop(coalesced);
+}
 
 // A follower refuses twenty puts and names the leader: the client moves once, and all succeed there.
-TEST_CASE("redirect to the leader") { on_a_loop(redirected); }
+TEST_CASE("redirect to the leader") {
+  on_a_loop(redirected);
+}
 
 // Two servers each name the other as the leader: the client gives up going around and reports by the deadline.
-TEST_CASE("servers that redirect in a circle") { on_a_loop(circular); }
+TEST_CASE("servers that redirect in a circle") {
+  on_a_loop(circular);
+}
 
 // A server that knows no leader is left for the next endpoint.
-TEST_CASE("no leader known") { on_a_loop(next_without_leader); }
+TEST_CASE("no leader known") {
+  on_a_loop(next_without_leader);
+}
 
 // The server reads a request and closes: a put is unknown and names the endpoint, a read is sent again.
-TEST_CASE("connection lost midway") { on_a_loop(closed_midway); }
+TEST_CASE("connection lost midway") {
+  on_a_loop(closed_midway);
+}
 
 // Sixty-four puts of 1 MiB meet a server that reads one and closes: those that had not left are sent again.
-TEST_CASE("what never left is sent again") { on_a_loop(half_sent); }
+TEST_CASE("what never left is sent again") {
+  on_a_loop(half_sent);
+}
 
 // Nothing answers: the deadline ends the call, as unknown for a put and as a timeout for a read.
-TEST_CASE("deadline") { on_a_loop(past_deadline); }
+TEST_CASE("deadline") {
+  on_a_loop(past_deadline);
+}
 
 // Nobody listens at the first endpoint; the second serves.
-TEST_CASE("endpoint failover") { on_a_loop(failover); }
+TEST_CASE("endpoint failover") {
+  on_a_loop(failover);
+}
 
 // Nobody listens anywhere: an impatient client says so at once for each endpoint, a patient one at the deadline.
-TEST_CASE("no endpoint can be reached") { on_a_loop(nobody_there); }
+TEST_CASE("no endpoint can be reached") {
+  on_a_loop(nobody_there);
+}
 
 // Refused as overloaded twice, a put is tried a third time; refused until the deadline, it fails as overloaded.
-TEST_CASE("overloaded") { on_a_loop(overloaded); }
+TEST_CASE("overloaded") {
+  on_a_loop(overloaded);
+}
 
 // The server itself does not know a put's outcome: that is reported and not sent again, but a read is.
-TEST_CASE("the server does not know the outcome") { on_a_loop(server_unsure); }
+TEST_CASE("the server does not know the outcome") {
+  on_a_loop(server_unsure);
+}
 
 // The other end speaks HTTP, or denies the hello: the message says which.
-TEST_CASE("no hello") { on_a_loop(not_the_protocol); }
+TEST_CASE("no hello") {
+  on_a_loop(not_the_protocol);
+}
 
 // A hundred requests without coroutines end under their tags; a broken connection ends one as unknown.
-TEST_CASE("direct requests") { on_a_loop(direct); }
+TEST_CASE("direct requests") {
+  on_a_loop(direct);
+}
 
 // A client that is stopped ends the calls that wait.
-TEST_CASE("stop ends waiting calls") { on_a_loop(stopped); }
+TEST_CASE("stop ends waiting calls") {
+  on_a_loop(stopped);
+}
 
 // Two calls are cancelled on their way: their late replies disturb nobody.
-TEST_CASE("cancelled calls") { on_a_loop(cancelled); }
+TEST_CASE("cancelled calls") {
+  on_a_loop(cancelled);
+}
 
 } // namespace quorumd::tests

@@ -7,7 +7,7 @@ namespace {
 
 /// Writes values one behind the other, each told apart from the next.
 class out {
-public:
+ public:
   template <class Tag>
   out& operator<<(strong_u64<Tag> v) {
     s_ << v.value() << ' ';
@@ -151,7 +151,7 @@ public:
 
   [[nodiscard]] std::string text() const { return s_.str(); }
 
-private:
+ private:
   std::ostringstream s_;
 };
 
@@ -173,10 +173,18 @@ std::string dump(const hello& h) {
     << h.expected << h.client_address << h.software << h.features << h.members;
   return o.text();
 }
-std::string dump(const kv::command& c) { return written(c); }
-std::string dump(const kv::range_request& r) { return written(r); }
-std::string dump(const kv::result<kv::reply>& r) { return r ? written(*r) : written(r.error()); }
-std::string dump(const kv::range_reply& r) { return written(r); }
+std::string dump(const kv::command& c) {
+  return written(c);
+}
+std::string dump(const kv::range_request& r) {
+  return written(r);
+}
+std::string dump(const kv::result<kv::reply>& r) {
+  return r ? written(*r) : written(r.error());
+}
+std::string dump(const kv::range_reply& r) {
+  return written(r);
+}
 std::string dump(const client_request& r) {
   return std::to_string(r.id) + ' ' + std::to_string(r.remaining.count()) + ' ' +
          std::visit([](const auto& body) { return written(body); }, r.body);
@@ -184,6 +192,8 @@ std::string dump(const client_request& r) {
 std::string dump(const client_reply& r) {
   return std::to_string(r.id) + ' ' + std::visit([](const auto& body) { return written(body); }, r.body);
 }
-std::string dump(const status_row& r) { return written(r); }
+std::string dump(const status_row& r) {
+  return written(r);
+}
 
 } // namespace quorumd::wire::test

@@ -61,12 +61,15 @@ TEST_CASE("each mismatch is named") {
   CHECK(refusal([](hello& h) { h.cluster_name = "prod"; }) == "cluster demo here, cluster prod there");
   CHECK(refusal([](hello& h) { h.cluster = cluster_id(78); }).starts_with("cluster id 000000000000004d here"));
   CHECK(refusal([](hello& h) { h.id = node_id(1); }).find("this node's own id") != std::string::npos);
-  CHECK(refusal([](hello&) {}, node_id(3)) ==
-        "dialed n3 (0000000000000003), but n2 (0000000000000002) answered");
+  CHECK(refusal([](hello&) {}, node_id(3)) == "dialed n3 (0000000000000003), but n2 (0000000000000002) answered");
   CHECK(refusal([](hello& h) { h.expected = node_id(3); }) ==
         "n2 (0000000000000002) expects to talk to node 0000000000000003, but this is n1 (0000000000000001)");
-  CHECK(refusal([](hello& h) { h.id = node_id(9); h.name = "n9"; }, node_id()) ==
-        "n9 (0000000000000009) is not a member of cluster demo as configured here");
+  CHECK(refusal(
+            [](hello& h) {
+              h.id = node_id(9);
+              h.name = "n9";
+            },
+            node_id()) == "n9 (0000000000000009) is not a member of cluster demo as configured here");
   CHECK(refusal([](hello& h) { h.incarnation = incarnation(); }).find("no incarnation") != std::string::npos);
   CHECK(refusal([](hello& h) { h.members[2].address = "127.0.0.1:9"; }) ==
         "the member lists differ: member n3: 127.0.0.1:12383 here, 127.0.0.1:9 there");
@@ -74,6 +77,9 @@ TEST_CASE("each mismatch is named") {
         "the member lists differ: member 0000000000000003: named n3 here, x there");
   CHECK(refusal([](hello& h) { h.members.pop_back(); }) ==
         "the member lists differ: member n3: 127.0.0.1:12383 here, missing there");
-  CHECK(refusal([](hello& h) { h.members.push_back({node_id(4), "n4", "a:1"}); h.members[0].address = "b:2"; }) ==
+  CHECK(refusal([](hello& h) {
+          h.members.push_back({node_id(4), "n4", "a:1"});
+          h.members[0].address = "b:2";
+        }) ==
         "the member lists differ: member n1: 127.0.0.1:12381 here, b:2 there; member n4: missing here, a:1 there");
 }

@@ -66,7 +66,8 @@ bool dumped(const R& r) {
 /// Every truncation, and random flips and overwritten words: nothing crashes, nothing reads outside of its bytes.
 void torment(std::span<const std::byte> whole, sampler& s, const reader& read) {
   REQUIRE(read(exact_bytes(whole).bytes()));
-  for (std::size_t n = 0; n < whole.size(); n += whole.size() > 600 ? 8 : 1) (void)read(exact_bytes(whole.first(n)).bytes());
+  for (std::size_t n = 0; n<whole.size(); n += whole.size()> 600 ? 8 : 1)
+    (void)read(exact_bytes(whole.first(n)).bytes());
   for (int round = 0; round < 60; ++round) {
     exact_bytes copy(whole);
     for (std::uint64_t n = 1 + s.below(4); n > 0; --n) {

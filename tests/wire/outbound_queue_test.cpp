@@ -143,14 +143,17 @@ TEST_CASE("a full queue asks for a pause and drops nothing") {
   CHECK(q.over_limit());
   std::string rest;
   while (!q.empty()) rest += write_next(q);
-  CHECK(rest == "c" "llll" "mmmmmmmmmmmm");
+  CHECK(rest == "c"
+                "llll"
+                "mmmmmmmmmmmm");
 }
 
 // Whatever is queued and however writes are cut, each class arrives in order and frames arrive whole.
 TEST_CASE("any interleaving keeps frames whole and classes in order") {
   for (std::uint64_t seed = 1; seed <= 100; ++seed) {
     sampler s(seed);
-    outbound_queue q({.block_bytes = 8 * (1 + s.below(200)), .coalesce_bytes = s.below(2000), .bulk_credit_bytes = 4096});
+    outbound_queue q(
+        {.block_bytes = 8 * (1 + s.below(200)), .coalesce_bytes = s.below(2000), .bulk_credit_bytes = 4096});
     std::string sent[traffic_classes];
     std::vector<std::byte> wire;
     for (int step = 0; step < 400; ++step) {

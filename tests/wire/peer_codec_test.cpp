@@ -93,7 +93,9 @@ TEST_CASE("received entries are slices of the read chunk") {
 
 // Entries that do not follow prev_index, go back in term, belong elsewhere or are damaged cost the whole append.
 TEST_CASE("entries of an append are checked") {
-  const auto sent = [](std::vector<entry> list) { return error_of(raft_message{group_id(1), append_of(std::move(list))}); };
+  const auto sent = [](std::vector<entry> list) {
+    return error_of(raft_message{group_id(1), append_of(std::move(list))});
+  };
   CHECK(sent({}) == codec_errc::none);
   CHECK(sent({entry_at(11, 3), entry_at(12, 5)}) == codec_errc::none);
   CHECK(sent({entry_at(12, 3)}) == codec_errc::entries);

@@ -54,7 +54,8 @@ raft::message sampler::raft_message_of(group_id group) {
                               .last_term = term(number()),
                               .pre_vote = coin(),
                               .transfer = coin()};
-  case 1: return raft::vote_response{.term = t, .pre_vote = coin(), .granted = coin()};
+  case 1:
+    return raft::vote_response{.term = t, .pre_vote = coin(), .granted = coin()};
   case 2: {
     raft::append_request m{.term = t,
                            .prev_index = log_index(below(1000000)),
@@ -73,11 +74,16 @@ raft::message sampler::raft_message_of(group_id group) {
                                  .conflict_term = term(number()),
                                  .conflict_index = log_index(number()),
                                  .round = random_()};
-  case 4: return raft::heartbeat{.term = t, .commit = log_index(number()), .round = random_()};
-  case 5: return raft::heartbeat_response{.term = t, .round = random_()};
-  case 6: return raft::install_snapshot{.term = t, .mark = mark()};
-  case 7: return raft::timeout_now{.term = t};
-  case 8: return raft::read_index_request{.term = t, .context = context};
+  case 4:
+    return raft::heartbeat{.term = t, .commit = log_index(number()), .round = random_()};
+  case 5:
+    return raft::heartbeat_response{.term = t, .round = random_()};
+  case 6:
+    return raft::install_snapshot{.term = t, .mark = mark()};
+  case 7:
+    return raft::timeout_now{.term = t};
+  case 8:
+    return raft::read_index_request{.term = t, .context = context};
   default:
     return raft::read_index_response{.term = t, .context = context, .ok = coin(), .index = log_index(number())};
   }
@@ -139,8 +145,10 @@ peer_message sampler::message_of(std::size_t kind) {
                            .offset = random_(),
                            .status = static_cast<snapshot_status>(below(3)),
                            .text = text(20)};
-  case 4: return status_query{.id = random_(), .group = group_id(number())};
-  case 5: return status_answer{.id = random_(), .row = row()};
+  case 4:
+    return status_query{.id = random_(), .group = group_id(number())};
+  case 5:
+    return status_answer{.id = random_(), .row = row()};
   default: {
     const group_id group(number());
     return raft_message{group, raft_message_of(group)};
@@ -148,7 +156,9 @@ peer_message sampler::message_of(std::size_t kind) {
   }
 }
 
-peer_message sampler::message() { return message_of(below(kinds)); }
+peer_message sampler::message() {
+  return message_of(below(kinds));
+}
 
 hello sampler::greeting() {
   hello h;
@@ -179,7 +189,9 @@ kv::put sampler::put() {
           .ignore_lease = coin()};
 }
 
-kv::delete_range sampler::delete_range() { return {.key = bytes(20), .range_end = bytes(20), .prev_kv = coin()}; }
+kv::delete_range sampler::delete_range() {
+  return {.key = bytes(20), .range_end = bytes(20), .prev_kv = coin()};
+}
 
 kv::range_request sampler::range() {
   return {.key = bytes(20),
@@ -209,10 +221,14 @@ kv::compare sampler::compare() {
 
 kv::operation sampler::operation(std::size_t depth) {
   switch (below(depth > 0 ? 4 : 3)) {
-  case 0: return {put()};
-  case 1: return {range()};
-  case 2: return {delete_range()};
-  default: return {txn(depth - 1)};
+  case 0:
+    return {put()};
+  case 1:
+    return {range()};
+  case 2:
+    return {delete_range()};
+  default:
+    return {txn(depth - 1)};
   }
 }
 
@@ -226,10 +242,14 @@ kv::txn sampler::txn(std::size_t depth) {
 
 kv::command sampler::command(std::size_t depth) {
   switch (below(4)) {
-  case 0: return put();
-  case 1: return delete_range();
-  case 2: return txn(depth);
-  default: return kv::compact{revision(number())};
+  case 0:
+    return put();
+  case 1:
+    return delete_range();
+  case 2:
+    return txn(depth);
+  default:
+    return kv::compact{revision(number())};
   }
 }
 
@@ -260,10 +280,18 @@ kv::txn_reply sampler::txn_reply(std::size_t depth) {
     kv::delete_range_reply d{.deleted = random_(), .prev = {}};
     for (std::size_t k = below(3); k > 0; --k) d.prev.push_back(key_value());
     switch (below(depth > 0 ? 4 : 3)) {
-    case 0: r.responses.push_back({p}); break;
-    case 1: r.responses.push_back({d}); break;
-    case 2: r.responses.push_back({range_reply(3)}); break;
-    default: r.responses.push_back({txn_reply(depth - 1)}); break;
+    case 0:
+      r.responses.push_back({p});
+      break;
+    case 1:
+      r.responses.push_back({d});
+      break;
+    case 2:
+      r.responses.push_back({range_reply(3)});
+      break;
+    default:
+      r.responses.push_back({txn_reply(depth - 1)});
+      break;
     }
   }
   return r;
@@ -283,10 +311,18 @@ kv::result<kv::reply> sampler::result() {
   kv::delete_range_reply d{.deleted = random_(), .prev = {}};
   for (std::size_t k = below(3); k > 0; --k) d.prev.push_back(key_value());
   switch (below(4)) {
-  case 0: r.body = p; break;
-  case 1: r.body = d; break;
-  case 2: r.body = txn_reply(3); break;
-  default: r.body = kv::compact_reply(); break;
+  case 0:
+    r.body = p;
+    break;
+  case 1:
+    r.body = d;
+    break;
+  case 2:
+    r.body = txn_reply(3);
+    break;
+  default:
+    r.body = kv::compact_reply();
+    break;
   }
   return r;
 }
@@ -303,10 +339,18 @@ client_request sampler::request() {
                           .version_max = static_cast<std::uint16_t>(below(65536)),
                           .software = kept_.emplace_back(text(20))};
     break;
-  case 1: r.body = range_read{.request = range(), .serializable = coin()}; break;
-  case 2: r.body = status_request{.all = coin()}; break;
-  case 3: r.body = health_request{}; break;
-  default: r.body = command(); break;
+  case 1:
+    r.body = range_read{.request = range(), .serializable = coin()};
+    break;
+  case 2:
+    r.body = status_request{.all = coin()};
+    break;
+  case 3:
+    r.body = health_request{};
+    break;
+  default:
+    r.body = command();
+    break;
   }
   return r;
 }
@@ -338,14 +382,18 @@ client_reply sampler::reply() {
       r.body = client_error{.code = request_errc::store, .text = {}, .leader = {}, .store = outcome.error()};
     break;
   }
-  case 3: r.body = range_reply(10); break;
+  case 3:
+    r.body = range_reply(10);
+    break;
   case 4: {
     status_reply s;
     for (std::size_t n = below(5); n > 0; --n) s.rows.push_back(row());
     r.body = s;
     break;
   }
-  default: r.body = health_reply{.serving = coin(), .reason = kept_.emplace_back(text(20))}; break;
+  default:
+    r.body = health_reply{.serving = coin(), .reason = kept_.emplace_back(text(20))};
+    break;
   }
   return r;
 }

@@ -20,8 +20,9 @@
 namespace quorumd::wire::test {
 
 class sampler {
-public:
-  explicit sampler(std::uint64_t seed) : random_(seed) {}
+ public:
+  explicit sampler(std::uint64_t seed)
+      : random_(seed) {}
 
   std::uint64_t below(std::uint64_t n) { return random_() % n; }
   std::uint64_t number() { return below(4) == 0 ? below(10) : random_() % (number_max + 1); }
@@ -43,7 +44,7 @@ public:
   client_request request();
   client_reply reply();
 
-private:
+ private:
   std::vector<entry> entries(group_id group, term from, term to, log_index after);
   snapshot_mark mark();
   std::vector<node_id> members();
@@ -96,18 +97,22 @@ void feed(frame_reader& reader, std::span<const std::byte> bytes, std::size_t pi
 
 /// A frame's content, on memory that is exactly as long and aligned, so that a sanitizer sees any step outside.
 class exact_bytes {
-public:
-  explicit exact_bytes(std::span<const std::byte> from) : size_(from.size()), words_(new std::uint64_t[(size_ + 7) / 8]) {
+ public:
+  explicit exact_bytes(std::span<const std::byte> from)
+      : size_(from.size())
+      , words_(new std::uint64_t[(size_ + 7) / 8]) {
     std::copy(from.begin(), from.end(), reinterpret_cast<std::byte*>(words_.get()));
   }
   [[nodiscard]] std::span<std::byte> bytes() { return {reinterpret_cast<std::byte*>(words_.get()), size_}; }
 
-private:
+ private:
   std::size_t size_;
   std::unique_ptr<std::uint64_t[]> words_;
 };
 
 /// The content of the one frame in the buffer.
-inline std::span<const std::byte> content(const byte_buffer& b) { return b.bytes().subspan(frame_header_bytes); }
+inline std::span<const std::byte> content(const byte_buffer& b) {
+  return b.bytes().subspan(frame_header_bytes);
+}
 
 } // namespace quorumd::wire::test

@@ -76,11 +76,17 @@ void recorder::note(std::string event) {
 }
 
 namespace {
-std::string name(node_id id) { return "n" + std::to_string(id.value()); }
+std::string name(node_id id) {
+  return "n" + std::to_string(id.value());
+}
 } // namespace
 
-void recorder::on_peer_up(node_id id, const peer_info& info) { note("up " + name(id) + " boot " + std::to_string(info.boot.value())); }
-void recorder::on_peer_down(node_id id, const std::string& reason) { note("down " + name(id) + ": " + reason); }
+void recorder::on_peer_up(node_id id, const peer_info& info) {
+  note("up " + name(id) + " boot " + std::to_string(info.boot.value()));
+}
+void recorder::on_peer_down(node_id id, const std::string& reason) {
+  note("down " + name(id) + ": " + reason);
+}
 void recorder::on_peer_messages(node_id from, std::vector<peer_message>& batch) {
   {
     const std::lock_guard lock(mutex_);
@@ -123,9 +129,8 @@ bool recorder::wait(P p) {
 
 bool recorder::saw(const std::string& text, std::size_t skip) {
   return wait([&] {
-    return static_cast<std::size_t>(std::count_if(events_.begin(), events_.end(), [&](const std::string& e) {
-             return e.starts_with(text);
-           })) > skip;
+    return static_cast<std::size_t>(std::count_if(events_.begin(), events_.end(),
+                                                  [&](const std::string& e) { return e.starts_with(text); })) > skip;
   });
 }
 
@@ -165,7 +170,8 @@ local_identity identity(std::uint64_t id, std::uint64_t boot) {
   self.incarnation = incarnation(100 + id);
   self.boot = boot_id(boot == 0 ? 200 + id : boot);
   self.client_address = "127.0.0.1:2379";
-  for (std::uint64_t m = 1; m <= 3; ++m) self.members.push_back({node_id(m), name(node_id(m)), name(node_id(m)) + ":1"});
+  for (std::uint64_t m = 1; m <= 3; ++m)
+    self.members.push_back({node_id(m), name(node_id(m)), name(node_id(m)) + ":1"});
   return self;
 }
 
@@ -179,7 +185,9 @@ transport_options options_for(std::uint64_t id, std::uint64_t boot) {
   return o;
 }
 
-rig_node::rig_node(coro::loop& l, named_network& net, transport_options o) : loop(l), stopping_(l) {
+rig_node::rig_node(coro::loop& l, named_network& net, transport_options o)
+    : loop(l)
+    , stopping_(l) {
   const std::string own = o.self.name;
   wire = std::make_unique<transport>(l, net, random_, std::move(o), seen, seen);
   on(l, [&] {
@@ -211,12 +219,14 @@ void rig_node::stop() {
 
 // --- a raw peer ---
 
-raw_peer::raw_peer(std::uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
+raw_peer::raw_peer(std::uint16_t port)
+    : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
   const sockaddr_in at = loopback(port);
   REQUIRE(::connect(fd_, reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0);
 }
 
-raw_peer::raw_peer(int fd, bool) : fd_(fd) {}
+raw_peer::raw_peer(int fd, bool)
+    : fd_(fd) {}
 
 std::unique_ptr<raw_peer> raw_peer::accepted(int listener) {
   REQUIRE(ready(listener, POLLIN));
@@ -225,7 +235,9 @@ std::unique_ptr<raw_peer> raw_peer::accepted(int listener) {
   return std::unique_ptr<raw_peer>(new raw_peer(fd, true));
 }
 
-raw_peer::~raw_peer() { ::close(fd_); }
+raw_peer::~raw_peer() {
+  ::close(fd_);
+}
 
 void raw_peer::say(const byte_buffer& bytes) {
   std::span<const std::byte> rest = bytes.bytes();
@@ -271,7 +283,8 @@ std::string raw_peer::hear_goodbye() {
   }
 }
 
-raw_listener::raw_listener() : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
+raw_listener::raw_listener()
+    : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
   sockaddr_in at = loopback(0);
   REQUIRE(::bind(fd_, reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0);
   REQUIRE(::listen(fd_, 8) == 0);
@@ -280,6 +293,8 @@ raw_listener::raw_listener() : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
   port_ = ntohs(at.sin_port);
 }
 
-raw_listener::~raw_listener() { ::close(fd_); }
+raw_listener::~raw_listener() {
+  ::close(fd_);
+}
 
 } // namespace quorumd::wire::test

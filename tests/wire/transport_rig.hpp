@@ -37,7 +37,7 @@ auto on(coro::loop& l, F f) {
 
 /// The kernel's sockets, but members are dialed by name: `n2:1` is wherever n2 listens now, if it does.
 class named_network final : public coro::network {
-public:
+ public:
   void set(const std::string& name, std::uint16_t port);
   coro::task<boost::system::result<std::unique_ptr<coro::stream>>> connect(coro::loop& owner, coro::endpoint to,
                                                                            coro::duration timeout) override;
@@ -47,7 +47,7 @@ public:
   boost::system::result<std::unique_ptr<coro::acceptor>> listen_local(coro::loop& owner,
                                                                       const std::string& path) override;
 
-private:
+ private:
   coro::asio_network sockets_;
   std::mutex mutex_;
   std::map<std::string, std::uint16_t> ports_;
@@ -55,7 +55,7 @@ private:
 
 /// Writes down what a transport says.
 class recorder final : public peer_handler, public peer_observer {
-public:
+ public:
   void on_peer_up(node_id id, const peer_info& info) override;
   void on_peer_down(node_id id, const std::string& reason) override;
   void on_peer_messages(node_id from, std::vector<peer_message>& batch) override;
@@ -76,7 +76,7 @@ public:
   std::size_t count(const std::string& text);
   void refuse_incarnation(incarnation i);
 
-private:
+ private:
   void note(std::string event);
   template <class P>
   bool wait(P p);
@@ -93,7 +93,7 @@ local_identity identity(std::uint64_t id, std::uint64_t boot = 0);
 
 /// A transport and its recorder on the loop.
 class rig_node {
-public:
+ public:
   rig_node(coro::loop& l, named_network& net, transport_options o);
   ~rig_node();
 
@@ -104,7 +104,7 @@ public:
   coro::loop& loop;
   std::unique_ptr<transport> wire;
 
-private:
+ private:
   coro::system_entropy random_;
   coro::task_group stopping_;
   std::uint16_t port_ = 0;
@@ -114,7 +114,7 @@ transport_options options_for(std::uint64_t id, std::uint64_t boot = 0);
 
 /// A member whose every byte the test decides.
 class raw_peer {
-public:
+ public:
   explicit raw_peer(std::uint16_t port);
   /// Takes a connection from a listening descriptor.
   static std::unique_ptr<raw_peer> accepted(int listener);
@@ -130,7 +130,7 @@ public:
   /// Reads on until a goodbye or the end; the goodbye's reason.
   std::string hear_goodbye();
 
-private:
+ private:
   raw_peer(int fd, bool);
   int fd_;
   frame_reader reader_{peer_frame_max};
@@ -138,7 +138,7 @@ private:
 
 /// A listening descriptor on loopback, and its port.
 class raw_listener {
-public:
+ public:
   raw_listener();
   ~raw_listener();
   raw_listener(const raw_listener&) = delete;
@@ -146,7 +146,7 @@ public:
   [[nodiscard]] std::uint16_t port() const { return port_; }
   [[nodiscard]] std::unique_ptr<raw_peer> accept() { return raw_peer::accepted(fd_); }
 
-private:
+ private:
   int fd_;
   std::uint16_t port_ = 0;
 };

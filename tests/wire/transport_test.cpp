@@ -32,7 +32,8 @@ hello greeting_of(std::uint64_t id, std::uint64_t to, std::uint64_t boot = 0) {
 /// An append that carries one entry of so many bytes, numbered by its commit.
 raft_message append_numbered(std::uint64_t number, std::size_t bytes) {
   const std::vector<std::byte> payload(bytes);
-  raft::append_request m{.term = term(1), .prev_index = {}, .prev_term = {}, .commit = log_index(number), .round = 0, .entries = {}};
+  raft::append_request m{
+      .term = term(1), .prev_index = {}, .prev_term = {}, .commit = log_index(number), .round = 0, .entries = {}};
   m.entries.push_back(entry::make(group_id(1), term(1), log_index(1), entry_kind::command, payload));
   return {group_id(1), m};
 }
@@ -60,7 +61,8 @@ TEST_CASE("two transports exchange messages") {
 
   on(w.loop, [&] {
     std::vector<raft::outgoing> batch;
-    for (int i = 0; i < 50; ++i) batch.push_back({n1, raft::append_response{.term = term(3), .accepted = true, .match = log_index(10)}});
+    for (int i = 0; i < 50; ++i)
+      batch.push_back({n1, raft::append_response{.term = term(3), .accepted = true, .match = log_index(10)}});
     b.wire->send(group_id(4), batch);
     CHECK(batch.empty());
   });

@@ -12,7 +12,12 @@ using quorumd::testing::memory_files;
 namespace {
 
 identity node_one() {
-  return {.cluster = cluster_id(0xabc), .cluster_name = "demo", .node = node_id(1), .node_name = "n1", .incarnation = {}, .created = false};
+  return {.cluster = cluster_id(0xabc),
+          .cluster_name = "demo",
+          .node = node_id(1),
+          .node_name = "n1",
+          .incarnation = {},
+          .created = false};
 }
 
 } // namespace

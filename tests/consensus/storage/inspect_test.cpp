@@ -13,13 +13,22 @@ TEST_CASE("inspection walks over a log, and names damage without changing anythi
   memory_files disk;
   {
     auto log = start_wal(disk, 1);
-    write w{.group = group_id(1), .number = raft::write_number(1), .hard = hard_state{term(4), node_id(2)}, .install = {},
-            .entries = {}, .commit = log_index(1)};
+    write w{.group = group_id(1),
+            .number = raft::write_number(1),
+            .hard = hard_state{term(4), node_id(2)},
+            .install = {},
+            .entries = {},
+            .commit = log_index(1)};
     w.entries.push_back(make_entry(group_id(1), 4, 1, "one"));
     w.entries.push_back(make_entry(group_id(1), 4, 2, "two"));
     (*log)->submit(std::move(w));
     log->pump();
-    (*log)->submit({.group = group_id(1), .number = raft::write_number(2), .hard = {}, .install = {}, .entries = {}, .commit = log_index(2)});
+    (*log)->submit({.group = group_id(1),
+                    .number = raft::write_number(2),
+                    .hard = {},
+                    .install = {},
+                    .entries = {},
+                    .commit = log_index(2)});
     log->pump();
   }
   const std::uint64_t operations = disk.count().operations;
@@ -29,7 +38,8 @@ TEST_CASE("inspection walks over a log, and names damage without changing anythi
     return inspect_wal(disk, path, [&](const inspected& i) { seen.push_back(i); });
   };
   const auto has = [&](inspected_kind k, const std::string& part) {
-    return std::any_of(seen.begin(), seen.end(), [&](const inspected& i) { return i.kind == k && i.text.find(part) != std::string::npos; });
+    return std::any_of(seen.begin(), seen.end(),
+                       [&](const inspected& i) { return i.kind == k && i.text.find(part) != std::string::npos; });
   };
   REQUIRE(inspect(wal_directory).has_value());
   CHECK(has(inspected_kind::segment, "segment 1 "));

@@ -56,7 +56,8 @@ void check_whole(file_system& fs, const std::string& path, std::uint64_t index, 
 }
 
 /// Sends a file's bytes to a receiver in chunks, from where it is.
-result<void> transfer(snapshot_reader& from, snapshot_receiver& to, std::size_t chunk, std::uint64_t stop_at = UINT64_MAX) {
+result<void> transfer(snapshot_reader& from, snapshot_receiver& to, std::size_t chunk,
+                      std::uint64_t stop_at = UINT64_MAX) {
   std::vector<std::byte> bytes(chunk);
   while (!to.complete() && to.received() < stop_at) {
     const result<std::size_t> n = from.read_raw(to.received(), bytes);
@@ -242,7 +243,8 @@ TEST_CASE("a received snapshot of another cluster, group, index or term is refus
   auto reader = snapshot_reader::open(source, f->path);
   const auto receive = [&](std::uint64_t cluster, std::uint64_t group, std::uint64_t index, std::uint64_t t) {
     memory_files disk;
-    auto to = snapshot_receiver::create(disk, directory, cluster_id(cluster), group_id(group), log_index(index), term(t), f->bytes);
+    auto to = snapshot_receiver::create(disk, directory, cluster_id(cluster), group_id(group), log_index(index),
+                                        term(t), f->bytes);
     REQUIRE(transfer(**reader, **to, 1000).has_value());
     const auto got = (*to)->finish();
     CHECK(disk.paths().size() == (got ? 1 : 0));

@@ -10,7 +10,7 @@ namespace quorumd::storage::test {
 
 /// A directory of its own, removed at the end.
 class temporary_directory {
-public:
+ public:
   temporary_directory() {
     std::string name = (std::filesystem::temp_directory_path() / "quorumd-storage-XXXXXX").string();
     REQUIRE(::mkdtemp(name.data()) != nullptr);
@@ -24,7 +24,7 @@ public:
   }
   [[nodiscard]] const std::string& path() const { return path_; }
 
-private:
+ private:
   std::string path_;
 };
 

@@ -63,8 +63,10 @@ std::string difference(const model& m, const recovered_group& g, const std::vect
 /// A script of writes, overwrites, installs, truncations and restarts on one disk, the same for every run of a seed,
 /// until the disk freezes. Then the machine stops, perhaps twice, and the log is compared with the model.
 class scripted {
-public:
-  scripted(std::uint64_t seed, memory_files& disk) : random_(seed), disk_(disk) {}
+ public:
+  scripted(std::uint64_t seed, memory_files& disk)
+      : random_(seed)
+      , disk_(disk) {}
 
   /// False once the disk froze.
   bool run(int steps) {
@@ -95,7 +97,7 @@ public:
 
   [[nodiscard]] const wal_stats& totals() const { return totals_; }
 
-private:
+ private:
   struct group {
     group_id id;
     std::vector<model> after{model()}; ///< after each submitted write; the first is before any
@@ -145,7 +147,9 @@ private:
         log_->operator->()->truncate_prefix(g.id, g.snapshot, log_index(now.commit.value() + 1 - trailing));
       }
       break;
-    case 1: install(g); break;
+    case 1:
+      install(g);
+      break;
     case 2: // a restart of the process
       settle();
       if (disk_.frozen()) return;
@@ -153,7 +157,9 @@ private:
       if (!open()) return;
       check(true);
       break;
-    default: append(g); break;
+    default:
+      append(g);
+      break;
     }
     if (draw(3) != 0) settle();
   }
@@ -183,8 +189,9 @@ private:
       first = log_index(first.value() - draw(uncommitted + 1));
     const std::uint64_t count = draw(4);
     for (std::uint64_t i = 0; i < count; ++i)
-      w.entries.push_back(make_entry(g.id, t.value(), first.value() + i,
-                                     std::string(draw(8) == 0 ? draw(9000) : draw(900), static_cast<char>('a' + draw(26)))));
+      w.entries.push_back(
+          make_entry(g.id, t.value(), first.value() + i,
+                     std::string(draw(8) == 0 ? draw(9000) : draw(900), static_cast<char>('a' + draw(26)))));
     if (draw(2) == 0 && g.acknowledged + 1 == g.after.size() && first > now.last()) w.commit = now.last();
     if (w.hard || count > 0 || w.commit) submit(g, std::move(w));
   }
@@ -220,7 +227,8 @@ private:
         why = difference(m, found, entries, g.snapshot);
         if (why.empty()) break;
       }
-      CHECK_MESSAGE(why.empty(), "group " << g.id.value() << " differs from every model since write " << g.acknowledged << ": " << why);
+      CHECK_MESSAGE(why.empty(), "group " << g.id.value() << " differs from every model since write " << g.acknowledged
+                                          << ": " << why);
       if (!why.empty()) return;
       // It goes on from there.
       model m = g.after[n];

@@ -14,15 +14,21 @@ const group_id g1(1);
 /// A log of that many batches of one entry each, `bytes` of payload.
 void fill(running_wal& log, std::uint64_t first, std::uint64_t last, std::size_t bytes = 100) {
   for (std::uint64_t n = first; n <= last; ++n) {
-    write w{.group = g1, .number = raft::write_number(n), .hard = hard_state{term(1), node_id(2)}, .install = {},
-            .entries = {}, .commit = log_index(n - 1)};
+    write w{.group = g1,
+            .number = raft::write_number(n),
+            .hard = hard_state{term(1), node_id(2)},
+            .install = {},
+            .entries = {},
+            .commit = log_index(n - 1)};
     w.entries.push_back(make_entry(g1, 1, n, std::string(bytes, 'x')));
     log->submit(std::move(w));
     log.pump();
   }
 }
 
-std::string segment_path(std::uint64_t sequence) { return std::string(wal_directory) + '/' + segment_name(sequence); }
+std::string segment_path(std::uint64_t sequence) {
+  return std::string(wal_directory) + '/' + segment_name(sequence);
+}
 
 /// Where the batches of a segment begin, and the last one's end.
 std::vector<std::uint64_t> batches_of(const memory_files& disk, std::uint64_t sequence) {
@@ -164,7 +170,12 @@ TEST_CASE("83 a commit beyond the last entry refuses to start with a diagnosis")
   {
     auto log = start_wal(disk, 1);
     fill(*log, 1, 3);
-    (*log)->submit({.group = g1, .number = raft::write_number(4), .hard = {}, .install = {}, .entries = {}, .commit = log_index(9)});
+    (*log)->submit({.group = g1,
+                    .number = raft::write_number(4),
+                    .hard = {},
+                    .install = {},
+                    .entries = {},
+                    .commit = log_index(9)});
     log->pump();
   }
   const std::optional<error> e = open_error(disk);
@@ -223,12 +234,13 @@ TEST_CASE("recovery reports its progress") {
   std::uint64_t calls = 0;
   std::uint64_t before = 0;
   counting_entropy random(4);
-  const auto opened = wal::open(disk, wal_directory, small_options(), random, {}, [&](std::uint64_t done, std::uint64_t total) {
-    ++calls;
-    CHECK(done >= before);
-    CHECK(done <= total);
-    before = done;
-  });
+  const auto opened =
+      wal::open(disk, wal_directory, small_options(), random, {}, [&](std::uint64_t done, std::uint64_t total) {
+        ++calls;
+        CHECK(done >= before);
+        CHECK(done <= total);
+        before = done;
+      });
   REQUIRE(opened.has_value());
   CHECK(calls >= 20);
 }

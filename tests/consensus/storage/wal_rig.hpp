@@ -17,17 +17,18 @@
 namespace quorumd::storage::test {
 
 class still_clock final : public coro::clock {
-public:
+ public:
   [[nodiscard]] coro::time_point now() const override { return now_; }
   void advance(coro::duration d) { now_ += d; }
 
-private:
+ private:
   coro::time_point now_{};
 };
 
 class counting_entropy final : public coro::entropy {
-public:
-  explicit counting_entropy(std::uint64_t seed) : state_(seed) {}
+ public:
+  explicit counting_entropy(std::uint64_t seed)
+      : state_(seed) {}
   std::uint64_t next() override {
     std::uint64_t z = (state_ += 0x9e3779b97f4a7c15);
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
@@ -35,13 +36,13 @@ public:
     return z ^ (z >> 31);
   }
 
-private:
+ private:
   std::uint64_t state_;
 };
 
 /// Jobs run when the test says so.
 class queue_worker final : public coro::worker {
-public:
+ public:
   void submit(job& j, coro::loop& back) override { jobs_.push_back({&j, &back}); }
   bool run_one() {
     if (jobs_.empty()) return false;
@@ -53,7 +54,7 @@ public:
   }
   [[nodiscard]] bool empty() const { return jobs_.empty(); }
 
-private:
+ private:
   struct item {
     job* what;
     coro::loop* back;
@@ -69,7 +70,10 @@ struct recording_completion final : completion {
 };
 
 inline wal_options small_options() {
-  return {.segment_bytes = 16 * 1024, .batch_bytes_max = 8 * 1024, .queued_bytes_max = 64 * 1024, .reserve_bytes = 16 * 1024};
+  return {.segment_bytes = 16 * 1024,
+          .batch_bytes_max = 8 * 1024,
+          .queued_bytes_max = 64 * 1024,
+          .reserve_bytes = 16 * 1024};
 }
 
 inline constexpr const char* wal_directory = "/data/wal";
@@ -85,9 +89,11 @@ inline std::string payload_of(const entry& e) {
 
 /// A running log on one loop and two workers without threads.
 class running_wal {
-public:
+ public:
   running_wal(std::unique_ptr<wal> w, std::vector<group_id> groups)
-      : loop("home", clock, coro::loop::drive::manual), tasks(loop), log_(std::move(w)) {
+      : loop("home", clock, coro::loop::drive::manual)
+      , tasks(loop)
+      , log_(std::move(w)) {
     log_->start(loop, log_worker, prepare_worker, clock);
     for (const group_id g : groups) log_->attach(g, loop, done);
     pump();
@@ -107,7 +113,8 @@ public:
   }
   /// Runs everything until nothing is left to do.
   void pump() {
-    while (loop.run_one_ready() || log_worker.run_one() || prepare_worker.run_one()) {}
+    while (loop.run_one_ready() || log_worker.run_one() || prepare_worker.run_one()) {
+    }
   }
 
   [[nodiscard]] result<std::vector<entry>> read(group_id g, std::uint64_t first, std::uint64_t last,
@@ -126,7 +133,7 @@ public:
   queue_worker prepare_worker;
   recording_completion done;
 
-private:
+ private:
   template <class T>
   static coro::task<void> keep(coro::task<T> t, std::optional<T>* to) {
     T value = co_await std::move(t);

@@ -45,8 +45,12 @@ TEST_CASE("a full volume refuses puts, keeps the reserve for votes and compactio
   // Votes still reach the disk, in what is prepared and in the reserve.
   for (std::uint64_t vote = 1; vote <= 4; ++vote) {
     ++n;
-    (*log)->submit({.group = g1, .number = raft::write_number(n), .hard = hard_state{term(10 + vote), node_id(1)}, .install = {},
-                    .entries = {}, .commit = {}});
+    (*log)->submit({.group = g1,
+                    .number = raft::write_number(n),
+                    .hard = hard_state{term(10 + vote), node_id(1)},
+                    .install = {},
+                    .entries = {},
+                    .commit = {}});
     log->pump();
     CHECK(log->done.persisted[g1] == raft::write_number(n));
   }

@@ -156,8 +156,12 @@ TEST_CASE("an installed snapshot starts the log anew, and entries follow it") {
 TEST_CASE("segments below every group's beginning are recycled") {
   memory_files disk;
   auto log = start_wal(disk, 1, small_options(), {g1, g2});
-  write vote{.group = g2, .number = raft::write_number(1), .hard = hard_state{term(7), node_id(2)}, .install = {},
-             .entries = {}, .commit = {}};
+  write vote{.group = g2,
+             .number = raft::write_number(1),
+             .hard = hard_state{term(7), node_id(2)},
+             .install = {},
+             .entries = {},
+             .commit = {}};
   (*log)->submit(std::move(vote)); // an idle group: its vote stands in the first segment only
   log->pump();
   std::vector<group_snapshot> snapshots;
@@ -202,8 +206,12 @@ TEST_CASE("with the mutant free_last_vote the vote of an idle group is lost with
   std::vector<group_snapshot> snapshots;
   {
     auto log = start_wal(disk, 1, o, {g1, g2});
-    (*log)->submit({.group = g2, .number = raft::write_number(1), .hard = hard_state{term(7), node_id(2)}, .install = {},
-                    .entries = {}, .commit = {}});
+    (*log)->submit({.group = g2,
+                    .number = raft::write_number(1),
+                    .hard = hard_state{term(7), node_id(2)},
+                    .install = {},
+                    .entries = {},
+                    .commit = {}});
     for (std::uint64_t n = 1; n <= 100; ++n) {
       (*log)->submit(append(g1, n, 1, n, 1, 900));
       log->pump();

@@ -12,8 +12,13 @@ namespace {
 
 /// What a driver does: keeps a window of writes in flight on its own loop, and reads now and then.
 class driver final : public completion {
-public:
-  driver(group_id g, coro::loop& l, wal& w, std::uint64_t total) : group_(g), loop_(l), wal_(w), total_(total), tasks_(l) {}
+ public:
+  driver(group_id g, coro::loop& l, wal& w, std::uint64_t total)
+      : group_(g)
+      , loop_(l)
+      , wal_(w)
+      , total_(total)
+      , tasks_(l) {}
 
   void wal_persisted(group_id g, raft::write_number up_to) override {
     loop_.assert_here();
@@ -28,7 +33,12 @@ public:
   void go_on() {
     while (submitted_ < total_ && submitted_ - persisted_ < 16) {
       ++submitted_;
-      write w{.group = group_, .number = raft::write_number(submitted_), .hard = {}, .install = {}, .entries = {}, .commit = {}};
+      write w{.group = group_,
+              .number = raft::write_number(submitted_),
+              .hard = {},
+              .install = {},
+              .entries = {},
+              .commit = {}};
       w.entries.push_back(make_entry(group_, 1, submitted_, std::string(100 + submitted_ % 700, 'd')));
       wal_.submit(std::move(w));
     }
@@ -48,7 +58,7 @@ public:
     changed_.wait(lock, [this] { return done_; });
   }
 
-private:
+ private:
   coro::task<void> read_back(std::uint64_t index) {
     const log_index first(index > 10 ? index - 10 : 1);
     result<std::vector<entry>> got = co_await wal_.read(group_, first, log_index(index), 4096);

@@ -8,7 +8,9 @@
 using namespace quorumd;
 
 namespace {
-std::span<const std::byte> bytes_of(std::string_view s) { return std::as_bytes(std::span(s.data(), s.size())); }
+std::span<const std::byte> bytes_of(std::string_view s) {
+  return std::as_bytes(std::span(s.data(), s.size()));
+}
 } // namespace
 
 // The check value that every description of CRC-32C gives.

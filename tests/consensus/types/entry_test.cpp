@@ -9,7 +9,9 @@ using namespace quorumd;
 
 namespace {
 
-std::span<const std::byte> bytes_of(std::string_view s) { return std::as_bytes(std::span(s.data(), s.size())); }
+std::span<const std::byte> bytes_of(std::string_view s) {
+  return std::as_bytes(std::span(s.data(), s.size()));
+}
 
 chunk_ref copy_of(std::span<const std::byte> bytes) {
   chunk_ref c = chunk_ref::allocate(bytes.size());

@@ -22,8 +22,16 @@ TEST_CASE("json is written") {
 // A text that is not UTF-8 is repaired; bytes go to the _base64 member.
 TEST_CASE("json of bytes that are no text") {
   std::string out;
-  json_writer(out).begin_object().key("t").text("a\xff" "b").bytes("k", "ok").bytes("v", "\xff\xfe").end_object();
-  CHECK(out == "{\"t\":\"a\xef\xbf\xbd" "b\",\"k\":\"ok\",\"v_base64\":\"//4=\"}");
+  json_writer(out)
+      .begin_object()
+      .key("t")
+      .text("a\xff"
+            "b")
+      .bytes("k", "ok")
+      .bytes("v", "\xff\xfe")
+      .end_object();
+  CHECK(out == "{\"t\":\"a\xef\xbf\xbd"
+               "b\",\"k\":\"ok\",\"v_base64\":\"//4=\"}");
 }
 
 // Members in any order, spaces, escapes, surrogate pairs and base64.
@@ -79,7 +87,8 @@ TEST_CASE("random json") {
   for (int i = 0; i < 20000; ++i) {
     std::string line = random() % 2 == 0 ? R"({"key":"k","value":"v"})" : std::string();
     for (std::size_t edits = 1 + random() % 6; edits > 0; --edits)
-      line.insert(line.begin() + static_cast<std::ptrdiff_t>(random() % (line.size() + 1)), alphabet[random() % alphabet.size()]);
+      line.insert(line.begin() + static_cast<std::ptrdiff_t>(random() % (line.size() + 1)),
+                  alphabet[random() % alphabet.size()]);
     const auto read = parse_json_pair(line);
     if (read.has_error()) continue;
     std::string again;

@@ -36,7 +36,8 @@ TEST_CASE("status table") {
   CHECK(status_table(rows()) ==
         "id                name  role         leader  term  commit  applied  revision  keys  disk_bytes  version  lag\n"
         "00000000000000ab  n1    leader       n1      2     10      9        5         4     4096        0.1.0    1\n"
-        "00000000000000cd  n2    unreachable  -       -     -       -        -         -     -           -        -    no stream to it\n");
+        "00000000000000cd  n2    unreachable  -       -     -       -        -         -     -           -        -    "
+        "no stream to it\n");
 }
 
 // The same as JSON, with the agreed names and null for what is not known.
@@ -54,7 +55,8 @@ TEST_CASE("status json") {
 TEST_CASE("progress bar") {
   CHECK(progress_bar::render("imported", 0.5, 50000, 1234.5, 60) ==
         "[#############..............]  50%  50,000 imported  1,234/s");
-  CHECK(progress_bar::render("imported", 1.0, 7, 0, 200).starts_with("[##############################] 100%  7 imported"));
+  CHECK(progress_bar::render("imported", 1.0, 7, 0, 200)
+            .starts_with("[##############################] 100%  7 imported"));
   CHECK(progress_bar::render("imported", -1, 7, 3, 200) == "7 imported  3/s");
   for (std::size_t columns = 0; columns < 100; ++columns)
     CHECK(progress_bar::render("imported", 0.3, 123456, 99, columns).size() <= columns);

@@ -41,8 +41,8 @@ TEST_CASE("lines in pieces") {
     CHECK(read_all(pair_format::lines, "a\t1\nb\t\nc\\td\tx\\ny\ne\tlast", piece) == expected);
     CHECK(read_all(pair_format::lines, "a\t1\nb\t\nc\\td\tx\\ny\ne\tlast\n", piece) == expected);
   }
-  CHECK(read_all(pair_format::jsonl, "{\"key\":\"a\",\"value\":\"1\"}\n{\"key\":\"b\",\"value_base64\":\"/w==\"}\n", 5) ==
-        std::vector<std::string>{"a=1", "b=\xff"});
+  CHECK(read_all(pair_format::jsonl, "{\"key\":\"a\",\"value\":\"1\"}\n{\"key\":\"b\",\"value_base64\":\"/w==\"}\n",
+                 5) == std::vector<std::string>{"a=1", "b=\xff"});
 }
 
 // A bad line is named by its number, and the good ones before it come out first.

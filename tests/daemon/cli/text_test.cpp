@@ -31,9 +31,9 @@ TEST_CASE("escapes") {
       {std::string("\0", 1), "\\x00"},
       {"Grüße, 世界 🌍", "Grüße, 世界 🌍"},
       {"\xff\xfe", "\\xff\\xfe"},
-      {"\xc3", "\\xc3"},                     // cut short
-      {"\xc0\x80", "\\xc0\\x80"},            // overlong
-      {"\xed\xa0\x80", "\\xed\\xa0\\x80"},   // a surrogate
+      {"\xc3", "\\xc3"},                            // cut short
+      {"\xc0\x80", "\\xc0\\x80"},                   // overlong
+      {"\xed\xa0\x80", "\\xed\\xa0\\x80"},          // a surrogate
       {"\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"}, // beyond the last character
       {"\xe4\xb8!", "\\xe4\\xb8!"},
   };
@@ -50,7 +50,8 @@ TEST_CASE("escapes round trip") {
   std::mt19937_64 random(42);
   for (int i = 0; i < 5000; ++i) {
     std::string bytes(random() % 40, '\0');
-    for (char& c : bytes) c = static_cast<char>(random() % 4 == 0 ? "\\\t\nx0"[random() % 5] : static_cast<char>(random()));
+    for (char& c : bytes)
+      c = static_cast<char>(random() % 4 == 0 ? "\\\t\nx0"[random() % 5] : static_cast<char>(random()));
     const std::string text = escaped(bytes);
     CHECK(text.find_first_of("\t\n") == std::string::npos);
     CHECK(is_utf8(text));
@@ -72,16 +73,21 @@ TEST_CASE("bad escapes") {
 
 // The examples of RFC 4648, and any bytes there and back.
 TEST_CASE("base64") {
-  const std::vector<std::pair<std::string, std::string>> cases = {
-      {"", ""},         {"f", "Zg=="},        {"fo", "Zm8="},        {"foo", "Zm9v"},
-      {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
+  const std::vector<std::pair<std::string, std::string>> cases = {{"", ""},
+                                                                  {"f", "Zg=="},
+                                                                  {"fo", "Zm8="},
+                                                                  {"foo", "Zm9v"},
+                                                                  {"foob", "Zm9vYg=="},
+                                                                  {"fooba", "Zm9vYmE="},
+                                                                  {"foobar", "Zm9vYmFy"}};
   for (const auto& [bytes, text] : cases) {
     std::string out;
     append_base64(out, bytes);
     CHECK(out == text);
     CHECK(decode_base64(text) == bytes);
   }
-  for (const char* bad : {"Zg", "Zg=", "Z===", "Zm9v=", "Zm9*", "=Zm9", "Zg==Zg=="}) CHECK_FALSE(decode_base64(bad).has_value());
+  for (const char* bad : {"Zg", "Zg=", "Z===", "Zm9v=", "Zm9*", "=Zm9", "Zg==Zg=="})
+    CHECK_FALSE(decode_base64(bad).has_value());
   std::mt19937_64 random(7);
   for (int i = 0; i < 1000; ++i) {
     std::string bytes(random() % 50, '\0');

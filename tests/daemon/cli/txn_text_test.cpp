@@ -10,7 +10,8 @@ namespace quorumd::cli {
 
 // All five targets and four relations, with quoted and plain numbers.
 TEST_CASE("compares") {
-  const auto t = parse_txn("mod(\"k\") > \"0\"\ncreate(\"k\")=0\nversion(\"a b\") != \"3\"\nvalue(\"k\") < \"x\\ty\"\nlease(\"k\") = \"-1\"\n"
+  const auto t = parse_txn("mod(\"k\") > \"0\"\ncreate(\"k\")=0\nversion(\"a b\") != \"3\"\nvalue(\"k\") < "
+                           "\"x\\ty\"\nlease(\"k\") = \"-1\"\n"
                            "m(\"k\") = 1\nver(\"k\") = 1\nc(\"k\") = 1\nval(\"k\") = \"\"\n");
   REQUIRE(t.has_value());
   const auto& c = t->what.compares;
@@ -36,8 +37,10 @@ TEST_CASE("compares") {
 
 // The three parts, told apart by empty lines, with every option of every operation.
 TEST_CASE("operations") {
-  const auto t = parse_txn("mod(\"k\") > \"0\"\r\n\r\nput key \"over\\nwrote\"\r\nput \"\\xff\" \"\"\r\ndel key --prefix\r\n\r\n"
-                           "get key\nget a z\nget --prefix p --limit 5 --rev 7 --keys-only\nget k --count-only\ndel \"a b\"\ndel a z\nget \"\" --prefix");
+  const auto t =
+      parse_txn("mod(\"k\") > \"0\"\r\n\r\nput key \"over\\nwrote\"\r\nput \"\\xff\" \"\"\r\ndel key --prefix\r\n\r\n"
+                "get key\nget a z\nget --prefix p --limit 5 --rev 7 --keys-only\nget k --count-only\ndel \"a b\"\ndel "
+                "a z\nget \"\" --prefix");
   REQUIRE(t.has_value());
   REQUIRE(t->what.success.size() == 3);
   const auto& put = std::get<kv::put>(t->what.success[0].what);

@@ -21,7 +21,9 @@ node_rig::options with(std::size_t loops, clients::session_options session = {})
   return {.loops = loops, .clients = {.session = session}};
 }
 
-place at(const node_rig& rig) { return {"127.0.0.1", rig.port()}; }
+place at(const node_rig& rig) {
+  return {"127.0.0.1", rig.port()};
+}
 
 void put(wire::byte_buffer& out, std::uint64_t id, std::string_view key, std::string_view value) {
   wire::encode_request(out, id, 20s, kv::command(kv::put{.key = key, .value = value}));
@@ -37,7 +39,9 @@ request_errc code_of(const wire::client_reply& r) {
   return e == nullptr ? request_errc::none : e->code;
 }
 
-bool served(const wire::call_result& r) { return r.has_value(); }
+bool served(const wire::call_result& r) {
+  return r.has_value();
+}
 
 /// Polls until it holds, or ten seconds are over.
 template <class F>
@@ -84,8 +88,8 @@ TEST_CASE("every kind of request is served") {
     CHECK(std::get<kv::txn_reply>(std::get<kv::reply>(decided->reply.body).body).succeeded);
 
     REQUIRE(served(rig.call(kv::command(kv::compact{range.revision}))));
-    const auto old = rig.call(
-        wire::range_read{.request = {.key = "a", .revision = revision(range.revision.value() - 1)}, .serializable = true});
+    const auto old = rig.call(wire::range_read{
+        .request = {.key = "a", .revision = revision(range.revision.value() - 1)}, .serializable = true});
     REQUIRE_FALSE(served(old));
     CHECK(old.error().code() == request_errc::store);
 

@@ -16,7 +16,8 @@ const node_id other(8);
 
 struct table {
   std::vector<std::pair<std::uint64_t, request_errc>> failed;
-  forward_table forwards{[this](const forward_table::record& r, request_errc why) { failed.emplace_back(r.to.id, why); }};
+  forward_table forwards{
+      [this](const forward_table::record& r, request_errc why) { failed.emplace_back(r.to.id, why); }};
 
   std::uint64_t push(node_id to, std::uint64_t id, int deadline_ms = 1000) {
     return forwards.push(to, {.sink = nullptr, .id = id}, coro::time_point(std::chrono::milliseconds(deadline_ms)));

@@ -13,7 +13,8 @@ namespace {
 
 struct table {
   std::vector<std::pair<std::uint64_t, request_errc>> failed;
-  pending_table pending{[this](const pending_table::record& r, request_errc why) { failed.emplace_back(r.to.id, why); }};
+  pending_table pending{
+      [this](const pending_table::record& r, request_errc why) { failed.emplace_back(r.to.id, why); }};
 
   void push(std::uint64_t index, std::uint64_t of_term, std::uint64_t id, int deadline_ms = 1000) {
     pending.push(log_index(index), term(of_term), {.sink = nullptr, .id = id}, at(deadline_ms));

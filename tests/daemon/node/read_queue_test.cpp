@@ -25,8 +25,12 @@ struct queue {
   }
 };
 
-raft::read_state yes(raft::read_context c, std::uint64_t index) { return {c, true, log_index(index)}; }
-raft::read_state no(raft::read_context c) { return {c, false, {}}; }
+raft::read_state yes(raft::read_context c, std::uint64_t index) {
+  return {c, true, log_index(index)};
+}
+raft::read_state no(raft::read_context c) {
+  return {c, false, {}};
+}
 
 } // namespace
 
