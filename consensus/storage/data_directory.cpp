@@ -56,8 +56,8 @@ std::optional<std::uint64_t> number(const std::map<std::string, std::string, std
 
 result<identity> decode(const std::string& path, std::string_view text) {
   const error damaged(error_code::corrupt, path,
-                      "the identity of the data directory is damaged; restore this file from a copy, or replace this "
-                      "member with an empty data directory");
+                      "the identity of the data directory is damaged; restore this file from a copy, or treat this "
+                      "member as lost (docs/operations.md says how to go on)");
   const std::size_t sum_at = text.rfind("crc32c ");
   if (sum_at == std::string_view::npos) return damaged;
   std::map<std::string, std::string, std::less<>> values;

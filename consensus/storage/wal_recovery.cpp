@@ -9,9 +9,8 @@
 namespace quorumd::storage {
 namespace {
 
-constexpr const char* what_to_do =
-    "this copy of the log cannot be trusted: keep the directory for inspection, and "
-    "replace this member with an empty data directory so that it is filled by the others";
+constexpr const char* what_to_do = "this copy of the log cannot be trusted: keep the directory for inspection, and "
+                                   "treat this member as lost (docs/operations.md says how to go on)";
 
 error corrupt(const std::string& path, std::uint64_t offset, const std::string& what) {
   return error(error_code::corrupt, path, what + "; " + what_to_do).at(offset);

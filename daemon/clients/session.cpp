@@ -285,8 +285,8 @@ void session::ranged(const node::reply_to& to, const kv::result<kv::range_reply>
   ++staged_count_;
 }
 
-void session::failed(const node::reply_to& to, node::request_errc why) {
-  const char* text = node::describe(why);
+void session::failed(const node::reply_to& to, node::request_errc why, std::string_view detail) {
+  const std::string_view text = detail.empty() ? node::describe(why) : detail;
   if (static_cast<asked>(to.slot) == asked::health)
     wire::encode_reply(staged_, to.id, wire::health_reply{.serving = false, .reason = text});
   else

@@ -56,7 +56,7 @@ class session final : public node::reply_sink {
   // On the group's loop.
   void wrote(const node::reply_to& to, const kv::result<kv::reply>& r) override;
   void ranged(const node::reply_to& to, const kv::result<kv::range_reply>& r) override;
-  void failed(const node::reply_to& to, node::request_errc why) override;
+  void failed(const node::reply_to& to, node::request_errc why, std::string_view detail) override;
   void flush() override;
 
  private:

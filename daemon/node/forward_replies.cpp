@@ -24,8 +24,8 @@ void forward_replies::ranged(const reply_to&, const kv::result<kv::range_reply>&
   QUORUMD_INVARIANT(false, "reads are not forwarded: a follower serves them itself");
 }
 
-void forward_replies::failed(const reply_to& to, request_errc why) {
-  queue(to, {.id = to.id, .error = why, .text = {}, .result = {}});
+void forward_replies::failed(const reply_to& to, request_errc why, std::string_view detail) {
+  queue(to, {.id = to.id, .error = why, .text = std::string(detail), .result = {}});
 }
 
 void forward_replies::flush() {

@@ -24,7 +24,7 @@ class forward_replies final : public reply_sink {
 
   void wrote(const reply_to& to, const kv::result<kv::reply>& r) override;
   void ranged(const reply_to& to, const kv::result<kv::range_reply>& r) override;
-  void failed(const reply_to& to, request_errc why) override;
+  void failed(const reply_to& to, request_errc why, std::string_view detail) override;
   void flush() override;
 
  private:

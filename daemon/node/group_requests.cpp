@@ -22,9 +22,10 @@ void group::accept(write_request r) {
 void group::propose_batch() {
   if (proposing_.empty()) return;
   const bool space = seams_.wal.accepting_puts();
+  const std::string why = space ? std::string() : seams_.wal.space().message;
   std::erase_if(proposing_, [&](const write_request& r) {
     if (space || !r.grows) return false;
-    sinks_.failed(r.to, request_errc::no_space);
+    sinks_.failed(r.to, request_errc::no_space, why);
     return true;
   });
   if (!seams_.wal.has_room()) {

@@ -68,7 +68,7 @@ std::string incarnation_refusal(incarnation recorded, incarnation seen) {
   std::snprintf(
       text, sizeof text,
       "the data directory is not the one that joined the cluster (incarnation %016llx is on record, this one is "
-      "%016llx): it was wiped or restored, and may have forgotten votes and entries. Put the original "
+      "%016llx): it was wiped or mixed up, and may have forgotten votes and entries. Put the original "
       "directory back, or replace the member under a new name",
       static_cast<unsigned long long>(recorded.value()), static_cast<unsigned long long>(seen.value()));
   return text;

@@ -13,7 +13,7 @@
 namespace quorumd::node {
 
 /// Which data directory stands for each member: the first incarnation that the cluster agreed on. Replicated through
-/// entries of kind `configuration` and part of every snapshot, so that a wiped or restored directory can never vote
+/// entries of kind `configuration` and part of every snapshot, so that a directory that was wiped can never vote
 /// its old self out of existence. The members themselves are fixed by the configuration file.
 class membership {
  public:

@@ -20,7 +20,7 @@ configuration voters_of(const wire::local_identity& self) {
 storage::error log_without_snapshot(const std::string& directory, group_id group, log_index start) {
   return storage::error(storage::error_code::corrupt, directory,
                         "the log begins behind a snapshot that is not here (or is damaged). If the other members are "
-                        "well, replace this member; else restore its snapshots directory from a backup")
+                        "well, treat this member as lost (docs/operations.md); else bring its snapshots directory back")
       .of(group, start);
 }
 

@@ -8,6 +8,7 @@
 #include "wire/request_error.hpp"
 
 #include <cstdint>
+#include <string_view>
 
 namespace quorumd::node {
 
@@ -36,7 +37,8 @@ class reply_sink {
   virtual ~reply_sink() = default;
   virtual void wrote(const reply_to& to, const kv::result<kv::reply>& r) = 0;
   virtual void ranged(const reply_to& to, const kv::result<kv::range_reply>& r) = 0;
-  virtual void failed(const reply_to& to, request_errc why) = 0;
+  /// `detail` says more than describe(why) does, for a person; it may be empty.
+  virtual void failed(const reply_to& to, request_errc why, std::string_view detail) = 0;
   /// No more answers will come in this turn: pass on what came.
   virtual void flush() = 0;
 

@@ -2,6 +2,7 @@
 
 #include "daemon/node/request.hpp"
 
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -16,8 +17,8 @@ class sink_set {
   void ranged(const reply_to& to, const kv::result<kv::range_reply>& r) {
     if (touch(to)) to.sink->ranged(to, r);
   }
-  void failed(const reply_to& to, request_errc why) {
-    if (touch(to)) to.sink->failed(to, why);
+  void failed(const reply_to& to, request_errc why, std::string_view detail = {}) {
+    if (touch(to)) to.sink->failed(to, why, detail);
   }
 
   /// The sink has an answer that it made itself: it leaves with the others.

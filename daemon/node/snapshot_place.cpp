@@ -11,7 +11,7 @@ namespace {
 
 storage::error damaged(const std::string& path, const std::string& what) {
   return {storage::error_code::corrupt, path,
-          what + "; remove the file if another member has the data: this node then fetches its state from there"};
+          what + "; keep the directory for inspection and treat this member as lost (docs/operations.md)"};
 }
 
 storage::result<void> next_block(storage::snapshot_reader& reader, const std::string& path,

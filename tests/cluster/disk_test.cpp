@@ -110,8 +110,8 @@ void damage(const std::string& path) {
 
 } // namespace
 
-// The leader's disk fills up: puts are refused with no_space and the log names the volume and the bytes; reads and
-// deletes go on; with room again puts are taken; what was acknowledged is there.
+// The leader's disk fills up: puts are refused with no_space, and the answer and the log name the volume and the bytes;
+// reads and deletes go on; with room again puts are taken; what was acknowledged is there.
 TEST_CASE("a full disk refuses puts and nothing else") {
   const small_disks disks(disks_root("full"), 64);
   if (!disks.mounted()) return;
@@ -133,7 +133,13 @@ TEST_CASE("a full disk refuses puts and nothing else") {
   REQUIRE(c.at(leader, {"del", words[0].key}).code == 0);
   const command_result put = c.run({"put", "late", "value", "--timeout", "2s", "--endpoint", c.endpoint(leader)});
   REQUIRE(put.code == 2);
-  REQUIRE(put.errors.find("disk") != std::string::npos);
+  REQUIRE(put.errors.find(c.data(leader)) != std::string::npos);
+  REQUIRE(put.errors.find("bytes") != std::string::npos);
+  // Whoever asks a follower hears of the leader's disk too.
+  const std::size_t other = (leader + 1) % c.size();
+  const command_result forwarded = c.run({"put", "late", "value", "--timeout", "2s", "--endpoint", c.endpoint(other)});
+  REQUIRE(forwarded.code == 2);
+  REQUIRE(forwarded.errors.find(c.data(leader)) != std::string::npos);
 
   std::filesystem::remove(ballast(c.data(leader)));
   const auto taken = [&] {

@@ -208,7 +208,7 @@ void clients::ranged(const node::reply_to& to, const kv::result<kv::range_reply>
   answered(*c);
 }
 
-void clients::failed(const node::reply_to& to, node::request_errc why) {
+void clients::failed(const node::reply_to& to, node::request_errc why, std::string_view) {
   client* c = waiting(to);
   if (c == nullptr) return;
   const bool known = wire::certainly_not_applied(why);

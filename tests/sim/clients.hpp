@@ -68,7 +68,7 @@ class clients final : private node::reply_sink {
 
   void wrote(const node::reply_to& to, const kv::result<kv::reply>& r) override;
   void ranged(const node::reply_to& to, const kv::result<kv::range_reply>& r) override;
-  void failed(const node::reply_to& to, node::request_errc why) override;
+  void failed(const node::reply_to& to, node::request_errc why, std::string_view detail) override;
   void flush() override {}
 
   scheduler& clock_;

@@ -104,7 +104,7 @@ TEST_CASE("83 a corrupt middle is refused at every sector, and the tail is cut")
       CHECK(e->code == error_code::corrupt);
       CHECK(e->path.find("/data/wal") == 0);
       CHECK(e->offset.has_value());
-      CHECK(e->message().find("replace this member") != std::string::npos);
+      CHECK(e->message().find("treat this member as lost") != std::string::npos);
       if (sequence == 1 && offset >= block_bytes) {
         CHECK(e->path == segment_path(1));
         CHECK(e->group == g1);
