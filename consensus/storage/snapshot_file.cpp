@@ -288,6 +288,10 @@ result<void> snapshot_receiver::write(std::uint64_t offset, std::span<const std:
   state& s = *state_;
   if (!s.file) return error(error_code::stopped, s.path, "the transfer was given up");
   if (offset + chunk.size() <= s.received) return {};
+  if (offset < s.received) { // a crash may have left a part of a chunk
+    chunk = chunk.subspan(s.received - offset);
+    offset = s.received;
+  }
   if (offset != s.received || chunk.size() > s.bytes - s.received)
     return error(error_code::corrupt, s.path, "a chunk does not follow the one before it").at(offset);
   const result<void> written = s.file->write(offset, chunk);

@@ -90,7 +90,7 @@ class snapshot_receiver {
   /// The offset that the next chunk must have.
   [[nodiscard]] std::uint64_t received() const;
   [[nodiscard]] bool complete() const;
-  /// A chunk at an offset other than received() is ignored if it was received before, else `corrupt`.
+  /// What was received before is passed over; a chunk beyond received() is `corrupt`.
   [[nodiscard]] result<void> write(std::uint64_t offset, std::span<const std::byte> chunk);
   /// Checks the whole file (checksums, cluster, group, mark), then publishes it as finish() of a writer does. After
   /// any error but a crash the temporary file is gone, so that the transfer starts anew: what a failed sync leaves in

@@ -287,6 +287,30 @@ TEST_CASE("a snapshot whose sync fails is not published") {
   CHECK_FALSE(newest_snapshot(disk, directory, g1)->newest.has_value());
 }
 
+// A crash cut the file in the middle of a chunk: the sender, who starts over, must get past that.
+TEST_CASE("a received snapshot that was cut within a chunk is resumed by the chunk that overlaps it") {
+  memory_files source;
+  const auto f = write_snapshot(source, 10);
+  auto reader = snapshot_reader::open(source, f->path);
+  memory_files disk;
+  const auto create = [&] {
+    return snapshot_receiver::create(disk, directory, cluster_id(0xc1), g1, log_index(10), term(3), f->bytes);
+  };
+  std::vector<std::byte> whole(f->bytes);
+  REQUIRE((*reader)->read_raw(0, whole).value() == whole.size());
+  {
+    auto to = create();
+    REQUIRE((*to)->write(0, std::span(whole).first(700)).has_value());
+  }
+  auto to = create();
+  CHECK((*to)->received() == 700);
+  REQUIRE((*to)->write(0, std::span(whole).first(1000)).has_value());
+  CHECK((*to)->received() == 1000);
+  CHECK((*to)->write(1001, std::span(whole).subspan(1001)).error().code == error_code::corrupt);
+  REQUIRE((*to)->write(500, std::span(whole).subspan(500)).has_value());
+  REQUIRE((*to)->finish().has_value());
+}
+
 // After a sync that failed the next one succeeds while the bytes are lost: what arrived must not be resumed.
 TEST_CASE("a received snapshot whose sync fails once starts anew, and survives the power cut after it is published") {
   memory_files source;
