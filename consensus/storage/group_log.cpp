@@ -57,9 +57,7 @@ std::optional<std::string> group_log::apply(const record& r, std::uint64_t segme
                           if (p.start <= start_.index) return std::nullopt;
                           start_ = {p.start, p.start_term, p.mark.members};
                           commit_ = std::max(commit_, start_.index);
-                          while (!runs_.empty() && runs_.front().last() <= p.start) runs_.pop_front();
-                          while (terms_.size() > 1 && terms_[1].first <= p.start.next()) terms_.pop_front();
-                          if (runs_.empty()) terms_.clear();
+                          drop_before_start();
                           return std::nullopt;
                         },
                     },
@@ -78,6 +76,14 @@ void group_log::cut_from(log_index index) {
   if (!runs_.empty() && runs_.back().last() >= index)
     runs_.back().count = static_cast<std::uint32_t>(index - runs_.back().first);
   while (!terms_.empty() && terms_.back().first >= index) terms_.pop_back();
+  drop_before_start();
+}
+
+/// Runs and terms without a kept entry are forgotten; those that reach beyond the start may begin before it.
+void group_log::drop_before_start() {
+  while (!runs_.empty() && runs_.front().last() <= start_.index) runs_.pop_front();
+  while (terms_.size() > 1 && terms_[1].first <= start_.index.next()) terms_.pop_front();
+  if (runs_.empty()) terms_.clear();
 }
 
 std::optional<std::string> group_log::apply_entries(group_id group, const entries_record& r, std::uint64_t segment,

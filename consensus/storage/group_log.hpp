@@ -55,6 +55,7 @@ class group_log {
   [[nodiscard]] std::optional<std::string> apply_entries(group_id group, const entries_record& r, std::uint64_t segment,
                                                          std::uint64_t offset);
   void cut_from(log_index index);
+  void drop_before_start();
   void start_anew(const snapshot_mark& mark);
 
   bool known_ = false; ///< an opening of a later segment repeats what is known

@@ -133,7 +133,7 @@ TEST_CASE("exchanged blocks are noticed") {
 }
 
 // Raft case 62: at every step of publishing a snapshot, a crash leaves the old one or both.
-TEST_CASE("62 a crash at every operation of a snapshot leaves a whole one") {
+TEST_CASE("case 62: a crash at every operation of a snapshot leaves a whole one") {
   std::uint64_t operations = 0;
   std::uint64_t fresh = 0;
   {
@@ -175,7 +175,7 @@ TEST_CASE("62 a crash at every operation of a snapshot leaves a whole one") {
 }
 
 // Raft case 62: the same on the side of a node that receives one, where the transfer is resumed.
-TEST_CASE("62 a crash at every operation of a transfer loses nothing, and the transfer goes on") {
+TEST_CASE("case 62: a crash at every operation of a transfer loses nothing, and the transfer goes on") {
   memory_files source;
   const auto f = write_snapshot(source, 10, 6, 3000);
   REQUIRE(f.has_value());

@@ -211,6 +211,8 @@ class scripted {
       const auto it = std::find_if(all.begin(), all.end(), [&](const recovered_group& r) { return r.group == g.id; });
       recovered_group found;
       if (it != all.end()) found = *it;
+      const std::string refused = why_refused(found);
+      CHECK_MESSAGE(refused.empty(), "group " << g.id.value() << " would be refused: " << refused);
       std::vector<entry> entries;
       while (entries.size() < found.last - found.start.index) {
         auto more = log_->read(g.id, found.start.index.value() + 1 + entries.size(), found.last.value(), 4096);

@@ -55,7 +55,7 @@ log_index last_of(memory_files& disk, wal_options o = small_options()) {
 } // namespace
 
 // Raft case 83: every way in which the last write may be cut short is cut, and nothing before it is lost.
-TEST_CASE("83 a torn tail is cut: any subset of the last batch's sectors") {
+TEST_CASE("case 83: a torn tail is cut: any subset of the last batch's sectors") {
   memory_files whole;
   { fill(*start_wal(whole, 1), 1, 2, 3000); }
   const std::vector<std::uint64_t> at = batches_of(whole, 1);
@@ -77,7 +77,7 @@ TEST_CASE("83 a torn tail is cut: any subset of the last batch's sectors") {
 }
 
 // Raft case 83: a damaged batch that a later one calls durable is never taken for a torn tail.
-TEST_CASE("83 a corrupt middle is refused at every sector, and the tail is cut") {
+TEST_CASE("case 83: a corrupt middle is refused at every sector, and the tail is cut") {
   memory_files whole;
   {
     auto log = start_wal(whole, 1);
@@ -165,7 +165,7 @@ TEST_CASE("stale batches of a recycled segment are never taken for valid, and th
 }
 
 // Raft case 83: a log that ends before what it knows to be committed has lost something.
-TEST_CASE("83 a commit beyond the last entry refuses to start with a diagnosis") {
+TEST_CASE("case 83: a commit beyond the last entry refuses to start with a diagnosis") {
   memory_files disk;
   {
     auto log = start_wal(disk, 1);
@@ -246,7 +246,7 @@ TEST_CASE("recovery reports its progress") {
 }
 
 // Raft case 62: a crash after the snapshot was published and before the log's new beginning was written.
-TEST_CASE("62 the log is aligned with a newer snapshot when it opens") {
+TEST_CASE("case 62: the log is aligned with a newer snapshot when it opens") {
   memory_files whole;
   { fill(*start_wal(whole, 1), 1, 5); }
   const configuration members{{node_id(1), node_id(2), node_id(3)}, {}, {}};
@@ -284,6 +284,41 @@ TEST_CASE("62 the log is aligned with a newer snapshot when it opens") {
     CHECK(g.last == log_index(5));
     CHECK(g.commit == log_index(5));
   }
+}
+
+// A snapshot ends inside a term, and the next leader overwrites all that follows it: that term has no entry left, and
+// the log is as legal as any.
+TEST_CASE("case 83: a term whose last entries are overwritten right behind the log's beginning is forgotten") {
+  memory_files disk;
+  const snapshot_mark mark{log_index(10), term(1), {{node_id(1)}, {}, {}}};
+  const auto append = [](running_wal& log, std::uint64_t number, std::uint64_t t, std::uint64_t first,
+                         std::uint64_t last) {
+    write w{.group = g1,
+            .number = raft::write_number(number),
+            .hard = hard_state{term(t), node_id(2)},
+            .install = {},
+            .entries = {},
+            .commit = {}};
+    for (std::uint64_t i = first; i <= last; ++i) w.entries.push_back(make_entry(g1, t, i, "x"));
+    log->submit(std::move(w));
+    log.pump();
+  };
+  {
+    auto log = start_wal(disk, 1);
+    append(*log, 1, 1, 1, 15);
+    (*log)->truncate_prefix(g1, mark, log_index(11));
+    log->pump();
+    append(*log, 2, 2, 11, 12);
+  }
+  const std::vector<group_snapshot> snapshots{{g1, mark}};
+  auto log = start_wal(disk, 2, small_options(), {g1}, snapshots);
+  const recovered_group& g = (*log)->recovered().front();
+  CHECK(g.start == mark);
+  CHECK(g.last == log_index(12));
+  REQUIRE(g.runs.size() == 1);
+  CHECK(g.runs[0].first == log_index(11));
+  CHECK(g.runs[0].term == term(2));
+  CHECK(why_refused(g) == "");
 }
 
 // A snapshot directory that was lost or restored from an old copy.

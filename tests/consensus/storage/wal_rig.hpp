@@ -1,5 +1,6 @@
 #pragma once
 
+#include "consensus/raft/core.hpp"
 #include "consensus/storage/wal.hpp"
 #include "coro/loop.hpp"
 #include "coro/task_group.hpp"
@@ -155,6 +156,16 @@ inline std::unique_ptr<running_wal> start_wal(file_system& fs, std::uint64_t see
     return nullptr;
   }
   return std::make_unique<running_wal>(std::move(*w), std::move(groups));
+}
+
+/// Why a core would not start from what was recovered, when the state machine holds just the snapshot; empty if it
+/// would.
+inline std::string why_refused(const recovered_group& g) {
+  raft::initial_state s{
+      .hard = g.hard, .start = g.start, .runs = g.runs, .last = g.last, .commit = g.commit, .applied = g.start.index};
+  // A log from its beginning takes its members from the configuration.
+  if (!s.start.index) s.start.members.voters = {node_id(1)};
+  return raft::validate(s).value_or("");
 }
 
 /// Why the log does not open; nothing if it does.

@@ -99,7 +99,7 @@ TEST_CASE("the memory of written entries is handed back") {
 }
 
 // Raft case 83: the vote survives a restart, with the log and the commit index.
-TEST_CASE("83 a restart finds vote, entries, terms and commit again") {
+TEST_CASE("case 83: a restart finds vote, entries, terms and commit again") {
   memory_files disk;
   {
     auto log = start_wal(disk, 1);
