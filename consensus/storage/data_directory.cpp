@@ -1,7 +1,10 @@
 #include "consensus/storage/data_directory.hpp"
 
+#include "consensus/storage/log_extent.hpp"
+#include "consensus/storage/wal_format.hpp"
 #include "consensus/types/crc32c.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <map>
@@ -16,6 +19,7 @@ namespace {
 constexpr std::uint32_t directory_format_version = 1;
 constexpr const char* identity_name = "identity";
 constexpr const char* identity_temporary = "identity.tmp";
+constexpr const char* log_directory = "wal";
 constexpr std::size_t identity_bytes_max = 16 * 1024;
 
 std::string hex(std::uint64_t value) {
@@ -124,17 +128,52 @@ result<void> write_identity(file_system& fs, const std::string& directory, const
   return fs.sync_directory(directory);
 }
 
-/// A directory without an identity may hold nothing that somebody could miss.
-result<void> check_fresh(file_system& fs, const std::string& directory) {
+/// A directory without an identity may hold nothing that somebody could miss; an earlier creation that was interrupted
+/// may have left that the log has not begun.
+result<void> check_fresh(file_system& fs, const std::string& directory, const std::string& not_begun) {
   const result<std::vector<std::string>> names = fs.list(directory);
   if (!names) return names.error();
   for (const std::string& name : *names) {
-    if (name == "LOCK" || name == identity_temporary || name == "lost+found") continue;
+    if (name == "LOCK" || name == identity_temporary || name == "lost+found" || name == not_begun) continue;
     return error(error_code::foreign, directory,
                  "the directory is not empty (it holds '" + name +
                      "') and has no identity of a quorumd data directory: set node.data_dir to an empty directory");
   }
   return {};
+}
+
+result<identity> create(file_system& fs, const std::string& path, const identity& expected, log_extent& extent,
+                        coro::entropy& random) {
+  const result<std::optional<std::uint64_t>> reached = extent.read();
+  if (!reached) return reached.error();
+  const result<void> fresh = check_fresh(fs, path, *reached == 0 ? extent.name() : std::string());
+  if (!fresh) return fresh.error();
+  // The identity comes last: once it is there, so is the note.
+  const result<void> noted = extent.set(0);
+  if (!noted) return noted.error();
+  identity mine = expected;
+  mine.incarnation = incarnation(random.next());
+  mine.created = true;
+  const result<void> written = write_identity(fs, path, mine);
+  if (!written) return written.error();
+  return mine;
+}
+
+/// A member that has an identity has a log, or a note that it has not begun; only directories of the first quorumd have
+/// neither note nor, before their first start ended, a log. Without both it would start anew with forgotten votes.
+result<void> check_log_is_there(file_system& fs, log_extent& extent, const std::string& directory) {
+  const result<std::optional<std::uint64_t>> reached = extent.read();
+  if (!reached) return reached.error();
+  if (*reached) return {};
+  const result<std::vector<std::string>> names = fs.list(directory);
+  if (!names && names.error().code != error_code::not_found) return names.error();
+  if (names &&
+      std::any_of(names->begin(), names->end(), [](const auto& n) { return parse_segment_name(n).has_value(); }))
+    return {};
+  return error(
+      error_code::corrupt, directory,
+      "the log is missing, and by the identity of the data directory this member has lived: bring the log back, "
+      "or treat this member as lost (docs/operations.md says how to go on)");
 }
 
 } // namespace
@@ -160,21 +199,18 @@ result<std::unique_ptr<data_directory>> data_directory::open(file_system& fs, st
     }
     return why;
   }
+  log_extent extent(fs, join(path, log_directory));
   result<storage::identity> found = read_identity(fs, path);
   if (!found && found.error().code == error_code::not_found) {
-    const result<void> fresh = check_fresh(fs, path);
-    if (!fresh) return fresh.error();
-    storage::identity mine = expected;
-    mine.incarnation = incarnation(random.next());
-    mine.created = true;
-    const result<void> written = write_identity(fs, path, mine);
-    if (!written) return written.error();
-    found = mine;
+    found = create(fs, path, expected, extent, random);
+  } else if (found) {
+    const result<void> there = check_log_is_there(fs, extent, join(path, log_directory));
+    if (!there) return there.error();
   }
   if (!found) return found.error();
   const result<void> same = compare(path, *found, expected);
   if (!same) return same.error();
-  const std::string parts[] = {join(path, "wal"), join(path, "snapshots")};
+  const std::string parts[] = {join(path, log_directory), join(path, "snapshots")};
   for (const std::string& part : parts) {
     const result<void> there = fs.make_directory(part);
     if (!there) return there.error();

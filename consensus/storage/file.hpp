@@ -62,7 +62,7 @@ class file_system {
   [[nodiscard]] virtual result<void> sync_directory(const std::string& path) = 0;
   /// The names in the directory, sorted, without `.` and `..`.
   [[nodiscard]] virtual result<std::vector<std::string>> list(const std::string& path) = 0;
-  /// Creates the directory, and those above it; fine if it exists.
+  /// Creates the directory, and those above it, and makes each one that it creates durable; fine if it exists.
   [[nodiscard]] virtual result<void> make_directory(const std::string& path) = 0;
   /// Creates the file if need be and locks it against other processes; `locked` names the holder's pid if it is known.
   [[nodiscard]] virtual result<std::unique_ptr<file_lock>> lock(const std::string& path) = 0;

@@ -192,7 +192,13 @@ result<std::vector<std::string>> posix_files::list(const std::string& path) {
 result<void> posix_files::make_directory(const std::string& path) {
   for (std::size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
     const std::string part = path.substr(0, slash);
-    if (::mkdir(part.c_str(), 0750) != 0 && errno != EEXIST) return failed("mkdir", part, errno);
+    if (::mkdir(part.c_str(), 0750) == 0) {
+      const std::size_t end = part.rfind('/');
+      const result<void> synced = sync_directory(end == std::string::npos ? "." : end == 0 ? "/" : part.substr(0, end));
+      if (!synced) return synced;
+    } else if (errno != EEXIST) {
+      return failed("mkdir", part, errno);
+    }
     if (slash == std::string::npos) break;
   }
   struct stat s {};

@@ -19,7 +19,8 @@ std::span<const std::byte> zeros() {
 segment_pool::segment_pool(file_system& fs, std::string directory, const wal_options& options)
     : fs_(fs)
     , directory_(std::move(directory))
-    , options_(options) {}
+    , options_(options)
+    , extent_(fs, directory_) {}
 
 void segment_pool::adopt(std::uint64_t next_sequence, std::vector<segment> spares, std::vector<segment> freed) {
   const std::lock_guard lock(mutex_);
@@ -65,9 +66,8 @@ segment_pool::work segment_pool::choose() const {
   if (give_up_reserve_) return work::drop_reserve;
   if (filling_) return work::fill;
   if (ready_.empty()) {
-    if (!spares_.empty()) return work::open_spare;
-    if (recyclable() < freed_.size()) return work::recycle;
-    if (!blocked_) return work::create;
+    if (spares_.empty() && recyclable() < freed_.size()) return work::recycle;
+    if (!blocked_) return spares_.empty() ? work::create : work::open_spare;
   }
   const bool removable = std::any_of(freed_.begin(), freed_.end(), [&](const auto& s) {
     return s.use_count() == 1 && (freed_.size() > options_.recycle_keep || full_ || s->bytes < options_.segment_bytes);
@@ -112,10 +112,20 @@ result<void> segment_pool::step() {
   return {};
 }
 
-void segment_pool::add_ready(prepared p, std::uint64_t wal_stats::*counter) {
+void segment_pool::add_spare(segment s, std::uint64_t wal_stats::*counter) {
   const std::lock_guard lock(mutex_);
-  ready_.push_back(std::move(p));
-  if (counter != nullptr) counters_.*counter += 1;
+  spares_.push_back(std::move(s));
+  counters_.*counter += 1;
+}
+
+result<std::unique_ptr<file>> segment_pool::make_ready(const segment& s) {
+  result<std::unique_ptr<file>> f = fs_.open(s.path, file_system::mode::write);
+  if (!f) return f;
+  const result<void> cleared = clear_beginning(**f);
+  if (!cleared) return cleared.error();
+  const result<void> extended = extent_.set(s.sequence);
+  if (!extended) return extended.error();
+  return f;
 }
 
 result<void> segment_pool::open_spare() {
@@ -123,11 +133,16 @@ result<void> segment_pool::open_spare() {
   {
     const std::lock_guard lock(mutex_);
     s = spares_.front();
-    spares_.pop_front();
   }
-  result<std::unique_ptr<file>> f = fs_.open(s.path, file_system::mode::write);
-  if (!f) return f.error();
-  add_ready({std::move(s), std::move(*f)}, nullptr);
+  result<std::unique_ptr<file>> f = make_ready(s);
+  if (!f && f.error().code != error_code::no_space) return f.error();
+  if (!f) {
+    met_full_volume(f.error(), options_.segment_bytes);
+    return {};
+  }
+  const std::lock_guard lock(mutex_);
+  spares_.pop_front();
+  ready_.push_back({std::move(s), std::move(*f)});
   return {};
 }
 
@@ -147,13 +162,13 @@ result<void> segment_pool::recycle() {
   // The name is durable before the segment is used: else its batches would be found under the old one.
   const result<void> synced = fs_.sync_directory(directory_);
   if (!synced) return synced.error();
-  result<std::unique_ptr<file>> f = fs_.open(fresh.path, file_system::mode::write);
-  if (!f) return f.error();
   if (old->bytes > fresh.bytes) {
+    const result<std::unique_ptr<file>> f = fs_.open(fresh.path, file_system::mode::write);
+    if (!f) return f.error();
     const result<void> cut = (*f)->truncate(fresh.bytes);
     if (!cut) return cut.error();
   }
-  add_ready({std::move(fresh), std::move(*f)}, &wal_stats::segments_recycled);
+  add_spare(std::move(fresh), &wal_stats::segments_recycled);
   return {};
 }
 
@@ -196,7 +211,7 @@ result<void> segment_pool::fill() {
     if (!done) --next_sequence_;
   }
   if (done) {
-    add_ready(std::move(p), &wal_stats::segments_prepared);
+    add_spare(std::move(p.where), &wal_stats::segments_prepared);
     return {};
   }
   if (done.error().code != error_code::no_space) return done;

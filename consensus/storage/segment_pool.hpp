@@ -1,6 +1,7 @@
 #pragma once
 
 #include "consensus/storage/file.hpp"
+#include "consensus/storage/log_extent.hpp"
 #include "consensus/storage/wal.hpp"
 #include "consensus/storage/wal_recovery.hpp"
 
@@ -14,9 +15,10 @@
 
 namespace quorumd::storage {
 
-/// Keeps one segment prepared ahead of the log (written in full with zeros, or recycled), removes what is left over,
-/// and keeps the reserve. step() runs on the preparation worker and does one short piece of work; everything else may
-/// be called from any thread and does not touch the disk.
+/// Keeps one segment ready ahead of the log (written in full with zeros, or recycled; its beginning cleared, its name
+/// durable, and the log's extent moved up to it), removes what is left over, and keeps the reserve. step() runs on the
+/// preparation worker and does one short piece of work; everything else may be called from any thread and does not
+/// touch the disk.
 class segment_pool {
  public:
   segment_pool(file_system& fs, std::string directory, const wal_options& options);
@@ -59,19 +61,21 @@ class segment_pool {
   [[nodiscard]] result<void> look();
   void met_full_volume(const error& why, std::uint64_t needed);
   [[nodiscard]] std::string path_of(std::uint64_t sequence) const;
-  void add_ready(prepared p, std::uint64_t wal_stats::*counter);
+  [[nodiscard]] result<std::unique_ptr<file>> make_ready(const segment& s);
+  void add_spare(segment s, std::uint64_t wal_stats::*counter);
 
   file_system& fs_;
   const std::string directory_;
   const wal_options options_;
 
   // The preparation worker's:
+  log_extent extent_;
   std::optional<prepared> filling_file_;
   std::uint64_t filled_ = 0;
 
   mutable std::mutex mutex_; // never held during a system call
   std::uint64_t next_sequence_ = 1;
-  std::deque<segment> spares_; ///< prepared before the start, to be opened
+  std::deque<segment> spares_; ///< prepared, to be made ready
   std::deque<prepared> ready_;
   std::vector<std::shared_ptr<const segment>> freed_;
   bool filling_ = false;

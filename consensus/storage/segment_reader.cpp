@@ -79,18 +79,25 @@ result<segment_reader::batch> segment_reader::read(std::uint64_t offset, const e
   return b;
 }
 
-result<std::optional<std::uint64_t>>
-segment_reader::find_proof(std::uint64_t offset, std::optional<std::uint64_t> segment_id, std::uint64_t number) {
+result<std::optional<std::uint64_t>> segment_reader::find_proof(std::uint64_t offset, std::uint64_t segment_id,
+                                                                std::uint64_t number) {
   for (; offset < bytes_; offset += block_bytes) {
     const result<std::span<const std::byte>> head = view(offset, batch_header_bytes);
     if (!head) return head.error();
     const std::optional<batch_header> h = peek_batch_header(*head);
-    if (!h || h->durable < number || h->number <= number || (segment_id && h->segment_id != *segment_id)) continue;
+    if (!h || h->segment_id != segment_id || h->durable < number || h->number <= number) continue;
     const result<batch> b = read(offset, {segment_id, std::nullopt});
     if (!b) return b.error();
     if (b->state == found::good) return std::optional<std::uint64_t>(offset);
   }
   return std::optional<std::uint64_t>();
+}
+
+result<std::optional<std::uint64_t>> segment_reader::find_proof_without_header(std::optional<std::uint64_t> number) {
+  const result<batch> first = read(block_bytes, {std::nullopt, number});
+  if (!first) return first.error();
+  if (first->state != found::good) return std::optional<std::uint64_t>();
+  return find_proof(block_bytes + first->padded, first->header.segment_id, first->header.number);
 }
 
 result<std::optional<entry_header>> segment_reader::find_entry(std::uint64_t from, std::uint64_t to) {

@@ -42,9 +42,14 @@ class segment_reader {
   };
   [[nodiscard]] result<batch> read(std::uint64_t offset, const expected& e);
 
-  /// Looks from the offset on for a whole batch that says that batch `number` was durable when it was written; where.
-  [[nodiscard]] result<std::optional<std::uint64_t>>
-  find_proof(std::uint64_t offset, std::optional<std::uint64_t> segment_id, std::uint64_t number);
+  /// Looks from the offset on for a whole batch of that segment which says that batch `number` was durable when it was
+  /// written; where. Only the segment's own id makes a proof: what a client wrote, in this life of the file or an
+  /// earlier one, may look like any batch.
+  [[nodiscard]] result<std::optional<std::uint64_t>> find_proof(std::uint64_t offset, std::uint64_t segment_id,
+                                                                std::uint64_t number);
+  /// The same for a segment whose header is lost: the first batch, which stands where no client's bytes ever did, must
+  /// be whole and be batch `number` (nothing: any), and names the id; whether a later one says that it was durable.
+  [[nodiscard]] result<std::optional<std::uint64_t>> find_proof_without_header(std::optional<std::uint64_t> number);
 
   /// The first entry whose header is whole between the offsets: names what a damaged stretch concerns.
   [[nodiscard]] result<std::optional<entry_header>> find_entry(std::uint64_t from, std::uint64_t to);

@@ -112,18 +112,26 @@ std::optional<record_body> parse_body(std::uint16_t kind, std::span<const std::b
 
 } // namespace
 
-std::string segment_name(std::uint64_t sequence) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%016llx.log", static_cast<unsigned long long>(sequence));
+std::string sequence_digits(std::uint64_t sequence) {
+  char text[24];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(sequence));
   return text;
 }
 
-std::optional<std::uint64_t> parse_segment_name(std::string_view name) {
-  if (name.size() != 20 || !name.ends_with(".log")) return std::nullopt;
+std::optional<std::uint64_t> parse_sequence(std::string_view digits) {
   std::uint64_t value = 0;
-  const auto [end, e] = std::from_chars(name.data(), name.data() + 16, value, 16);
-  if (e != std::errc() || end != name.data() + 16 || segment_name(value) != name) return std::nullopt;
+  const auto [end, e] = std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
+  if (e != std::errc() || sequence_digits(value) != digits) return std::nullopt;
   return value;
+}
+
+std::string segment_name(std::uint64_t sequence) {
+  return sequence_digits(sequence) + ".log";
+}
+
+std::optional<std::uint64_t> parse_segment_name(std::string_view name) {
+  if (!name.ends_with(".log")) return std::nullopt;
+  return parse_sequence(name.substr(0, name.size() - 4));
 }
 
 void encode(const segment_header& h, std::span<std::byte, block_bytes> into, std::uint32_t version) {

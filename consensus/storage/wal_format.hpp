@@ -23,7 +23,10 @@ inline constexpr std::uint32_t wal_format_version = 1;
   return (bytes + block_bytes - 1) / block_bytes * block_bytes;
 }
 
-/// The name of a segment's file: its sequence in 16 hexadecimal digits, `.log`.
+/// A sequence as it stands in names: 16 hexadecimal digits.
+[[nodiscard]] std::string sequence_digits(std::uint64_t sequence);
+[[nodiscard]] std::optional<std::uint64_t> parse_sequence(std::string_view digits);
+/// The name of a segment's file: its sequence, `.log`.
 [[nodiscard]] std::string segment_name(std::uint64_t sequence);
 [[nodiscard]] std::optional<std::uint64_t> parse_segment_name(std::string_view name);
 /// The file that holds the reserve.

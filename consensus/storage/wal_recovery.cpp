@@ -1,5 +1,6 @@
 #include "consensus/storage/wal_recovery.hpp"
 
+#include "consensus/storage/log_extent.hpp"
 #include "consensus/storage/segment_reader.hpp"
 
 #include <algorithm>
@@ -25,7 +26,8 @@ class recovery {
       , directory_(directory)
       , options_(options)
       , random_(random)
-      , progress_(progress) {}
+      , progress_(progress)
+      , extent_(fs, directory) {}
 
   result<void> scan();
   result<void> replay();
@@ -44,6 +46,8 @@ class recovery {
 
   [[nodiscard]] std::string path_of(std::uint64_t sequence) const { return join(directory_, segment_name(sequence)); }
   result<void> check_never_started();
+  /// Every segment that was ever made ready is there.
+  result<void> check_extent();
   /// Decides which started segment is the last: the opening of the newest may be torn.
   result<void> find_last();
   result<bool> opening_is_torn(const found_segment& s);
@@ -67,8 +71,10 @@ class recovery {
   const wal_options& options_;
   coro::entropy& random_;
   const recovery_progress& progress_;
+  log_extent extent_;
 
   segments all_;
+  std::uint64_t reached_ = 0; ///< the log's extent
   std::uint64_t oldest_ = 0;
   std::uint64_t last_ = 0;     ///< sequence; 0: none was ever started
   bool newest_torn_ = false;   ///< a segment after the last one was begun, and its first batch is torn
@@ -108,7 +114,21 @@ result<void> recovery::scan() {
   }
   const result<void> found = find_last();
   if (!found) return found.error();
+  const result<void> whole = check_extent();
+  if (!whole) return whole.error();
   return check_chain();
+}
+
+result<void> recovery::check_extent() {
+  const result<std::optional<std::uint64_t>> reached = extent_.read();
+  if (!reached) return reached.error();
+  reached_ = reached->value_or(0);
+  for (std::uint64_t sequence = last_ + 1; sequence <= reached_; ++sequence)
+    if (!all_.contains(sequence))
+      return corrupt(path_of(sequence), 0,
+                     last_ == 0 ? "the segment is missing, and so is every other that this member's log began with"
+                                : "the segment is missing, and it may have held acknowledged entries and votes");
+  return {};
 }
 
 result<bool> recovery::opening_is_torn(const found_segment& s) {
@@ -159,7 +179,7 @@ result<void> recovery::check_never_started() {
   for (const auto& [sequence, s] : all_) {
     const result<std::unique_ptr<segment_reader>> reader = segment_reader::open(fs_, s.where.path);
     if (!reader) return reader.error();
-    const result<std::optional<std::uint64_t>> proof = (*reader)->find_proof(block_bytes, std::nullopt, 1);
+    const result<std::optional<std::uint64_t>> proof = (*reader)->find_proof_without_header(std::nullopt);
     if (!proof) return proof.error();
     if (*proof) return corrupt(s.where.path, 0, "the header of the segment is damaged, and batches follow it");
   }
@@ -248,12 +268,13 @@ result<void> recovery::check_tail(segment_reader& reader, const found_segment& s
   const result<std::optional<std::uint64_t>> here = reader.find_proof(offset, s.header.header.id, next_number_);
   if (!here) return here.error();
   if (*here) return refuse(s.where.path, **here);
-  // A segment whose header is damaged looks like one that was never begun.
+  // A segment whose header is damaged looks like one that was never begun; one that has the header of its earlier life
+  // was not.
   const auto next = all_.find(s.where.sequence + 1);
-  if (next == all_.end()) return {};
+  if (next == all_.end() || next->second.header.state == header_state::good) return {};
   const result<std::unique_ptr<segment_reader>> beyond = segment_reader::open(fs_, next->second.where.path);
   if (!beyond) return beyond.error();
-  const result<std::optional<std::uint64_t>> there = (*beyond)->find_proof(block_bytes, std::nullopt, next_number_);
+  const result<std::optional<std::uint64_t>> there = (*beyond)->find_proof_without_header(next_number_);
   if (!there) return there.error();
   if (*there) return refuse(next->second.where.path, **there);
   return {};
@@ -340,6 +361,8 @@ result<void> recovery::drop_reserve() {
 
 result<void> recovery::write_fresh(file& f, std::span<const std::byte> bytes) {
   static const std::vector<std::byte> zeros(std::size_t{1} << 20);
+  const result<void> cleared = clear_beginning(f);
+  if (!cleared) return cleared.error();
   const result<std::uint64_t> size = f.size();
   if (!size) return size.error();
   // Blocks that were written once sync much faster afterwards.
@@ -426,6 +449,11 @@ result<opened_log> recovery::open_fresh(std::span<const group_snapshot> snapshot
   const std::span<const std::byte> bytes = builder.finish(
       {.segment_id = h.id, .number = h.first_number, .durable = h.first_number - 1, .length = 0, .records = 0}, &h);
 
+  // What is prepared moves now, so that less than before may be missing should this start be interrupted.
+  if (reached_ > last_) {
+    const result<void> lowered = extent_.set(last_);
+    if (!lowered) return lowered.error();
+  }
   // The fresh segment is written under the next free name; one that replaces is then renamed over the old.
   const std::string path = path_of(last_ + 1);
   result<std::unique_ptr<file>> f = fresh_file(path);
@@ -445,6 +473,8 @@ result<opened_log> recovery::open_fresh(std::span<const group_snapshot> snapshot
   }
   const result<void> synced = fs_.sync_directory(directory_);
   if (!synced) return synced.error();
+  const result<void> extended = extent_.set(sequence);
+  if (!extended) return extended.error();
 
   const result<void> renumbered = renumber_spares(sequence + 1);
   if (!renumbered) return renumbered.error();
@@ -480,6 +510,13 @@ result<opened_log> recovery::open_fresh(std::span<const group_snapshot> snapshot
 }
 
 } // namespace
+
+result<void> clear_beginning(file& f) {
+  static const std::vector<std::byte> zeros(2 * block_bytes);
+  const result<void> written = f.write(0, zeros);
+  if (!written) return written;
+  return f.sync();
+}
 
 result<opened_log> recover_log(file_system& fs, const std::string& directory, const wal_options& options,
                                coro::entropy& random, std::span<const group_snapshot> snapshots,

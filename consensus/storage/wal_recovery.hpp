@@ -18,6 +18,10 @@ struct segment {
   std::uint64_t bytes = 0; ///< size of the file
 };
 
+/// Makes the blocks of the header and the first batch zero, durably: a segment begins with them before it is used, so
+/// that what stands there afterwards was written in this life of the file.
+[[nodiscard]] result<void> clear_beginning(file& f);
+
 /// The log as it stands once its fresh segment is durable.
 struct opened_log {
   group_logs groups;

@@ -3,7 +3,23 @@
 #include "tests/consensus/storage/temporary_directory.hpp"
 #include "tests/consensus/storage/wal_rig.hpp"
 
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#include <set>
+
+namespace {
+/// The directories that were synced, as the kernel names them.
+std::set<std::string> synced; // NOLINT
+} // namespace
+
+/// Stands before the C library's, and does what that does.
+extern "C" int fsync(int fd) {
+  char path[4096] = {};
+  const std::string link = "/proc/self/fd/" + std::to_string(fd);
+  if (::readlink(link.c_str(), path, sizeof path - 1) > 0) synced.insert(path);
+  return static_cast<int>(::syscall(SYS_fsync, fd));
+}
 
 namespace quorumd::storage::test {
 
@@ -116,6 +132,39 @@ TEST_CASE("a crash at every operation of the creation leaves a directory that ca
     }
 }
 
+// Somebody has emptied or removed the log of a member that has lived, in the hope that it starts anew: it would, with
+// its old incarnation and forgotten votes.
+TEST_CASE("a member whose log was removed is refused, one that has never begun one is not") {
+  memory_files disk;
+  counting_entropy random(1);
+  const auto open_all = [&](memory_files& d) -> result<void> {
+    const auto directory = data_directory::open(d, "/data", node_one(), random);
+    if (!directory) return directory.error();
+    auto log = wal::open(d, (*directory)->wal_directory(), small_options(), random);
+    if (!log) return log.error();
+    return {};
+  };
+  // Interrupted before the log began, it begins with the next start.
+  REQUIRE(data_directory::open(disk, "/data", node_one(), random).has_value());
+  REQUIRE(open_all(disk).has_value());
+  REQUIRE(open_all(disk).has_value());
+  const auto remove = [](memory_files& d, const std::string& start) {
+    for (const std::string& path : d.paths())
+      if (path.starts_with(start)) REQUIRE(d.remove(path).has_value());
+  };
+  SUBCASE("the log alone") {
+    remove(disk, "/data/wal/");
+  }
+  SUBCASE("all that names the log") {
+    remove(disk, "/data/wal");
+  }
+  const auto refused = open_all(disk);
+  REQUIRE(refused.has_error());
+  CHECK(refused.error().code == error_code::corrupt);
+  CHECK(refused.error().message().find("/data/wal") != std::string::npos);
+  CHECK(refused.error().message().find("treat this member as lost") != std::string::npos);
+}
+
 // Two daemons on one directory would destroy it.
 TEST_CASE("a second daemon on the directory is refused, with the first one's pid") {
   temporary_directory dir;
@@ -161,6 +210,18 @@ TEST_CASE("real files do what the seam says") {
   CHECK(*fs.list(dir.path()) == std::vector<std::string>{"g"});
   CHECK(*fs.free_bytes(dir.path()) > 0);
   CHECK(read_small_file(fs, dir.path() + "/g", 0).error().code == error_code::corrupt);
+}
+
+// After a power cut a directory is as gone as its name in the one above.
+TEST_CASE("every directory that is made on the way is durable in the one above it") {
+  const temporary_directory dir;
+  posix_files fs;
+  synced.clear();
+  REQUIRE(fs.make_directory(dir.path() + "/a/b/c").has_value());
+  CHECK(synced == std::set<std::string>{dir.path(), dir.path() + "/a", dir.path() + "/a/b"});
+  synced.clear();
+  REQUIRE(fs.make_directory(dir.path() + "/a/b/c").has_value());
+  CHECK(synced.empty());
 }
 
 } // namespace quorumd::storage::test

@@ -30,6 +30,13 @@ std::string segment_path(std::uint64_t sequence) {
   return std::string(wal_directory) + '/' + segment_name(sequence);
 }
 
+/// The paths of the segments, in order.
+std::vector<std::string> segments_of(const memory_files& disk) {
+  std::vector<std::string> all = disk.paths();
+  std::erase_if(all, [](const std::string& path) { return !path.ends_with(".log"); });
+  return all;
+}
+
 /// Where the batches of a segment begin, and the last one's end.
 std::vector<std::uint64_t> batches_of(const memory_files& disk, std::uint64_t sequence) {
   const std::vector<std::byte> all = disk.contents(segment_path(sequence));
@@ -119,17 +126,101 @@ TEST_CASE("case 83: a corrupt middle is refused at every sector, and the tail is
   CHECK(refused > 80);
 }
 
-// A file of the middle is gone: somebody removed it, or fsck did.
-TEST_CASE("a missing segment is refused") {
+// A file is gone: somebody removed it, or fsck did. The newest ones hold acknowledged entries and votes like any other,
+// and nothing that is left of the log mentions them.
+TEST_CASE("a missing segment is refused, the newest ones too") {
   memory_files whole;
   { fill(*start_wal(whole, 1), 1, 12, 1000); }
-  for (const std::uint64_t sequence : {1, 2, 3}) {
-    auto disk = whole.copy();
-    REQUIRE(disk->remove(segment_path(sequence)).has_value());
-    const std::optional<error> e = open_error(*disk);
-    REQUIRE(e.has_value());
-    CHECK(e->code == error_code::corrupt);
+  const std::vector<std::string> segments = segments_of(whole);
+  REQUIRE(segments.size() > 4);
+  for (std::size_t from = 0; from < segments.size(); ++from)
+    for (std::size_t to = from; to < segments.size(); ++to) {
+      auto disk = whole.copy();
+      for (std::size_t i = from; i <= to; ++i) REQUIRE(disk->remove(segments[i]).has_value());
+      const std::optional<error> e = open_error(*disk);
+      INFO("without segments " << from << " to " << to);
+      REQUIRE(e.has_value());
+      CHECK(e->code == error_code::corrupt);
+      CHECK(e->message().find("missing") != std::string::npos);
+      CHECK(e->message().find("treat this member as lost") != std::string::npos);
+    }
+}
+
+// Starts that follow each other, and crashes within them, take segments away by themselves.
+TEST_CASE("no start takes its own doings for a missing segment") {
+  memory_files whole;
+  { fill(*start_wal(whole, 1), 1, 12, 1000); }
+  for (const std::size_t segment_blocks : {4, 8}) { // of another size the prepared ones are given up
+    wal_options o = small_options();
+    o.segment_bytes = segment_blocks * block_bytes;
+    for (std::uint64_t at = 1; at < 60; ++at) {
+      auto disk = whole.copy();
+      for (std::uint64_t restart = 0; restart < 3; ++restart) {
+        const std::uint64_t stop = disk->count().operations + at;
+        disk->set_hook([stop](const memory_files::operation& op) {
+          return op.changes() && op.number >= stop ? memory_files::fault::freeze : memory_files::fault::none;
+        });
+        {
+          counting_entropy random(restart);
+          auto w = wal::open(*disk, wal_directory, o, random);
+          if (w) running_wal(std::move(*w), {g1}).pump();
+        }
+        disk->set_hook({});
+        disk->crash(at + restart);
+      }
+      INFO("crash before operation " << at << " of each start");
+      CHECK(last_of(*disk, o) == log_index(12));
+    }
   }
+}
+
+// A value may hold anything, whole batches among it, and a recycled segment still holds the values of its earlier life.
+TEST_CASE("what a client wrote is never taken for proof") {
+  std::vector<std::byte> forged(block_bytes);
+  {
+    batch_builder b;
+    b.begin();
+    b.add_commit(g1, log_index(1));
+    const auto bytes =
+        b.finish({.segment_id = 7, .number = 1'000'000, .durable = 999'999, .length = 0, .records = 0}, nullptr);
+    REQUIRE(bytes.size() == block_bytes);
+    std::copy(bytes.begin(), bytes.end(), forged.begin());
+  }
+  // The batch's and the record's headers, the stretch's and the entry's stand before the value in the first block.
+  std::string value(block_bytes - batch_header_bytes - 16 - 16 - entry_header_bytes, 'x');
+  for (int i = 0; i < 2; ++i) value.append(reinterpret_cast<const char*>(forged.data()), forged.size());
+
+  memory_files disk;
+  std::uint64_t found = 0;
+  auto log = start_wal(disk, 1);
+  for (std::uint64_t n = 1; n <= 30; ++n) {
+    write w{.group = g1,
+            .number = raft::write_number(n),
+            .hard = {},
+            .install = {},
+            .entries = {},
+            .commit = log_index(n - 1)};
+    w.entries.push_back(make_entry(g1, 1, n, value));
+    (*log)->submit(std::move(w));
+    log->pump();
+    const snapshot_mark mark{log_index(n), term(1), {}};
+    if (n % 3 == 0) (*log)->truncate_prefix(g1, mark, mark.index.next());
+    log->pump();
+    const std::vector<group_snapshot> snapshots{{g1, {log_index(n / 3 * 3), term(1), {}}}};
+    auto after_crash = disk.copy();
+    const std::optional<error> e =
+        open_error(*after_crash, small_options(), n < 3 ? std::vector<group_snapshot>() : snapshots);
+    INFO("after entry " << n << ": " << (e ? e->message() : ""));
+    CHECK_FALSE(e.has_value());
+    // The values are there: else nothing was tried.
+    for (const std::string& path : segments_of(disk)) {
+      const std::vector<std::byte> all = disk.contents(path);
+      for (std::size_t at = 2 * block_bytes; at < all.size(); at += block_bytes)
+        if (std::equal(forged.begin(), forged.end(), all.begin() + static_cast<std::ptrdiff_t>(at))) ++found;
+    }
+  }
+  CHECK((*log)->stats().segments_recycled > 3);
+  CHECK(found > 30);
 }
 
 // A file of a segment that was used before holds old batches with good checksums.
