@@ -56,6 +56,7 @@ struct describe_record {
     return "log begins after index " + text(r.start) + " term " + text(r.start_term) + ", snapshot at " +
            describe(r.mark);
   }
+  std::string operator()(const moved_record& r) const { return "moved " + (*this)(r.entries); }
   std::string operator()(const entries_record& r) const {
     std::string s =
         "entries " + text(r.first) + " to " + text(r.first + (r.count - 1)) + ", " + text(r.bytes.size()) + " bytes";
@@ -67,6 +68,7 @@ struct describe_record {
 /// Every payload is compared with its own checksum too.
 std::string check_entries(const record& r) {
   const auto* entries = std::get_if<entries_record>(&r.body);
+  if (const auto* moved = std::get_if<moved_record>(&r.body)) entries = &moved->entries;
   if (entries == nullptr) return {};
   const chunk_ref chunk = chunk_ref::allocate(entries->bytes.size());
   std::copy(entries->bytes.begin(), entries->bytes.end(), chunk.data());

@@ -40,6 +40,11 @@ std::optional<segment_pool::prepared> segment_pool::take() {
   return p;
 }
 
+void segment_pool::give_back(prepared p) {
+  const std::lock_guard lock(mutex_);
+  ready_.push_front(std::move(p));
+}
+
 bool segment_pool::has_ready() const {
   const std::lock_guard lock(mutex_);
   return !ready_.empty();
@@ -302,10 +307,11 @@ result<void> segment_pool::look() {
   return {};
 }
 
-void segment_pool::report_no_space(const error& why) {
+void segment_pool::report_no_space(const error& why, std::uint64_t needed) {
   const std::lock_guard lock(mutex_);
   full_ = true;
   why_ = why.message();
+  needed_ = std::max(needed_, needed);
   give_up_reserve_ = reserve_present_;
 }
 

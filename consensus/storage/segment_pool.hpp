@@ -32,6 +32,8 @@ class segment_pool {
   /// The next segment, if one is ready.
   [[nodiscard]] std::optional<prepared> take();
   [[nodiscard]] bool has_ready() const;
+  /// It was taken and not used.
+  void give_back(prepared p);
   /// Nobody needs the segment any more once no one else holds it.
   void free(std::shared_ptr<const segment> s);
 
@@ -39,7 +41,8 @@ class segment_pool {
   /// A failure other than a full volume is final: the log cannot go on without segments.
   [[nodiscard]] result<void> step();
 
-  void report_no_space(const error& why);
+  /// Somebody else than step() met a full volume, and needs so many bytes.
+  void report_no_space(const error& why, std::uint64_t needed);
   /// Makes the next step look again whether there is room.
   void look_again();
   [[nodiscard]] bool accepting_puts() const;

@@ -53,6 +53,12 @@ coro::task<result<std::vector<entry>>> wal::read(group_id group, log_index first
                                                  std::size_t bytes_max) {
   return impl_->read(group, first, last, bytes_max);
 }
+std::uint64_t wal::logged_since(group_id group, log_index index) const {
+  return impl_->logged_since(group, index);
+}
+log_index wal::first_within(group_id group, std::uint64_t bytes) const {
+  return impl_->first_within(group, bytes);
+}
 bool wal::accepting_puts() const {
   return impl_->accepting_puts();
 }

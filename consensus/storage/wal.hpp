@@ -41,6 +41,9 @@ struct wal_options {
   std::size_t reserve_bytes = std::size_t{128} * 1024 * 1024;
   /// Freed segments kept for reuse; more are removed.
   std::size_t recycle_keep = 2;
+  /// Segments that the log may take beyond twice what lives in it, before the live entries of the oldest one are moved
+  /// to its end: a group that rests must not hold what the others write.
+  std::size_t slack_segments = 4;
   storage::mutant mutant = mutant::none;
 };
 
@@ -97,6 +100,7 @@ struct wal_stats {
   std::uint64_t segments_prepared = 0; ///< written in full with zeros
   std::uint64_t segments_recycled = 0;
   std::uint64_t segments_removed = 0;
+  std::uint64_t moved_bytes = 0; ///< of live entries, to the end of the log
   std::uint64_t queued_bytes = 0;
   std::uint64_t disk_bytes = 0; ///< segments in use, prepared and freed, and the reserve
   std::uint64_t sync_nanoseconds = 0;
@@ -168,6 +172,13 @@ class wal {
   /// `last`, and no more than fit bytes_max. `compacted` if the log does not hold `first`.
   [[nodiscard]] coro::task<result<std::vector<entry>>> read(group_id group, log_index first, log_index last,
                                                             std::size_t bytes_max);
+
+  /// What the log took for the group after the entry at `index` (durable or not known: 0), in bytes on the disk: with
+  /// headers and padding, and what was overwritten since. A little more where that entry was written with later ones.
+  [[nodiscard]] std::uint64_t logged_since(group_id group, log_index index) const;
+  /// The lowest kept index from which on the log took at most `bytes` for the group; one beyond the last if there is
+  /// none.
+  [[nodiscard]] log_index first_within(group_id group, std::uint64_t bytes) const;
 
   // --- space ------------------------------------------------------------------------------------------------------
   /// False while the volume is full: the daemon refuses puts and goes on with everything else.

@@ -90,9 +90,12 @@ std::optional<record_body> parse_body(std::uint16_t kind, std::span<const std::b
     if (!take_mark(b, r.mark) || !b.empty()) return std::nullopt;
     return r;
   }
-  case record_kind::entries: {
+  case record_kind::entries:
+  case record_kind::moved: {
     if (b.size() < entries_head_bytes) return std::nullopt;
-    return entries_record{log_index(get64(b, 0)), get<std::uint32_t>(b.data() + 8), b.subspan(entries_head_bytes)};
+    const entries_record r{log_index(get64(b, 0)), get<std::uint32_t>(b.data() + 8), b.subspan(entries_head_bytes)};
+    if (static_cast<record_kind>(kind) == record_kind::moved) return moved_record{r};
+    return r;
   }
   case record_kind::commit:
     if (b.size() != 8) return std::nullopt;
@@ -154,7 +157,7 @@ parsed_segment_header parse_segment_header(std::span<const std::byte> block) {
   block = block.first(block_bytes);
   if (get<std::uint32_t>(block.data() + 12) != crc32c(block.subspan(16), crc32c(block.first(12)))) return r;
   r.version = get<std::uint32_t>(block.data() + 8);
-  if (r.version != wal_format_version) {
+  if (r.version == 0 || r.version > wal_format_version) {
     r.state = header_state::other_version;
     return r;
   }
@@ -242,12 +245,22 @@ void batch_builder::add_install(group_id g, const snapshot_mark& m) {
   put_mark(add(record_kind::install, g, mark_bytes(m)), m);
 }
 
-void batch_builder::add_entries(group_id g, std::span<const entry> entries) {
-  std::byte* at = add(record_kind::entries, g, entries_head_bytes + entries_bytes(entries));
-  put(at, entries.front().index().value());
-  put(at + 8, static_cast<std::uint32_t>(entries.size()));
+std::byte* batch_builder::add_entries_head(record_kind kind, group_id g, log_index first, std::uint32_t count,
+                                           std::size_t bytes) {
+  std::byte* at = add(kind, g, entries_head_bytes + bytes);
+  put(at, first.value());
+  put(at + 8, count);
   put<std::uint32_t>(at + 12, 0);
-  at += entries_head_bytes;
+  return at + entries_head_bytes;
+}
+
+void batch_builder::add_moved(group_id g, log_index first, std::uint32_t count, std::span<const std::byte> entries) {
+  std::memcpy(add_entries_head(record_kind::moved, g, first, count, entries.size()), entries.data(), entries.size());
+}
+
+void batch_builder::add_entries(group_id g, std::span<const entry> entries) {
+  std::byte* at = add_entries_head(record_kind::entries, g, entries.front().index(),
+                                   static_cast<std::uint32_t>(entries.size()), entries_bytes(entries));
   for (const entry& e : entries) {
     const std::span<const std::byte> bytes = e.encoded();
     std::memcpy(at, bytes.data(), bytes.size());

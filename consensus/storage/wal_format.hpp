@@ -17,7 +17,7 @@
 namespace quorumd::storage {
 
 inline constexpr std::size_t block_bytes = 4096;
-inline constexpr std::uint32_t wal_format_version = 1;
+inline constexpr std::uint32_t wal_format_version = 2; ///< 1 has no moved records, and is read too
 
 [[nodiscard]] constexpr std::uint64_t padded_to_block(std::uint64_t bytes) {
   return (bytes + block_bytes - 1) / block_bytes * block_bytes;
@@ -80,7 +80,8 @@ enum class record_kind : std::uint16_t {
   install = 3,
   entries = 4,
   commit = 5,
-  prefix = 6
+  prefix = 6,
+  moved = 7,
 };
 
 /// A group as it stood when the segment was opened.
@@ -111,8 +112,12 @@ struct prefix_record {
   quorumd::term start_term;
   snapshot_mark mark;
 };
-using record_body =
-    std::variant<opening_record, hard_record, install_record, entries_record, commit_record, prefix_record>;
+/// Entries that the log has, once more, so that the segment where they stood is not needed for them any longer.
+struct moved_record {
+  entries_record entries;
+};
+using record_body = std::variant<opening_record, hard_record, install_record, entries_record, commit_record,
+                                 prefix_record, moved_record>;
 struct record {
   group_id group;
   record_body body;
@@ -141,6 +146,8 @@ class batch_builder {
   void add_hard_state(group_id g, const hard_state& h);
   void add_install(group_id g, const snapshot_mark& m);
   void add_entries(group_id g, std::span<const entry> entries);
+  /// Encoded entries, one after the other, as they stand in the log.
+  void add_moved(group_id g, log_index first, std::uint32_t count, std::span<const std::byte> entries);
   void add_commit(group_id g, log_index i);
   void add_prefix(group_id g, const prefix_record& r);
   /// A record of another batch, as it is.
@@ -162,6 +169,8 @@ class batch_builder {
   static constexpr std::size_t records_at = batch_at + batch_header_bytes;
   [[nodiscard]] std::byte* grow(std::size_t bytes);
   [[nodiscard]] std::byte* add(record_kind kind, group_id g, std::size_t body_bytes);
+  [[nodiscard]] std::byte* add_entries_head(record_kind kind, group_id g, log_index first, std::uint32_t count,
+                                            std::size_t bytes);
 
   std::vector<std::byte> buffer_;
   std::size_t used_ = records_at;

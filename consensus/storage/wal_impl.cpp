@@ -32,6 +32,12 @@ void wal::impl::detach(group_id group) {
 coro::task<void> wal::impl::run_space_watch() {
   for (;;) {
     co_await home_->timers().sleep_for(1s);
+    bool try_again = false;
+    {
+      const std::lock_guard lock(mutex_);
+      if (room_wanted_) try_again = !(log_waits_ = room_wanted_ = false);
+    }
+    if (try_again) wake_log();
     if (accepting_puts()) continue;
     pool_.look_again();
     wake_prepare();
@@ -54,16 +60,45 @@ void wal::impl::submit(write&& w) {
   {
     const std::lock_guard lock(mutex_);
     if (failure_) return;
-    queued_bytes_ += log_engine::encoded_bytes_max(w);
     std::vector<entry> empty;
     if (!empty_vectors_.empty()) {
       empty = std::move(empty_vectors_.back());
       empty_vectors_.pop_back();
     }
-    queue_.push_back(std::move(w));
+    const std::size_t most = batch_bytes_max();
+    while (log_engine::encoded_bytes_max(w) > most && w.entries.size() > 1) enqueue(split_off(w, most));
+    enqueue(std::move(w));
     w.entries = std::move(empty);
   }
   wake_log();
+}
+
+void wal::impl::enqueue(write&& w) {
+  queued_bytes_ += log_engine::encoded_bytes_max(w);
+  queue_.push_back(std::move(w));
+}
+
+std::size_t wal::impl::batch_bytes_max() const {
+  return std::min(options_.batch_bytes_max, options_.segment_bytes / 2);
+}
+
+/// The first part of a write that is larger than a batch may be: every prefix of its entries is a state that a shorter
+/// write could have made, and only the last part is told of.
+write wal::impl::split_off(write& w, std::size_t bytes_max) {
+  write first{.group = w.group,
+              .number = {},
+              .hard = std::exchange(w.hard, std::nullopt),
+              .install = std::exchange(w.install, std::nullopt),
+              .entries = {},
+              .commit = {}};
+  std::size_t bytes = log_engine::encoded_bytes_max(first);
+  std::size_t taken = 0;
+  while (taken + 1 < w.entries.size() && (taken == 0 || bytes + w.entries[taken].encoded().size() <= bytes_max))
+    bytes += w.entries[taken++].encoded().size();
+  const auto end = w.entries.begin() + static_cast<std::ptrdiff_t>(taken);
+  first.entries.assign(std::make_move_iterator(w.entries.begin()), std::make_move_iterator(end));
+  w.entries.erase(w.entries.begin(), end);
+  return first;
 }
 
 bool wal::impl::has_room() const {
@@ -99,7 +134,7 @@ void wal::impl::wake_log() {
 void wal::impl::wake_prepare() {
   {
     const std::lock_guard lock(mutex_);
-    if (prepare_busy_ || failure_ || !pool_.has_work()) return;
+    if (prepare_busy_ || prepare_ == nullptr || failure_ || (!pool_.has_work() && !engine_.wants_piece())) return;
     prepare_busy_ = true;
   }
   prepare_->submit(prepare_job_, *home_);
@@ -111,7 +146,7 @@ void wal::impl::take_batch() {
                      std::make_move_iterator(truncations_.end()));
   truncations_.clear();
   if (!active_.empty()) return; // it still waits for a segment
-  const std::size_t most = std::min(options_.batch_bytes_max, options_.segment_bytes / 2);
+  const std::size_t most = batch_bytes_max();
   std::size_t taken = 0;
   active_bytes_ = 0;
   for (; taken < queue_.size(); ++taken) {
@@ -136,8 +171,8 @@ void wal::impl::run_batch() {
   take_batch();
   const result<log_engine::outcome> done = engine_.write(active_, truncating_);
   if (!done) return fail(done.error());
-  starved_ = *done == log_engine::outcome::starved;
-  if (starved_) return;
+  outcome_ = *done;
+  if (outcome_ == log_engine::outcome::starved || outcome_ == log_engine::outcome::no_room) return;
   for (write& w : active_) {
     if (w.number) {
       const auto it =
@@ -169,8 +204,10 @@ void wal::impl::batch_done() {
   {
     const std::lock_guard lock(mutex_);
     failed = failure_.has_value();
+    const auto outcome = std::exchange(outcome_, log_engine::outcome::nothing);
+    room_wanted_ = outcome == log_engine::outcome::no_room;
     // Asked again, in case the segment came while the job ended.
-    log_waits_ = !failed && std::exchange(starved_, false) && !pool_.has_ready();
+    log_waits_ = !failed && (room_wanted_ || (outcome == log_engine::outcome::starved && !pool_.has_ready()));
     again = !log_waits_ && log_has_work();
     log_busy_ = again;
   }
@@ -232,7 +269,7 @@ void wal::impl::tell_failure() {
 }
 
 void wal::impl::run_prepare() {
-  const result<void> done = pool_.step();
+  const result<void> done = pool_.has_work() ? pool_.step() : engine_.read_piece(fs_);
   if (!done) fail(done.error());
 }
 
@@ -242,7 +279,7 @@ void wal::impl::prepare_done() {
     const std::lock_guard lock(mutex_);
     prepare_busy_ = false;
     failed = failure_.has_value();
-    if (pool_.has_ready()) log_waits_ = false;
+    if (pool_.has_ready() && !room_wanted_) log_waits_ = false;
   }
   if (failed) {
     tell_failure();
@@ -320,7 +357,7 @@ coro::task<result<std::vector<entry>>> wal::impl::read(group_id group, log_index
 }
 
 void wal::impl::report_no_space(const error& why) {
-  pool_.report_no_space(why);
+  pool_.report_no_space(why, 0);
   wake_prepare();
   wake_log();
 }

@@ -42,6 +42,12 @@ class wal::impl {
   [[nodiscard]] bool has_room() const;
   void truncate_prefix(group_id group, snapshot_mark mark, log_index keep_from);
   coro::task<result<std::vector<entry>>> read(group_id group, log_index first, log_index last, std::size_t bytes_max);
+  [[nodiscard]] std::uint64_t logged_since(group_id group, log_index index) const {
+    return engine_.logged_since(group, index);
+  }
+  [[nodiscard]] log_index first_within(group_id group, std::uint64_t bytes) const {
+    return engine_.first_within(group, bytes);
+  }
   [[nodiscard]] bool accepting_puts() const { return pool_.accepting_puts(); }
   [[nodiscard]] space_status space() const { return pool_.space(); }
   void report_no_space(const error& why);
@@ -89,6 +95,9 @@ class wal::impl {
   void tell(const persisted& p);
   void tell_failure();
   // from any thread
+  void enqueue(write&& w); // under the mutex
+  [[nodiscard]] std::size_t batch_bytes_max() const;
+  [[nodiscard]] static write split_off(write& w, std::size_t bytes_max);
   void wake_log();
   void wake_prepare();
   [[nodiscard]] bool log_has_work() const; // under the mutex
@@ -110,7 +119,7 @@ class wal::impl {
   std::vector<write> active_;
   std::vector<truncation> truncating_;
   std::vector<persisted> persisted_;
-  bool starved_ = false;
+  log_engine::outcome outcome_ = log_engine::outcome::nothing;
 
   // The home loop's:
   std::vector<persisted> telling_;
@@ -126,7 +135,8 @@ class wal::impl {
   std::size_t active_bytes_ = 0;
   std::uint64_t writes_ = 0;
   bool truncations_held_ = false; ///< those that are left wait for a later batch
-  bool log_waits_ = false;        ///< for a prepared segment
+  bool log_waits_ = false;        ///< for a prepared segment, or for room
+  bool room_wanted_ = false;      ///< it is room that it waits for
   bool log_busy_ = false;         ///< its job is with the worker
   bool prepare_busy_ = false;
   std::optional<error> failure_;

@@ -108,8 +108,9 @@ result<void> recovery::scan() {
     const parsed_segment_header header = (*reader)->header();
     if (header.state == header_state::other_version)
       return error(error_code::foreign, path_of(*sequence),
-                   "the segment has format version " + std::to_string(header.version) + ", and this quorumd reads " +
-                       std::to_string(wal_format_version) + ": start the version that wrote it");
+                   "the segment has format version " + std::to_string(header.version) +
+                       ", and this quorumd reads versions up to " + std::to_string(wal_format_version) +
+                       ": start the version that wrote it");
     all_[*sequence] = {{*sequence, path_of(*sequence), (*reader)->bytes()}, header};
   }
   const result<void> found = find_last();
@@ -287,8 +288,8 @@ error recovery::name_entry(segment_reader& reader, std::uint64_t offset, error e
   const result<std::optional<entry_header>> entry = reader.find_entry(offset, offset + look_at);
   if (entry && *entry) return std::move(e).of((*entry)->group, (*entry)->index);
   group_logs groups = groups_;
-  if (apply_batch(groups, pending_, 0, 0) || groups.empty()) return e;
-  const auto& [group, log] = *groups.begin();
+  if (apply_batch(groups, pending_, 0, 0) || groups.by_id.empty()) return e;
+  const auto& [group, log] = *groups.by_id.begin();
   return std::move(e).of(group, log.last().next());
 }
 
@@ -310,19 +311,20 @@ result<void> recovery::apply_pending() {
   if (!wrong) return {};
   return corrupt(path_of(pending_segment_), pending_offset_,
                  "batch " + std::to_string(pending_number_) + ": " + wrong->what)
-      .of(wrong->group, groups_[wrong->group].last().next());
+      .of(wrong->group, groups_.by_id[wrong->group].last().next());
 }
 
 void recovery::collect_records(batch_builder& b) const {
   b.begin();
-  for (const auto& [group, log] : groups_) {
+  for (const auto& [group, log] : groups_.by_id) {
     opening_record o = log.opening();
     if (options_.mutant == mutant::free_last_vote) o.hard = {};
     b.add_opening(group, o);
   }
   record_reader reader(pending_);
   while (const std::optional<record> r = reader.next())
-    if (!std::holds_alternative<opening_record>(r->body) || !groups_.contains(r->group)) b.add_encoded(r->encoded);
+    if (!std::holds_alternative<opening_record>(r->body) || !groups_.by_id.contains(r->group))
+      b.add_encoded(r->encoded);
 }
 
 /// Brings each group to its newest snapshot: a crash between publishing a snapshot and writing the log's new beginning
@@ -330,7 +332,7 @@ void recovery::collect_records(batch_builder& b) const {
 result<void> recovery::align(batch_builder& b, group_logs& groups, std::span<const group_snapshot> snapshots) {
   std::map<group_id, snapshot_mark> newest;
   for (const group_snapshot& s : snapshots) newest[s.group] = s.mark;
-  for (const auto& [group, log] : groups) {
+  for (const auto& [group, log] : groups.by_id) {
     const auto s = newest.find(group);
     if (log.start().index.value() == 0 || (s != newest.end() && s->second.index >= log.start().index)) continue;
     return error(error_code::corrupt, directory_,
@@ -339,7 +341,7 @@ result<void> recovery::align(batch_builder& b, group_logs& groups, std::span<con
         .of(group, log.start().index);
   }
   for (const auto& [group, mark] : newest) {
-    const group_log& log = groups[group];
+    const group_log& log = groups.by_id[group];
     if (mark.index <= log.start().index) continue;
     if (log.term_at(mark.index) == std::optional(mark.term)) {
       b.add_commit(group, mark.index);
@@ -420,8 +422,8 @@ result<opened_log> recovery::open_fresh(std::span<const group_snapshot> snapshot
   const std::optional<contradiction> wrong = apply_batch(groups, builder.records(), sequence, records_at);
   if (wrong)
     return corrupt(path_of(pending_segment_), pending_offset_, wrong->what)
-        .of(wrong->group, groups[wrong->group].last().next());
-  for (const auto& [group, log] : groups) {
+        .of(wrong->group, groups.by_id[wrong->group].last().next());
+  for (const auto& [group, log] : groups.by_id) {
     const std::optional<std::string> missing = log.check();
     if (missing) return corrupt(directory_, 0, *missing).of(group, log.last());
   }
@@ -438,7 +440,7 @@ result<opened_log> recovery::open_fresh(std::span<const group_snapshot> snapshot
                    .first_number = pending_number_ != 0 ? pending_number_ : 1,
                    .previous_id = 0,
                    .previous_end = 0};
-  for (const auto& [group, log] : groups) h.oldest = std::min(h.oldest, log.oldest_segment().value_or(sequence));
+  h.oldest = std::min(h.oldest, groups.uses.oldest().value_or(sequence));
   if (replace) {
     h.previous_id = all_.at(last_).header.header.previous_id;
     h.previous_end = all_.at(last_).header.header.previous_end;
@@ -504,7 +506,7 @@ result<opened_log> recovery::open_fresh(std::span<const group_snapshot> snapshot
   o.current = std::move(*f);
   o.spares = spares_;
   o.freed.insert(o.freed.end(), freed_.begin(), freed_.end());
-  for (const auto& [group, log] : groups) o.recovered.push_back(log.recovered(group));
+  for (const auto& [group, log] : groups.by_id) o.recovered.push_back(log.recovered(group));
   o.groups = std::move(groups);
   return o;
 }

@@ -74,7 +74,8 @@ inline wal_options small_options() {
   return {.segment_bytes = 16 * 1024,
           .batch_bytes_max = 8 * 1024,
           .queued_bytes_max = 64 * 1024,
-          .reserve_bytes = 16 * 1024};
+          .reserve_bytes = 16 * 1024,
+          .slack_segments = 2};
 }
 
 inline constexpr const char* wal_directory = "/data/wal";

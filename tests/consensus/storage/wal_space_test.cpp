@@ -103,6 +103,31 @@ TEST_CASE("with no room at all writes wait, unacknowledged, and go on when room 
   CHECK(log->read(g1, 1, n)->size() == n);
 }
 
+// An entry that is larger than a segment, from a member that is configured for larger ones, makes its segment longer:
+// where the volume has no room for that it waits, and the log has not failed.
+TEST_CASE("an entry larger than a segment waits on a full volume, unacknowledged, until room returns") {
+  memory_files disk;
+  auto log = start_wal(disk, 1);
+  log->spawn((*log)->run_space_watch());
+  log->pump();
+  put(*log, 1);
+  disk.set_capacity(disk.used_bytes() + 20'000);
+  write w{.group = g1, .number = raft::write_number(2), .hard = {}, .install = {}, .entries = {}, .commit = {}};
+  w.entries.push_back(make_entry(g1, 1, 2, std::string(100'000, 'x')));
+  (*log)->submit(std::move(w));
+  log->pump();
+  for (int i = 0; i < 3; ++i) second(*log);
+  CHECK_FALSE((*log)->failed());
+  CHECK_FALSE((*log)->accepting_puts());
+  CHECK(log->done.persisted[g1] == raft::write_number(1));
+  disk.set_capacity(UINT64_MAX);
+  for (int i = 0; i < 3; ++i) second(*log);
+  CHECK(log->done.persisted[g1] == raft::write_number(2));
+  CHECK((*log)->accepting_puts());
+  CHECK(payload_of(log->read(g1, 2, 2)->front()).size() == 100'000);
+  CHECK((*log)->stats().disk_bytes == disk.used_bytes());
+}
+
 // The daemon starts on a full volume too: compaction needs it running.
 TEST_CASE("a log opens on a full volume") {
   memory_files disk;
