@@ -99,12 +99,12 @@ std::optional<log_engine::roll> log_engine::begin_roll() {
   return roll{std::move(*next), next_header(sequence)};
 }
 
-/// A batch that is larger than what is left of its segment makes the file longer before it is written: with the blocks
-/// its own, the write cannot meet a full volume half-way.
+/// A batch that its segment's file has no room for makes it longer before it is written: with the blocks its own, the
+/// write cannot meet a full volume half-way.
 result<void> log_engine::make_room(std::optional<roll>& opening, std::size_t records_bytes) {
   segment& s = opening ? opening->next.where : *segments_.back();
   const std::uint64_t end = (opening ? block_bytes : end_) + batch_bytes(records_bytes);
-  if (end <= std::max<std::uint64_t>(s.bytes, options_.segment_bytes)) return {};
+  if (end <= s.bytes) return {};
   const result<void> allocated = (opening ? *opening->next.file : *current_).allocate(end);
   if (!allocated) return allocated;
   const std::lock_guard lock(mutex_);
@@ -219,13 +219,13 @@ void log_engine::free_below(std::uint64_t oldest) {
   for (std::shared_ptr<segment>& s : freed) pool_.free(std::move(s));
 }
 
-bool log_engine::wants_roll() const {
+bool log_engine::roll_would_free() const {
   std::size_t freeable;
   {
     const std::lock_guard lock(mutex_);
     freeable = freeable_;
   }
-  return (freeable >= 2 || (freeable == 1 && !pool_.accepting_puts())) && pool_.has_ready();
+  return freeable >= 2 || (freeable == 1 && !pool_.accepting_puts());
 }
 
 bool log_engine::oldest_should_move() const {

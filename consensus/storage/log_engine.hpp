@@ -39,8 +39,10 @@ class log_engine {
   /// leave it.
   [[nodiscard]] result<outcome> write(std::span<const storage::write> writes, std::vector<truncation>& truncations);
 
-  /// Whether a batch is wanted only to open a new segment, so that old ones can be freed, and could be.
-  [[nodiscard]] bool wants_roll() const;
+  /// Whether opening a new segment would free enough old ones to be worth it.
+  [[nodiscard]] bool roll_would_free() const;
+  /// Whether a batch is wanted only for that, and could be written.
+  [[nodiscard]] bool wants_roll() const { return pool_.has_ready() && roll_would_free(); }
 
   /// Whether live entries of the oldest segment are wanted, to be moved with one of the next batches.
   [[nodiscard]] bool wants_piece() const;

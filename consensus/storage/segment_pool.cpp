@@ -32,6 +32,11 @@ void segment_pool::adopt(std::uint64_t next_sequence, std::vector<segment> spare
   for (segment& s : freed) freed_.push_back(std::make_shared<const segment>(std::move(s)));
 }
 
+void segment_pool::want_segment() {
+  const std::lock_guard lock(mutex_);
+  wanted_ = ready_.empty();
+}
+
 std::optional<segment_pool::prepared> segment_pool::take() {
   const std::lock_guard lock(mutex_);
   if (ready_.empty()) return std::nullopt;
@@ -68,19 +73,25 @@ std::size_t segment_pool::recyclable() const {
 }
 
 segment_pool::work segment_pool::choose() const {
-  if (give_up_reserve_) return work::drop_reserve;
+  if (!reserve_) return work::find_reserve;
+  if (shrink_reserve_) return work::shrink_reserve;
   if (filling_) return work::fill;
   if (ready_.empty()) {
     if (spares_.empty() && recyclable() < freed_.size()) return work::recycle;
     if (!blocked_) return spares_.empty() ? work::create : work::open_spare;
+    if (wanted_ && spares_.empty() && *reserve_ >= options_.segment_bytes) return work::use_reserve;
   }
   const bool removable = std::any_of(freed_.begin(), freed_.end(), [&](const auto& s) {
     return s.use_count() == 1 && (freed_.size() > options_.recycle_keep || full_ || s->bytes < options_.segment_bytes);
   });
   if (removable) return work::remove;
   if (look_) return work::look;
-  if (options_.reserve_bytes > 0 && !full_ && !reserve_present_) return work::make_reserve;
+  if (!full_ && missing_reserve() > 0) return work::make_reserve;
   return work::none;
+}
+
+std::uint64_t segment_pool::missing_reserve() const {
+  return options_.reserve_bytes - std::min<std::uint64_t>(options_.reserve_bytes, reserve_.value_or(0));
 }
 
 bool segment_pool::has_work() const {
@@ -107,10 +118,14 @@ result<void> segment_pool::step() {
     return create();
   case work::remove:
     return remove();
+  case work::find_reserve:
+    return find_reserve();
   case work::make_reserve:
     return make_reserve();
-  case work::drop_reserve:
-    return drop_reserve();
+  case work::shrink_reserve:
+    return shrink_reserve();
+  case work::use_reserve:
+    return use_reserve();
   case work::look:
     return look();
   }
@@ -148,6 +163,7 @@ result<void> segment_pool::open_spare() {
   const std::lock_guard lock(mutex_);
   spares_.pop_front();
   ready_.push_back({std::move(s), std::move(*f)});
+  wanted_ = false;
   return {};
 }
 
@@ -246,49 +262,77 @@ result<void> segment_pool::remove() {
 
 void segment_pool::met_full_volume(const error& why, std::uint64_t needed) {
   const std::lock_guard lock(mutex_);
+  now_full(why, needed);
+  blocked_ = true;
+}
+
+void segment_pool::now_full(const error& why, std::uint64_t needed) {
   full_ = true;
   why_ = why.message();
   needed_ = std::max(needed_, needed);
-  // With the reserve given up there may be room for it; without, it waits.
-  if (reserve_present_)
-    give_up_reserve_ = true;
-  else
-    blocked_ = true;
+  shrink_reserve_ = reserve_.value_or(0) > options_.segment_bytes;
 }
 
-result<void> segment_pool::make_reserve() {
-  const std::string path = join(directory_, reserve_name);
-  const auto done = [this] {
-    const std::lock_guard lock(mutex_);
-    reserve_present_ = true;
-    return result<void>();
-  };
-  result<std::unique_ptr<file>> f = fs_.open(path, file_system::mode::write);
-  if (!f && f.error().code == error_code::not_found) f = fs_.open(path, file_system::mode::create);
-  result<void> made = f ? result<void>() : result<void>(f.error());
-  if (made) {
-    const result<std::uint64_t> size = (*f)->size();
-    if (!size) return size.error();
-    if (*size == options_.reserve_bytes) return done();
-    if (*size > options_.reserve_bytes) made = (*f)->truncate(options_.reserve_bytes);
-    if (made) made = (*f)->allocate(options_.reserve_bytes);
-    if (made) made = (*f)->sync();
-  }
-  if (made) return done();
-  if (made.error().code != error_code::no_space) return made;
-  f = error(error_code::none, {}, {});
-  const result<void> removed = fs_.remove(path);
-  if (!removed && removed.error().code != error_code::not_found) return removed;
-  met_full_volume(made.error(), options_.reserve_bytes);
+/// What the daemon's earlier life held.
+result<void> segment_pool::find_reserve() {
+  const result<std::unique_ptr<file>> f = fs_.open(reserve_path(), file_system::mode::read);
+  if (!f && f.error().code != error_code::not_found) return f.error();
+  const result<std::uint64_t> size = f ? (*f)->size() : result<std::uint64_t>(0);
+  if (!size) return size.error();
+  const std::lock_guard lock(mutex_);
+  reserve_ = *size;
+  shrink_reserve_ = *size > options_.reserve_bytes; // it was configured to be larger; it grows again if need be
   return {};
 }
 
-result<void> segment_pool::drop_reserve() {
-  const result<void> removed = fs_.remove(join(directory_, reserve_name));
-  if (!removed && removed.error().code != error_code::not_found) return removed;
+result<void> segment_pool::make_reserve() {
+  result<std::unique_ptr<file>> f = fs_.open(reserve_path(), file_system::mode::write);
+  if (!f && f.error().code == error_code::not_found) f = fs_.open(reserve_path(), file_system::mode::create);
+  result<void> made = f ? (*f)->allocate(options_.reserve_bytes) : result<void>(f.error());
+  if (made) made = (*f)->sync();
+  if (made) {
+    const std::lock_guard lock(mutex_);
+    reserve_ = options_.reserve_bytes;
+    return {};
+  }
+  if (made.error().code != error_code::no_space) return made;
+  if (f) { // of what it got before it failed nothing stays
+    const result<void> back = (*f)->truncate(*reserve_);
+    if (!back) return back;
+  }
+  met_full_volume(made.error(), 0);
+  return {};
+}
+
+result<void> segment_pool::shrink_reserve() {
+  const result<std::unique_ptr<file>> f = fs_.open(reserve_path(), file_system::mode::write);
+  if (!f) return f.error();
+  const result<void> cut = (*f)->truncate(options_.segment_bytes);
+  if (!cut) return cut;
+  const result<void> synced = (*f)->sync();
+  if (!synced) return synced;
   const std::lock_guard lock(mutex_);
-  give_up_reserve_ = false;
-  reserve_present_ = false;
+  shrink_reserve_ = false;
+  reserve_ = options_.segment_bytes;
+  return {};
+}
+
+/// The last segment there is room for: its blocks are the reserve's own.
+result<void> segment_pool::use_reserve() {
+  segment fresh;
+  {
+    const std::lock_guard lock(mutex_);
+    fresh = {next_sequence_, path_of(next_sequence_), options_.segment_bytes};
+  }
+  const result<void> renamed = fs_.rename(reserve_path(), fresh.path);
+  if (!renamed) return renamed;
+  const result<void> synced = fs_.sync_directory(directory_);
+  if (!synced) return synced;
+  const std::lock_guard lock(mutex_);
+  ++next_sequence_;
+  reserve_ = 0;
+  spares_.push_back(std::move(fresh));
+  blocked_ = false; // to be made ready; preparing another one meets the full volume again
   return {};
 }
 
@@ -297,10 +341,12 @@ result<void> segment_pool::look() {
   if (!free) return free.error();
   const std::lock_guard lock(mutex_);
   look_ = false;
-  blocked_ = false; // preparing is tried again in any case
   free_ = *free;
-  const std::uint64_t wanted = needed_ + options_.segment_bytes + (reserve_present_ ? 0 : options_.reserve_bytes);
-  if (!full_ || ready_.empty() || free_ < wanted) return {};
+  // Preparing is tried again once there is room for a segment beside the reserve, which is a snapshot's to use; a log
+  // that stands still goes first.
+  const bool last_resort = wanted_ && *reserve_ < options_.segment_bytes;
+  blocked_ = free_ < options_.segment_bytes + (last_resort ? 0 : missing_reserve());
+  if (!full_ || ready_.empty() || free_ < needed_ + options_.segment_bytes + missing_reserve()) return {};
   full_ = false;
   needed_ = 0;
   why_.clear();
@@ -309,10 +355,7 @@ result<void> segment_pool::look() {
 
 void segment_pool::report_no_space(const error& why, std::uint64_t needed) {
   const std::lock_guard lock(mutex_);
-  full_ = true;
-  why_ = why.message();
-  needed_ = std::max(needed_, needed);
-  give_up_reserve_ = reserve_present_;
+  now_full(why, needed);
 }
 
 void segment_pool::look_again() {
@@ -329,7 +372,7 @@ space_status segment_pool::space() const {
   const std::lock_guard lock(mutex_);
   space_status s{.accepting_puts = !full_, .volume = directory_, .needed_bytes = 0, .free_bytes = free_, .message = {}};
   if (!full_) return s;
-  s.needed_bytes = needed_ + options_.segment_bytes + (reserve_present_ ? 0 : options_.reserve_bytes);
+  s.needed_bytes = needed_ + options_.segment_bytes + missing_reserve();
   s.message = why_ + "; puts are refused until the volume of " + directory_ + " has " + std::to_string(s.needed_bytes) +
               " bytes free (" + std::to_string(free_) + " when last looked): make room, or compact and delete keys";
   return s;
@@ -342,7 +385,7 @@ void segment_pool::add_to(wal_stats& s) const {
   s.segments_removed += counters_.segments_removed;
   s.disk_bytes += (ready_.size() + spares_.size() + (filling_ ? 1 : 0)) * options_.segment_bytes;
   for (const auto& f : freed_) s.disk_bytes += f->bytes;
-  if (reserve_present_) s.disk_bytes += options_.reserve_bytes;
+  s.disk_bytes += reserve_.value_or(0);
 }
 
 } // namespace quorumd::storage

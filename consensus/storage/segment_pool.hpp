@@ -16,7 +16,9 @@
 namespace quorumd::storage {
 
 /// Keeps one segment ready ahead of the log (written in full with zeros, or recycled; its beginning cleared, its name
-/// durable, and the log's extent moved up to it), removes what is left over, and keeps the reserve. step() runs on the
+/// durable, and the log's extent moved up to it), removes what is left over, and keeps the reserve. When the volume is
+/// full the reserve shrinks to the size of one segment, so that a snapshot has room; what is left of it becomes the
+/// log's next segment once the log cannot go on without one, and nothing else can take that place. step() runs on the
 /// preparation worker and does one short piece of work; everything else may be called from any thread and does not
 /// touch the disk.
 class segment_pool {
@@ -29,6 +31,8 @@ class segment_pool {
     segment where;
     std::unique_ptr<storage::file> file;
   };
+  /// The log stands still until there is a next segment, or could free others with one.
+  void want_segment();
   /// The next segment, if one is ready.
   [[nodiscard]] std::optional<prepared> take();
   [[nodiscard]] bool has_ready() const;
@@ -51,7 +55,19 @@ class segment_pool {
   void add_to(wal_stats& s) const;
 
  private:
-  enum class work : std::uint8_t { none, fill, open_spare, recycle, create, remove, make_reserve, drop_reserve, look };
+  enum class work : std::uint8_t {
+    none,
+    fill,
+    open_spare,
+    recycle,
+    create,
+    remove,
+    find_reserve,
+    make_reserve,
+    shrink_reserve,
+    use_reserve,
+    look,
+  };
   [[nodiscard]] work choose() const; // under the mutex
   [[nodiscard]] std::size_t recyclable() const;
   [[nodiscard]] result<void> fill();
@@ -59,10 +75,15 @@ class segment_pool {
   [[nodiscard]] result<void> recycle();
   [[nodiscard]] result<void> create();
   [[nodiscard]] result<void> remove();
+  [[nodiscard]] result<void> find_reserve();
   [[nodiscard]] result<void> make_reserve();
-  [[nodiscard]] result<void> drop_reserve();
+  [[nodiscard]] result<void> shrink_reserve();
+  [[nodiscard]] result<void> use_reserve();
   [[nodiscard]] result<void> look();
   void met_full_volume(const error& why, std::uint64_t needed);
+  void now_full(const error& why, std::uint64_t needed); // under the mutex
+  [[nodiscard]] std::uint64_t missing_reserve() const;   // under the mutex
+  [[nodiscard]] std::string reserve_path() const { return join(directory_, reserve_name); }
   [[nodiscard]] std::string path_of(std::uint64_t sequence) const;
   [[nodiscard]] result<std::unique_ptr<file>> make_ready(const segment& s);
   void add_spare(segment s, std::uint64_t wal_stats::*counter);
@@ -82,11 +103,12 @@ class segment_pool {
   std::deque<prepared> ready_;
   std::vector<std::shared_ptr<const segment>> freed_;
   bool filling_ = false;
-  bool reserve_present_ = false;
+  std::optional<std::uint64_t> reserve_; ///< bytes it holds; nothing: not looked yet
+  bool wanted_ = false;                  ///< a segment, by a log that cannot wait
   bool full_ = false;
   bool blocked_ = false; ///< preparing waits until there is room
   bool look_ = false;
-  bool give_up_reserve_ = false;
+  bool shrink_reserve_ = false;
   std::uint64_t needed_ = 0;
   std::uint64_t free_ = 0;
   std::string why_;

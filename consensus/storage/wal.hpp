@@ -36,8 +36,8 @@ struct wal_options {
   std::size_t batch_bytes_max = std::size_t{4} * 1024 * 1024;
   /// What may wait for the disk before has_room() says no.
   std::size_t queued_bytes_max = std::size_t{64} * 1024 * 1024;
-  /// Held in a file of its own, and given up when the volume is full: votes, deletes, compaction and one snapshot go
-  /// on with it while puts are refused.
+  /// Held in a file of its own for the time when the volume is full: one segment of it for the log, so that votes,
+  /// deletes and compaction go on while puts are refused, and the rest for a snapshot, which frees the log.
   std::size_t reserve_bytes = std::size_t{128} * 1024 * 1024;
   /// Freed segments kept for reuse; more are removed.
   std::size_t recycle_keep = 2;

@@ -172,7 +172,10 @@ void wal::impl::run_batch() {
   const result<log_engine::outcome> done = engine_.write(active_, truncating_);
   if (!done) return fail(done.error());
   outcome_ = *done;
-  if (outcome_ == log_engine::outcome::starved || outcome_ == log_engine::outcome::no_room) return;
+  if (outcome_ == log_engine::outcome::starved || outcome_ == log_engine::outcome::no_room) {
+    const std::lock_guard lock(mutex_);
+    return keep_truncations(); // with or without writes beside them they are work that waits
+  }
   for (write& w : active_) {
     if (w.number) {
       const auto it =
@@ -192,6 +195,10 @@ void wal::impl::run_batch() {
     if (w.entries.capacity() > 0 && empty_vectors_.size() < 64) empty_vectors_.push_back(std::move(w.entries));
   active_.clear();
   truncations_held_ = !truncating_.empty() && truncations_.empty();
+  keep_truncations();
+}
+
+void wal::impl::keep_truncations() {
   truncations_.insert(truncations_.begin(), std::make_move_iterator(truncating_.begin()),
                       std::make_move_iterator(truncating_.end()));
   truncating_.clear();
@@ -206,6 +213,7 @@ void wal::impl::batch_done() {
     failed = failure_.has_value();
     const auto outcome = std::exchange(outcome_, log_engine::outcome::nothing);
     room_wanted_ = outcome == log_engine::outcome::no_room;
+    if (outcome == log_engine::outcome::starved || engine_.roll_would_free()) pool_.want_segment();
     // Asked again, in case the segment came while the job ended.
     log_waits_ = !failed && (room_wanted_ || (outcome == log_engine::outcome::starved && !pool_.has_ready()));
     again = !log_waits_ && log_has_work();

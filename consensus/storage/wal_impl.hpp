@@ -87,6 +87,7 @@ class wal::impl {
   // on the log's worker
   void run_batch();
   void take_batch();
+  void keep_truncations(); // under the mutex
   // on the preparation worker
   void run_prepare();
   // on the home loop

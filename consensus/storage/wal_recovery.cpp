@@ -62,6 +62,7 @@ class recovery {
   void collect_records(batch_builder& b) const;
   result<void> align(batch_builder& b, group_logs& groups, std::span<const group_snapshot> snapshots);
   result<std::unique_ptr<file>> fresh_file(const std::string& path);
+  result<void> fill_fresh(file& f);
   result<void> write_fresh(file& f, std::span<const std::byte> bytes);
   result<void> drop_reserve();
   result<void> renumber_spares(std::uint64_t next);
@@ -361,7 +362,7 @@ result<void> recovery::drop_reserve() {
   return {};
 }
 
-result<void> recovery::write_fresh(file& f, std::span<const std::byte> bytes) {
+result<void> recovery::fill_fresh(file& f) {
   static const std::vector<std::byte> zeros(std::size_t{1} << 20);
   const result<void> cleared = clear_beginning(f);
   if (!cleared) return cleared.error();
@@ -375,6 +376,21 @@ result<void> recovery::write_fresh(file& f, std::span<const std::byte> bytes) {
     at += n;
     if (progress_) progress_(bytes_done_, bytes_total_);
   }
+  return {};
+}
+
+result<void> recovery::write_fresh(file& f, std::span<const std::byte> bytes) {
+  result<void> filled = fill_fresh(f);
+  if (!filled && filled.error().code == error_code::no_space) {
+    const result<void> dropped = drop_reserve();
+    if (!dropped) return dropped.error();
+    filled = fill_fresh(f);
+  }
+  if (!filled && filled.error().code == error_code::no_space) {
+    // A member must start on a full volume, so that it can be emptied: its segment grows as far as there is room.
+    filled = f.truncate(padded_to_block(bytes.size()));
+  }
+  if (!filled) return filled.error();
   const result<void> written = f.write(0, bytes);
   if (!written) return written.error();
   return f.sync();
@@ -460,13 +476,10 @@ result<opened_log> recovery::open_fresh(std::span<const group_snapshot> snapshot
   const std::string path = path_of(last_ + 1);
   result<std::unique_ptr<file>> f = fresh_file(path);
   if (!f) return f.error();
-  result<void> written = write_fresh(**f, bytes);
-  if (!written && written.error().code == error_code::no_space) {
-    const result<void> dropped = drop_reserve();
-    if (!dropped) return dropped.error();
-    written = write_fresh(**f, bytes);
-  }
+  const result<void> written = write_fresh(**f, bytes);
   if (!written) return written.error();
+  const result<std::uint64_t> fresh_bytes = (*f)->size();
+  if (!fresh_bytes) return fresh_bytes.error();
   if (replace) {
     const result<void> renamed = fs_.rename(path, path_of(sequence));
     if (!renamed) return renamed.error();
@@ -502,7 +515,7 @@ result<opened_log> recovery::open_fresh(std::span<const group_snapshot> snapshot
     }
     o.segments.push_back(std::move(s));
   }
-  o.segments.push_back({sequence, path_of(sequence), std::max<std::uint64_t>(options_.segment_bytes, bytes.size())});
+  o.segments.push_back({sequence, path_of(sequence), *fresh_bytes});
   o.current = std::move(*f);
   o.spares = spares_;
   o.freed.insert(o.freed.end(), freed_.begin(), freed_.end());

@@ -1,3 +1,4 @@
+#include "consensus/storage/wal_format.hpp"
 #include "tests/consensus/storage/wal_rig.hpp"
 
 namespace quorumd::storage::test {
@@ -143,10 +144,102 @@ TEST_CASE("a log opens on a full volume") {
   }
 }
 
-// The snapshot worker met the full volume first.
-TEST_CASE("a snapshot without room gives up the reserve and refuses puts until there is room") {
+// Its reserve is used up, too: a member that cannot start could never be emptied.
+TEST_CASE("a log opens on a full volume without a reserve, and grows as far as there is room") {
   memory_files disk;
-  auto log = start_wal(disk, 1);
+  {
+    auto log = start_wal(disk, 1);
+    for (std::uint64_t n = 1; n <= 5; ++n) put(*log, n);
+  }
+  // As a long time on a full volume leaves it: nothing prepared, no reserve.
+  std::uint64_t begun = 0;
+  for (const std::string& path : disk.paths()) {
+    const parsed_segment_header h = parse_segment_header(disk.contents(path));
+    if (path.ends_with("reserve")) REQUIRE(disk.remove(path).has_value());
+    if (!path.ends_with(".log")) continue;
+    if (h.state == header_state::good)
+      begun = h.header.sequence;
+    else
+      REQUIRE(disk.remove(path).has_value());
+  }
+  REQUIRE(disk.rename("/data/wal.reached-" + sequence_digits(begun + 1), "/data/wal.reached-" + sequence_digits(begun))
+              .has_value());
+  disk.set_capacity(disk.used_bytes() + 20 * 1024);
+  for (std::uint64_t restart = 2; restart < 4; ++restart) {
+    auto log = start_wal(disk, restart);
+    REQUIRE(log);
+    CHECK((*log)->recovered().front().last == log_index(5));
+    CHECK_FALSE((*log)->accepting_puts());
+  }
+  auto log = start_wal(disk, 9);
+  REQUIRE(log);
+  log->spawn((*log)->run_space_watch());
+  log->pump();
+  std::uint64_t number = 0;
+  const auto vote = [&](std::uint64_t t) {
+    (*log)->submit({.group = g1,
+                    .number = raft::write_number(++number),
+                    .hard = hard_state{term(t), node_id(1)},
+                    .install = {},
+                    .entries = {},
+                    .commit = {}});
+    log->pump();
+    return log->done.persisted[g1] == raft::write_number(number);
+  };
+  CHECK(vote(7));
+  std::uint64_t t = 8;
+  while (t < 20 && vote(t)) ++t;
+  CHECK(t < 20); // there is an end to it, at which it waits
+  CHECK_FALSE((*log)->failed());
+  disk.set_capacity(UINT64_MAX);
+  for (int i = 0; i < 4; ++i) second(*log);
+  CHECK(log->done.persisted[g1] == raft::write_number(number));
+  CHECK((*log)->accepting_puts());
+}
+
+// What the log waits for is freed by a snapshot alone: its room, and the segment that the log moves on to, are held
+// ready for just that.
+TEST_CASE("a full volume is freed by a snapshot, without room from elsewhere") {
+  memory_files disk;
+  wal_options o = small_options();
+  o.reserve_bytes = 3 * o.segment_bytes;
+  auto log = start_wal(disk, 1, o);
+  log->spawn((*log)->run_space_watch());
+  log->pump();
+  disk.set_capacity(disk.used_bytes() + 4 * o.segment_bytes);
+  std::uint64_t n = 0;
+  while ((*log)->accepting_puts() && n < 100) put(*log, ++n);
+  REQUIRE_FALSE((*log)->accepting_puts());
+  for (int i = 0; i < 3; ++i) second(*log);
+  // The snapshot's part of the reserve is free, and stays so while deletes and votes go on, until they need the rest.
+  CHECK(*disk.free_bytes("/data") >= 2 * o.segment_bytes);
+  const std::uint64_t before = n;
+  while (n < before + 2) put(*log, ++n);
+  for (int i = 0; i < 3; ++i) second(*log);
+  CHECK(log->done.persisted[g1] == raft::write_number(n));
+  CHECK(*disk.free_bytes("/data") >= 2 * o.segment_bytes);
+  const snapshot_mark mark{log_index(n), term(1), {{node_id(1)}, {}, {}}};
+  (*log)->truncate_prefix(g1, mark, mark.index.next());
+  log->pump();
+  for (int i = 0; i < 5; ++i) second(*log);
+  CHECK((*log)->accepting_puts());
+  CHECK((*log)->stats().disk_bytes == disk.used_bytes());
+  for (std::uint64_t more = 0; more < 20; ++more) {
+    put(*log, ++n);
+    const snapshot_mark next{log_index(n), term(1), {{node_id(1)}, {}, {}}};
+    (*log)->truncate_prefix(g1, next, next.index.next());
+    log->pump();
+  }
+  CHECK(log->done.persisted[g1] == raft::write_number(n));
+  CHECK((*log)->accepting_puts());
+}
+
+// The snapshot worker met the full volume first.
+TEST_CASE("a snapshot without room is given its part of the reserve, and puts are refused until there is room") {
+  memory_files disk;
+  wal_options o = small_options();
+  o.reserve_bytes = 3 * o.segment_bytes;
+  auto log = start_wal(disk, 1, o);
   log->spawn((*log)->run_space_watch());
   log->pump();
   disk.set_capacity(disk.used_bytes());
@@ -154,7 +247,7 @@ TEST_CASE("a snapshot without room gives up the reserve and refuses puts until t
   (*log)->report_no_space(error(error_code::no_space, "/data/snapshots/x.tmp", "the disk is full"));
   log->pump();
   CHECK_FALSE((*log)->accepting_puts());
-  CHECK(before - disk.used_bytes() == small_options().reserve_bytes);
+  CHECK(before - disk.used_bytes() == 2 * o.segment_bytes);
   disk.set_capacity(UINT64_MAX);
   second(*log);
   CHECK((*log)->accepting_puts());
