@@ -25,6 +25,7 @@ enum class mutant : std::uint8_t {
   commit_old_term,          ///< an older term's entry is committed by counting (figure 8)
   skip_conflict_check,      ///< an append is taken without comparing prev_term
   read_without_round,       ///< a read is served without its quorum round
+  echo_old_round,           ///< an older term's message is answered with its round
 };
 
 struct options {

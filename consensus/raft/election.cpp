@@ -176,8 +176,12 @@ void core::state::receive(node_id from, const vote_request& m) {
     if (in_lease() && !m.transfer) return; // neither vote nor term (thesis §4.2.3)
     become_follower(m.term, node_id());
   }
+  if (m.term < current_term) {
+    tell_term(from, 0);
+    return;
+  }
   const bool free = !vote || vote == from || mutated(mutant::two_votes_a_term);
-  if (m.term < current_term || !free || !up_to_date(m.last_index, m.last_term)) {
+  if (!free || !up_to_date(m.last_index, m.last_term)) {
     send(from, vote_response{.term = current_term, .pre_vote = false, .granted = false});
     return;
   }
@@ -191,6 +195,10 @@ void core::state::receive(node_id from, const vote_request& m) {
 void core::state::receive_pre_vote(node_id from, const vote_request& m) {
   const bool free = m.term > current_term || (m.term == current_term && (!vote || vote == from) && !known_leader());
   const bool granted = free && !in_lease() && up_to_date(m.last_index, m.last_term);
+  if (!granted && m.term <= current_term) {
+    tell_term(from, 0);
+    return;
+  }
   send(from, vote_response{.term = granted ? m.term : current_term, .pre_vote = true, .granted = granted});
   // Of two that ask at once, one goes on: else each would soon vote for itself, and nobody would win.
   if (granted && std::holds_alternative<pre_candidate_role>(role) && from > opt.self) step_down();

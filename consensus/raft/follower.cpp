@@ -38,14 +38,19 @@ bool core::state::admit_leader(node_id from, term t) {
   return true;
 }
 
+// A deposed leader learns the term, and a node stuck in a higher one gets free. The answer holds nothing else: when it
+// arrives the older message's sender may lead or stand for election in this term.
+void core::state::tell_term(node_id to, std::uint64_t older_round) {
+  const std::uint64_t round = mutated(mutant::echo_old_round) ? older_round : 0;
+  send(to, heartbeat_response{.term = current_term, .round = round});
+}
+
 void core::state::receive(node_id from, append_request& m) {
   if (!well_formed(m)) return;
-  if (!admit_leader(from, m.term)) {
-    // A deposed leader learns the term, and a node stuck in a higher one gets free.
-    refuse(from, m);
-    return;
-  }
-  accept(from, m);
+  if (admit_leader(from, m.term))
+    accept(from, m);
+  else
+    tell_term(from, m.round);
 }
 
 void core::state::accept(node_id from, append_request& m) {
@@ -106,16 +111,18 @@ void core::state::acknowledge(node_id to, log_index match, std::uint64_t round) 
 }
 
 void core::state::receive(node_id from, const heartbeat& m) {
-  if (admit_leader(from, m.term)) {
-    // The leader names only what this log has matched; anything else is no leader's heartbeat.
-    if (m.commit <= log.last_index()) commit_to(m.commit);
+  if (!admit_leader(from, m.term)) {
+    tell_term(from, m.round);
+    return;
   }
+  // The leader names only what this log has matched; anything else is no leader's heartbeat.
+  if (m.commit <= log.last_index()) commit_to(m.commit);
   send(from, heartbeat_response{.term = current_term, .round = m.round});
 }
 
 void core::state::receive(node_id from, const install_snapshot& m) {
   if (!admit_leader(from, m.term)) {
-    send(from, heartbeat_response{.term = current_term, .round = 0});
+    tell_term(from, 0);
     return;
   }
   const std::size_t voters = m.mark.members.voters.size();

@@ -20,14 +20,15 @@ struct vote_request {
   bool transfer = false;
 };
 
+/// A refusal is of an election of the responder's term, or of the pre-vote for a later one.
 struct vote_response {
   quorumd::term term; ///< the responder's own, or for a granted pre-vote the term that was asked about
   bool pre_vote = false;
   bool granted = false;
 };
 
-/// Entries after (prev_index, prev_term), or none (paper §5.3). `round` numbers the leader's quorum probes; every
-/// answer gives it back.
+/// Entries after (prev_index, prev_term), or none (paper §5.3). `round` numbers the quorum probes of one leadership;
+/// every answer to a message of the responder's term gives it back.
 struct append_request {
   quorumd::term term;
   log_index prev_index;
@@ -57,6 +58,7 @@ struct heartbeat {
   std::uint64_t round = 0;
 };
 
+/// Also answers any message of a leader or candidate of an older term, then with round 0: the term is all that it says.
 struct heartbeat_response {
   quorumd::term term;
   std::uint64_t round = 0;

@@ -59,6 +59,7 @@ struct core::state {
 
   // --- follower.cpp
   [[nodiscard]] bool admit_leader(node_id from, term t);
+  void tell_term(node_id to, std::uint64_t older_round);
   void receive(node_id from, append_request& m);
   void receive(node_id from, const heartbeat& m);
   void receive(node_id from, const install_snapshot& m);

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <initializer_list>
 #include <map>
 
 using namespace quorumd;
@@ -49,29 +50,34 @@ TEST_CASE("case 1: a higher term in any role makes a follower") {
   }
 }
 
-// A deposed leader or a late candidate learns the newer term from the refusal.
+// A deposed leader or a late candidate learns the newer term, and nothing that it could take for an answer once it has
+// caught up with it.
 TEST_CASE("case 2: a lower term is refused with the own term") {
-  subject s(options_of(1), state_with(3, {}, 5));
-  s.c.step(id(2),
-           append_request{.term = term(4), .prev_index = {}, .prev_term = {}, .commit = {}, .round = 0, .entries = {}});
-  s.c.step(id(2), heartbeat{.term = term(4), .commit = {}, .round = 3});
-  s.c.step(id(3), ask(4));
-  s.c.step(id(3),
-           vote_request{.term = term(4), .last_index = {}, .last_term = {}, .pre_vote = true, .transfer = false});
-  s.take();
-  CHECK_FALSE(s.out.number);
-  const auto appends = all_of<append_response>(s.out.messages);
-  REQUIRE(appends.size() == 1);
-  CHECK(appends[0].second.term == term(5));
-  CHECK_FALSE(appends[0].second.accepted);
-  CHECK(all_of<heartbeat_response>(s.out.messages).at(0).second.term == term(5));
-  for (const auto& [to, vote] : all_of<vote_response>(s.out.messages)) {
-    CHECK(to == id(3));
-    CHECK(vote.term == term(5));
-    CHECK_FALSE(vote.granted);
+  const snapshot_mark mark{.index = log_index(1), .term = term(4), .members = voters(3)};
+  for (const message& m : std::initializer_list<message>{
+           append_request{.term = term(4), .prev_index = {}, .prev_term = {}, .commit = {}, .round = 3, .entries = {}},
+           heartbeat{.term = term(4), .commit = {}, .round = 3}, install_snapshot{.term = term(4), .mark = mark},
+           ask(4),
+           vote_request{.term = term(5), .last_index = {}, .last_term = {}, .pre_vote = true, .transfer = false}}) {
+    CAPTURE(m.index());
+    initial_state state = state_with(3, {}, 5);
+    state.hard.vote = id(2);
+    subject s(options_of(1), state);
+    s.c.step(id(3), m);
+    s.take();
+    CHECK_FALSE(s.out.number);
+    REQUIRE(s.out.messages.size() == 1);
+    const auto told = all_of<heartbeat_response>(s.out.messages);
+    REQUIRE(told.size() == 1);
+    CHECK(told[0].first == id(3));
+    CHECK(told[0].second.term == term(5));
+    CHECK(told[0].second.round == 0);
+    CHECK_FALSE(s.c.soft().leader);
+
+    subject sender(options_of(3), state_with(3, {}, 4));
+    sender.c.step(id(1), told[0].second);
+    CHECK(sender.c.hard().term == term(5));
   }
-  CHECK(all_of<vote_response>(s.out.messages).size() == 2);
-  CHECK_FALSE(s.c.soft().leader);
 }
 
 // A node starts quietly, whatever it was before.
@@ -151,6 +157,25 @@ TEST_CASE("case 6: a single voter leads without messages, once its vote is durab
   CHECK(s.c.soft().role == role::leader);
   CHECK(s.settle().empty());
   CHECK(s.c.soft().serving);
+}
+
+// Candidate of term 1 and then of term 2, it asked node 2 twice: the late refusal of the first question must not stand
+// for the answer to the second.
+TEST_CASE("case 6: a refusal of an older term's request is no answer to this one's") {
+  subject voter(options_of(2), state_with(3, {}, 2));
+  voter.c.step(id(1), ask(1));
+  const auto late = voter.settle();
+  voter.c.step(id(1), ask(2));
+  const auto given = voter.settle();
+  REQUIRE(all_of<vote_response>(given).at(0).second.granted);
+
+  subject s(options_of(1), state_with(3, {}, 1));
+  stand(s, 3);
+  REQUIRE(s.c.hard() == hard_state{term(2), id(1)});
+  s.c.step(id(3), answer(2, false));
+  for (const auto* sent : {&late, &given})
+    for (const outgoing& o : *sent) s.c.step(id(2), o.message);
+  CHECK(s.c.soft().role == role::leader);
 }
 
 // The same answer for the same candidate, a refusal for another, both before and after the vote is durable.

@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <optional>
+#include <utility>
+
 using namespace quorumd;
 using namespace quorumd::raft;
 using namespace quorumd::raft::test;
@@ -85,6 +88,58 @@ TEST_CASE("case 79: each round is fresh; a late acknowledgement is not counted")
   s.take();
   REQUIRE(s.out.reads.size() == 1);
   CHECK(s.out.reads[0].context == context(3));
+}
+
+// Rounds count from 1 in each leadership. Node 1 led term 1 and leads term 3; a message of term 1 with its round 1
+// reaches node 2 only now, and the answer, which can name term 3 alone, reaches node 1 when node 3 leads term 4.
+TEST_CASE("case 79: the answer to an older term's message confirms no round of a later term") {
+  for (const bool append : {true, false}) {
+    CAPTURE(append);
+    cluster c(3);
+    c.elect(1);
+    std::optional<envelope> late;
+    c.drop = [&](const envelope& e) {
+      const auto* a = std::get_if<append_request>(&e.message);
+      const auto* h = std::get_if<heartbeat>(&e.message);
+      if (late || e.to != id(2) || (append ? a == nullptr || a->round != 1 : h == nullptr || h->round != 1))
+        return false;
+      late = e;
+      return true;
+    };
+    c[1].read_index(context(1));
+    CHECK(c.propose(1, "a"));
+    c.settle();
+    CHECK(answered(c.at(1)).ok);
+    REQUIRE(late);
+    for (std::uint64_t n : {2, 1}) {
+      CHECK(c[3 - n].transfer_leadership(id(n)));
+      c.run(6);
+      REQUIRE(c[n].soft().serving);
+    }
+    REQUIRE(c[2].soft() == soft_state{role::follower, id(1), term(3), false});
+    c.deliver(*late);
+    c.pump(2);
+    const std::deque<envelope> answers = std::exchange(c.bag, {});
+    REQUIRE(answers.size() == 1);
+
+    // Node 1 stands still from here on: it gets no ticks.
+    c.isolate(1);
+    for (std::uint64_t n : {2, 3}) c[n].stream_reset(id(1));
+    c[3].campaign();
+    c.settle();
+    REQUIRE(c[3].soft().serving);
+    CHECK(c.propose(3, "b"));
+    c.settle();
+    REQUIRE(c[1].soft() == soft_state{role::leader, id(1), term(3), true});
+    c[1].read_index(context(2));
+    c.pump(1);
+    c.heal();
+    c.deliver(answers.front());
+    c.pump(1);
+    CHECK(c.at(1).reads.empty());
+    c.run(10);
+    CHECK_FALSE(answered(c.at(1)).ok);
+  }
 }
 
 // The answer names the index; a read whose leader is gone fails, and may be asked again.
