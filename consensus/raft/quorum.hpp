@@ -44,12 +44,16 @@ template <class Predicate>
   return quorum_value(members, [&](node_id id) { return holds(id) ? std::uint64_t{1} : std::uint64_t{0}; }) != 0;
 }
 
-/// The votes of one election. The first answer of a voter counts; later ones change nothing.
+/// The votes of one election. A grant counts for good; a refusal only as long as no grant of the same voter arrives,
+/// since it may answer an earlier pre-vote of the same term.
 class ballot {
  public:
   void record(node_id voter, bool granted) {
-    for (const auto& [id, vote] : votes_)
-      if (id == voter) return;
+    for (auto& [id, vote] : votes_)
+      if (id == voter) {
+        vote = vote || granted;
+        return;
+      }
     votes_.emplace_back(voter, granted);
   }
 

@@ -109,6 +109,18 @@ TEST_CASE("case 20: an old pre-vote reply after becoming candidate is ignored") 
   CHECK(s.c.soft().role == role::candidate);
 }
 
+// Node 2 refused while it still heard the leader; asked again in the same term it grants. A refusal
+// does not say which question it answers.
+TEST_CASE("case 20: a late refusal of an earlier pre-vote does not hide the grant of this one") {
+  subject s(options_of(1), state_with(3));
+  s.tick_until(role::pre_candidate);
+  s.settle();
+  s.c.step(id(2), vote_response{.term = term(0), .pre_vote = true, .granted = false});
+  CHECK(s.c.soft().role == role::pre_candidate);
+  s.c.step(id(2), vote_response{.term = term(1), .pre_vote = true, .granted = true});
+  CHECK(s.c.soft().role == role::candidate);
+}
+
 // It comes back with a higher term, from when it campaigned without asking first; the others' lease refuses it.
 TEST_CASE("case 21: a pre-candidate stuck with a higher term gets free") {
   cluster c(3);
