@@ -7,15 +7,24 @@
 namespace quorumd::wire {
 namespace {
 
+bool out_of_date(const raft::heartbeat&, const raft::heartbeat&) {
+  return false;
+}
+
+/// The answer to an older term's message must not hide the round that waits with the same term.
+bool out_of_date(const raft::heartbeat_response& next, const raft::heartbeat_response& waiting) {
+  return next.term == waiting.term && next.round < waiting.round;
+}
+
 /// The latest heartbeat of a group takes the place of the one that waits.
 template <class Beat, class Body>
 void merge(std::vector<Beat>& waiting, group_id group, const Body& body) {
   const auto at =
       std::lower_bound(waiting.begin(), waiting.end(), group, [](const Beat& b, group_id g) { return b.group < g; });
-  if (at != waiting.end() && at->group == group)
-    at->body = body;
-  else
+  if (at == waiting.end() || at->group != group)
     waiting.insert(at, Beat{group, body});
+  else if (!out_of_date(body, at->body))
+    at->body = body;
 }
 
 } // namespace

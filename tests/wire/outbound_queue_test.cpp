@@ -107,6 +107,7 @@ TEST_CASE("heartbeats merge") {
       q.push(group_id(group), raft::heartbeat{.term = term(2), .commit = log_index(round), .round = round});
   q.push(group_id(1), raft::heartbeat_response{.term = term(2), .round = 4});
   q.push(group_id(1), raft::heartbeat_response{.term = term(2), .round = 6});
+  q.push(group_id(1), raft::heartbeat_response{.term = term(2), .round = 0}); // to an older term's message
   CHECK_FALSE(q.empty());
   const auto bytes = q.next();
   frame_reader reader(peer_frame_max);
