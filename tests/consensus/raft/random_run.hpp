@@ -20,8 +20,9 @@ struct run_counters {
 };
 
 /// Several bare cores for some thousand steps of one seed: messages dropped, doubled and reordered, writes delayed,
-/// crashes that lose what was not persisted, cuts, compactions, reads, transfers. Gives what broke, or nothing; a
-/// broken invariant of the core aborts.
+/// crashes that lose what was not persisted, cuts, compactions, reads, transfers; with some seeds a gentler world in
+/// which leaderships follow each other fast, leaders sleep, and messages arrive leaderships later. Gives what broke, or
+/// nothing; a broken invariant of the core aborts.
 [[nodiscard]] std::string random_run(std::uint64_t seed, std::uint64_t nodes, mutant m, run_counters& counters);
 
 /// Whether one of the seeds breaks with the mutant, each in a process of its own.

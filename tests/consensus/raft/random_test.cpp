@@ -42,10 +42,10 @@ void sweep(std::uint64_t nodes, std::uint64_t seeds) {
 // Election safety, log matching, leader completeness, state machine safety and linearizable reads hold under every
 // fault that the core can meet, and once the faults end everybody catches up.
 TEST_CASE("random runs of three nodes keep Raft's promises") {
-  sweep(3, 300);
+  sweep(3, 400);
 }
 TEST_CASE("random runs of five nodes keep Raft's promises") {
-  sweep(5, 150);
+  sweep(5, 200);
 }
 
 // The runs notice deliberate bugs, each in one place of the core.
@@ -63,4 +63,7 @@ TEST_CASE("random runs catch a skipped conflict check") {
 }
 TEST_CASE("random runs catch a read without its round") {
   CHECK(caught_by_random_runs(mutant::read_without_round, 400));
+}
+TEST_CASE("random runs catch an older term's round that is given back") {
+  CHECK(caught_by_random_runs(mutant::echo_old_round, 400));
 }
