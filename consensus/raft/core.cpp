@@ -66,7 +66,7 @@ void core::campaign() {
 }
 
 void core::persisted(write_number n) {
-  state_->writes.finish(n);
+  state_->writes.finish(n, state_->now);
   state_->self_vote_durable();
   state_->advance_commit();
 }

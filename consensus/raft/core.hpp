@@ -35,7 +35,7 @@ struct options {
 
   std::uint32_t election_ticks = 30; ///< timeouts are drawn from [this, twice this)
   std::uint32_t heartbeat_ticks = 5;
-  std::uint32_t disk_stall_ticks = 60; ///< a leader whose oldest write is older steps down (case 29)
+  std::uint32_t disk_stall_ticks = 60; ///< a leader whose disk finishes no write for longer steps down (case 29)
 
   std::size_t append_bytes_max = std::size_t{256} * 1024; ///< of entries in one append, unless one entry is larger
   std::uint32_t inflight_appends_max = 256;               ///< unanswered appends to one follower

@@ -63,8 +63,8 @@ soft_state core::state::soft() const {
 }
 
 bool core::state::disk_stalled() const {
-  const auto oldest = writes.oldest_tick();
-  return oldest && now - *oldest > opt.disk_stall_ticks;
+  const auto since = writes.waiting_since();
+  return since && now - *since > opt.disk_stall_ticks;
 }
 
 void core::state::commit_to(log_index index) {

@@ -13,8 +13,9 @@ write_number write_tracker::begin(log_index last, bool hard, std::uint64_t tick)
   return begun_;
 }
 
-void write_tracker::finish(write_number n) {
+void write_tracker::finish(write_number n, std::uint64_t tick) {
   QUORUMD_INVARIANT(n <= begun_, "only writes that were handed out become durable");
+  if (finished_ < n) finished_at_ = tick;
   for (; finished_ < n; finished_ = finished_.next()) {
     durable_ = std::max(durable_, writes_.front().last);
     writes_.pop_front();
@@ -33,9 +34,9 @@ std::optional<write_number> write_tracker::covering(log_index index) const {
   return std::nullopt;
 }
 
-std::optional<std::uint64_t> write_tracker::oldest_tick() const {
+std::optional<std::uint64_t> write_tracker::waiting_since() const {
   if (writes_.empty()) return std::nullopt;
-  return writes_.front().tick;
+  return std::max(writes_.front().tick, finished_at_);
 }
 
 } // namespace quorumd::raft

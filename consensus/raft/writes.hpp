@@ -20,7 +20,7 @@ class write_tracker {
   /// A new write, after which the whole log up to `last` is durable. `hard` says that it carries term and vote.
   [[nodiscard]] write_number begin(log_index last, bool hard, std::uint64_t tick);
   /// Write n and all before it are durable.
-  void finish(write_number n);
+  void finish(write_number n, std::uint64_t tick);
   /// The entries from `from` on are being replaced.
   void truncated(log_index from);
 
@@ -32,8 +32,9 @@ class write_tracker {
   [[nodiscard]] std::optional<write_number> covering(log_index index) const;
   /// The write in flight that carries the newest term and vote handed out; 0 if they are durable.
   [[nodiscard]] write_number hard() const { return hard_ > finished_ ? hard_ : write_number(); }
-  /// When the oldest write in flight began.
-  [[nodiscard]] std::optional<std::uint64_t> oldest_tick() const;
+  /// Since when no write has finished although one is in flight. A write that waits behind another is no older than the
+  /// end of that one: what counts is how long the disk stands still, not how much is queued.
+  [[nodiscard]] std::optional<std::uint64_t> waiting_since() const;
 
  private:
   struct in_flight {
@@ -46,6 +47,7 @@ class write_tracker {
   write_number finished_;
   write_number begun_;
   write_number hard_;
+  std::uint64_t finished_at_ = 0; // the tick
 };
 
 } // namespace quorumd::raft
