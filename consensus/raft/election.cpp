@@ -19,6 +19,12 @@ void core::state::tick() {
     return;
   }
   expire_forwarded_reads();
+  if (hard_state_in_flight()) {
+    // Its vote, or the question for others', has not even left: the timer stands still. The disks of those who are
+    // asked may be as slow, so that they get as long again.
+    election_due += disk_stalled() ? 1 : 2;
+    return;
+  }
   // A node whose disk stands still could not make its vote durable: it leaves the election to others.
   if (now < election_due || !promotable() || disk_stalled()) return;
   pre_campaign();
@@ -102,7 +108,7 @@ void core::state::campaign(bool transfer) {
 // The own vote counts only once it cannot be forgotten.
 void core::state::self_vote_durable() {
   auto* c = std::get_if<candidate_role>(&role);
-  if (c == nullptr || hard_dirty || writes.hard()) return;
+  if (c == nullptr || hard_state_in_flight()) return;
   c->votes.record(opt.self, true);
   count_votes();
 }

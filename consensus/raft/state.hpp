@@ -29,6 +29,7 @@ struct core::state {
   [[nodiscard]] soft_state soft() const;
   [[nodiscard]] bool promotable() const { return is_voter(members, opt.self); }
   [[nodiscard]] bool disk_stalled() const;
+  [[nodiscard]] bool hard_state_in_flight() const { return hard_dirty || writes.hard(); }
   [[nodiscard]] bool mutated(raft::mutant m) const { return opt.mutant == m; }
   void send(node_id to, message m) { leaving.push_back({to, std::move(m)}); }
   /// The message leaves once term and vote as they are now are durable.

@@ -122,6 +122,33 @@ TEST_CASE("case 5: no winner: a new term") {
   CHECK(s.c.hard() == hard_state{term(2), id(1)});
 }
 
+// Nobody was asked yet, so that nobody could answer; those who are asked may need as long for their own writes.
+TEST_CASE("case 5: no new term before the own vote is durable and the voters had as long") {
+  subject s(options_of(1), state_with(3));
+  s.c.campaign();
+  s.c.step(id(2), vote_response{.term = term(1), .pre_vote = true, .granted = true});
+  s.take();
+  const write_number own_vote = s.out.number;
+  REQUIRE(own_vote);
+  s.tick(59);
+  CHECK(s.c.soft().role == role::candidate);
+  CHECK_FALSE(s.c.has_ready());
+  s.c.persisted(own_vote);
+  s.tick(30 + 59 - 1);
+  CHECK(s.c.soft().role == role::candidate);
+  s.tick(30);
+  CHECK(s.c.soft().role == role::pre_candidate);
+
+  // A vote that no answer tells of yet binds its giver likewise: it does not stand against the one it chose.
+  subject voter(options_of(2), state_with(3));
+  voter.c.step(id(1), ask(1));
+  voter.take();
+  voter.tick(200);
+  CHECK(voter.c.soft().role == role::follower);
+  voter.c.persisted(voter.out.number);
+  voter.tick_until(role::pre_candidate);
+}
+
 // With one vote less than a majority nobody leads; with a majority of refusals the candidate gives up.
 TEST_CASE("case 6: a majority wins, at 1, 3, 5 and 7 voters") {
   for (std::uint64_t n : {1, 3, 5, 7}) {
