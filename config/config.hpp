@@ -84,7 +84,8 @@ struct storage_settings {
   std::uint64_t snapshot_every_bytes = 256 * mib;   ///< of log since the last snapshot; whichever comes first
   std::uint64_t snapshot_every_entries = 1'000'000; ///< applied since the last snapshot
   std::uint64_t trailing_entries = 10'000;          ///< kept in the log behind a snapshot
-  std::uint64_t reserve_bytes = 64 * mib;           ///< of free disk, below which puts are refused
+  std::uint64_t trailing_bytes = 64 * mib;          ///< likewise, on the disk
+  std::uint64_t reserve_bytes = 128 * mib;          ///< of free disk, below which puts are refused
   friend bool operator==(const storage_settings&, const storage_settings&) = default;
 };
 

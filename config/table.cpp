@@ -76,9 +76,12 @@ const key_spec keys[] = {
      "A snapshot is taken after this many entries, if they are small"},
     {"storage.trailing_entries", count_value{AT(storage.trailing_entries), 0, 100'000'000},
      "Entries kept behind a snapshot, so that a follower that was away briefly needs no snapshot"},
+    {"storage.trailing_bytes", size_value{AT(storage.trailing_bytes), 0, 1024 * gib},
+     "What the entries kept behind a snapshot may take on the disk; fewer are kept beyond it, and none while the volume "
+     "is full"},
     {"storage.reserve_bytes", size_value{AT(storage.reserve_bytes), 1 * mib, 1024 * gib},
      "With less than this free on the disk puts are refused; votes, deletes and compaction go on. At least one "
-     "segment"},
+     "segment, which is the log's; the rest is room for a snapshot, which frees the log"},
 
     {"history.keep_revisions", count_value{AT(history.keep_revisions), 0, 1'000'000'000'000},
      "Revisions that can still be read; older ones are compacted. 0 keeps all until `quorumd compact`"},

@@ -58,6 +58,7 @@ node::node_options node_options_of(const config::settings& s) {
   o.group.snapshots.every_bytes = s.storage.snapshot_every_bytes;
   o.group.snapshots.every_entries = s.storage.snapshot_every_entries;
   o.group.snapshots.trailing_entries = s.storage.trailing_entries;
+  o.group.snapshots.trailing_bytes = s.storage.trailing_bytes;
   return o;
 }
 

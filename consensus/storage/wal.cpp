@@ -65,6 +65,9 @@ bool wal::accepting_puts() const {
 space_status wal::space() const {
   return impl_->space();
 }
+bool wal::waits_for_room() const {
+  return impl_->waits_for_room();
+}
 void wal::report_no_space(const error& why) {
   impl_->report_no_space(why);
 }

@@ -184,6 +184,8 @@ class wal {
   /// False while the volume is full: the daemon refuses puts and goes on with everything else.
   [[nodiscard]] bool accepting_puts() const;
   [[nodiscard]] space_status space() const;
+  /// The log stands still until the volume has room: nothing that was submitted since becomes durable before.
+  [[nodiscard]] bool waits_for_room() const;
   /// A snapshot met a full disk: puts are refused, and the reserve is given up so that it can be tried again.
   void report_no_space(const error& why);
 

@@ -364,6 +364,11 @@ coro::task<result<std::vector<entry>>> wal::impl::read(group_id group, log_index
   co_return entries;
 }
 
+bool wal::impl::waits_for_room() const {
+  const std::lock_guard lock(mutex_);
+  return log_waits_ && !pool_.accepting_puts();
+}
+
 void wal::impl::report_no_space(const error& why) {
   pool_.report_no_space(why, 0);
   wake_prepare();

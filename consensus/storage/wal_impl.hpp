@@ -50,6 +50,7 @@ class wal::impl {
   }
   [[nodiscard]] bool accepting_puts() const { return pool_.accepting_puts(); }
   [[nodiscard]] space_status space() const { return pool_.space(); }
+  [[nodiscard]] bool waits_for_room() const;
   void report_no_space(const error& why);
   [[nodiscard]] bool failed() const;
   [[nodiscard]] wal_stats stats() const;

@@ -9,7 +9,6 @@ namespace quorumd::node {
 
 void applier::apply(const entry& e) {
   QUORUMD_INVARIANT(e.index() == applied().next(), "entries are applied in order, without gaps");
-  log_bytes_ += e.encoded().size();
   switch (e.kind()) {
   case entry_kind::command: {
     const kv::result<kv::reply> r = run(e);
@@ -52,7 +51,6 @@ void applier::answer(const entry& e, const kv::result<kv::reply>& r) {
 
 void applier::replace(state s) {
   state_ = std::move(s);
-  log_bytes_ = 0;
   pending_.covered(applied());
 }
 

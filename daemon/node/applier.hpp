@@ -38,9 +38,6 @@ class applier {
   [[nodiscard]] kv::store& store() { return *state_.store; }
   [[nodiscard]] const kv::store& store() const { return *state_.store; }
   [[nodiscard]] const membership& members() const { return state_.members; }
-  /// Bytes of log applied since the last call of forget_log_bytes().
-  [[nodiscard]] std::uint64_t log_bytes() const { return log_bytes_; }
-  void forget_log_bytes() { log_bytes_ = 0; }
 
  private:
   [[nodiscard]] kv::result<kv::reply> run(const entry& e);
@@ -51,7 +48,6 @@ class applier {
   sink_set& sinks_;
   observer& observer_;
   bool complete_by_index_;
-  std::uint64_t log_bytes_ = 0;
 };
 
 } // namespace quorumd::node

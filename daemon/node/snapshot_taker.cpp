@@ -10,24 +10,61 @@ namespace quorumd::node {
 void snapshot_taker::applied() {
   if (taking_ || context_.loop.now() < not_before_) return;
   const log_index applied = context_.state.applied();
-  if (applied <= last_taken_) return;
-  if (context_.state.log_bytes() >= policy_.every_bytes || applied - last_taken_ >= policy_.every_entries) due_.set();
+  if (applied > last_taken_ && applied - last_taken_ >= policy_.every_entries) due_.set();
+}
+
+void snapshot_taker::keep_house() {
+  const bool full = !context_.wal.accepting_puts();
+  const bool stuck = context_.wal.waits_for_room();
+  if (waits_for_log_ && stuck) {
+    hopeless_ = true;
+    persisted_.set();
+  }
+  if (taking_) return;
+  if (full && newest_.index && keep_from() > shortened_to_) shorten_log();
+  if (stuck || context_.loop.now() < not_before_) return;
+  // What this life knows no snapshot for may still be kept behind the one that it began with.
+  const bool trails = !newest_.index && context_.core.first_index() <= last_taken_;
+  const bool worth = context_.state.applied() > last_taken_ || (full && trails);
+  if (worth && (full || context_.wal.logged_since(context_.place.group, last_taken_) >= policy_.every_bytes))
+    due_.set();
+}
+
+/// Where the log may begin after the newest snapshot. Nothing of what it covers is kept while the volume is full.
+log_index snapshot_taker::keep_from() const {
+  const log_index after = newest_.index.next();
+  if (!context_.wal.accepting_puts()) return after;
+  const group_id group = context_.place.group;
+  const log_index by_entries = after - std::min(policy_.trailing_entries, newest_.index.value());
+  const std::uint64_t since = context_.wal.logged_since(group, newest_.index);
+  log_index from =
+      std::min(after, std::max(by_entries, context_.wal.first_within(group, policy_.trailing_bytes + since)));
+  if (pinned_ && context_.wal.logged_since(group, *pinned_) <= policy_.every_bytes)
+    from = std::min(from, pinned_->next());
+  return from;
+}
+
+void snapshot_taker::shorten_log() {
+  const log_index from = keep_from();
+  context_.wal.truncate_prefix(context_.place.group, newest_, from);
+  context_.core.compacted(newest_, from);
+  shortened_to_ = from;
 }
 
 void snapshot_taker::forget(log_index installed) {
   forgotten_ = true;
   cursor_.reset();
   last_taken_ = installed;
+  newest_ = {};
   if (waits_for_log_) persisted_.set();
 }
 
 coro::task<void> snapshot_taker::run() {
-  last_taken_ = context_.core.first_index().prev();
   for (;;) {
     co_await due_.wait();
     due_.consume(); // said twice before this went on
     taking_ = true;
-    forgotten_ = false;
+    forgotten_ = hopeless_ = false;
     auto taken = co_await take();
     taking_ = false;
     if (forgotten_) continue; // forget() said what counts now
@@ -36,11 +73,9 @@ coro::task<void> snapshot_taker::run() {
       continue;
     }
     last_taken_ = mark_.index;
-    const std::uint64_t trailing = std::min(policy_.trailing_entries, mark_.index.value());
-    log_index keep_from = mark_.index - trailing + 1;
-    if (pinned_) keep_from = std::min(keep_from, pinned_->next());
-    context_.wal.truncate_prefix(context_.place.group, mark_, keep_from);
-    context_.core.compacted(mark_, keep_from);
+    newest_ = mark_;
+    shorten_log();
+    if (!context_.wal.accepting_puts()) not_before_ = context_.loop.now() + policy_.retry_after;
     context_.observer.snapshot_taken(mark_.index, taken->bytes);
     auto remove = [place = context_.place, keep = mark_.index] {
       return storage::remove_snapshots_below(place.files, place.directory, place.group, keep);
@@ -51,7 +86,6 @@ coro::task<void> snapshot_taker::run() {
 }
 
 coro::task<storage::result<storage::snapshot_file>> snapshot_taker::take() {
-  context_.state.forget_log_bytes();
   const log_index at = context_.state.applied();
   mark_ = {.index = at, .term = context_.core.term_at(at), .members = context_.core.members()};
   cursor_.emplace(context_.state.store());
@@ -76,17 +110,19 @@ coro::task<storage::result<storage::snapshot_file>> snapshot_taker::take() {
   }
   auto written = co_await write_blocks(**writer);
   cursor_.reset();
-  while (written && !forgotten_ && context_.core.persisted_index() < mark_.index) {
+  while (written && !forgotten_ && !hopeless_ && context_.core.persisted_index() < mark_.index) {
     waits_for_log_ = true;
     co_await persisted_.wait();
     waits_for_log_ = false;
   }
-  const bool publish = written && !forgotten_;
+  const bool publish = written && !forgotten_ && context_.core.persisted_index() >= mark_.index;
   // Whether published or given up, the file is the worker's to deal with.
-  auto finish = [w = std::move(*writer), publish]() mutable -> storage::result<storage::snapshot_file> {
+  auto finish = [w = std::move(*writer), publish,
+                 directory = context_.place.directory]() mutable -> storage::result<storage::snapshot_file> {
     if (publish) return w->finish();
     w.reset();
-    return storage::error(storage::error_code::stopped, "", "given up");
+    return storage::error(storage::error_code::no_space, directory,
+                          "given up: the log waits for the room that it takes");
   };
   auto finished = co_await coro::run_on(context_.worker, context_.loop, std::move(finish));
   if (!written) co_return written.error();

@@ -11,13 +11,15 @@
 
 namespace quorumd::node {
 
-/// When a snapshot is due: after so many bytes or entries of log, whichever comes first.
+/// When a snapshot is due: after so many bytes of log on the disk or so many entries, whichever comes first, and when
+/// the volume is full.
 struct snapshot_policy {
-  std::uint64_t every_bytes = std::uint64_t{256} * 1024 * 1024;
+  std::uint64_t every_bytes = std::uint64_t{256} * 1024 * 1024; ///< and no more is kept for a follower that is sent one
   std::uint64_t every_entries = 1'000'000;
   std::uint64_t trailing_entries = 10'000; ///< of log kept behind it, so that a briefly absent follower needs none
-  std::size_t slice_bytes = std::size_t{256} * 1024;    ///< taken from the store in one go
-  coro::duration retry_after = std::chrono::seconds(5); ///< a failed one
+  std::uint64_t trailing_bytes = std::uint64_t{64} * 1024 * 1024; ///< likewise, on the disk
+  std::size_t slice_bytes = std::size_t{256} * 1024;              ///< taken from the store in one go
+  coro::duration retry_after = std::chrono::seconds(5);           ///< a failed one, or one for want of room
 };
 
 /// Takes snapshots of the state machine while it goes on being written: a cursor yields bounded slices of the pinned
@@ -29,13 +31,16 @@ class snapshot_taker {
       : policy_(policy)
       , context_(context)
       , due_(context.loop)
-      , persisted_(context.loop) {}
+      , persisted_(context.loop)
+      , last_taken_(context.state.applied()) {}
 
   /// Endless: takes one whenever it is due. Cancelled to end.
   [[nodiscard]] coro::task<void> run();
 
   /// The state machine moved on.
   void applied();
+  /// Looks at the bytes of the log and at the room for it; called a few times a second.
+  void keep_house();
   /// The log's durable end moved on.
   void log_persisted() {
     if (waits_for_log_) persisted_.set();
@@ -48,6 +53,8 @@ class snapshot_taker {
  private:
   [[nodiscard]] coro::task<storage::result<storage::snapshot_file>> take();
   [[nodiscard]] coro::task<storage::result<void>> write_blocks(storage::snapshot_writer& writer);
+  void shorten_log();
+  [[nodiscard]] log_index keep_from() const;
   void failed(const storage::error& e);
 
   const snapshot_policy policy_;
@@ -56,12 +63,15 @@ class snapshot_taker {
   coro::event persisted_;
   std::optional<kv::snapshot_cursor> cursor_;
   wire::byte_buffer block_;
-  snapshot_mark mark_;
+  snapshot_mark mark_;     ///< of the one that is being taken
+  snapshot_mark newest_;   ///< of the last one taken in this life of the node, unless another was installed since
+  log_index shortened_to_; ///< where the log was last made to begin
   log_index last_taken_;
   std::optional<log_index> pinned_;
   coro::time_point not_before_;
   bool taking_ = false;
   bool forgotten_ = false;
+  bool hopeless_ = false; ///< the log waits for the room that the file takes
   bool waits_for_log_ = false;
 };
 

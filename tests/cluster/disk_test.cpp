@@ -65,7 +65,7 @@ void fill(const std::string& data, std::uint64_t leave) {
   struct statvfs s {};
   REQUIRE(::statvfs(data.c_str(), &s) == 0);
   const std::uint64_t free = std::uint64_t{s.f_bavail} * s.f_frsize;
-  std::ofstream out(ballast(data), std::ios::binary);
+  std::ofstream out(ballast(data), std::ios::binary | std::ios::app);
   const std::string page(4096, 'b');
   for (std::uint64_t written = 0; free - written > leave; written += page.size()) out << page;
 }
@@ -127,6 +127,8 @@ TEST_CASE("a full disk refuses puts and nothing else") {
     return put_once(c.client_place(leader), "late", "value", seconds(2)).code == request_errc::no_space;
   };
   REQUIRE(eventually(refused, seconds(20)));
+  fill(c.data(leader), 0); // what the log frees by itself goes to whoever has filled the disk
+  REQUIRE(eventually(refused, seconds(20)));
   REQUIRE(c.logged_within(leader, "puts are refused, deletes and compactions are not", seconds(5)));
   REQUIRE(c.log(leader).find(c.data(leader)) != std::string::npos);
   REQUIRE(c.at(leader, {"get", words[0].key}).code == 0);
@@ -149,6 +151,48 @@ TEST_CASE("a full disk refuses puts and nothing else") {
   c.check_all_hold({words.begin() + 1, words.end()});
 }
 
+// The members have filled their own disks, and nobody makes room: a snapshot that would free the log is not due by any
+// count. Deletes and a compaction, which are still taken, are enough.
+TEST_CASE("a cluster with full disks is emptied by deletes and a compaction alone") {
+  const small_disks disks(disks_root("filled"), 64);
+  if (!disks.mounted()) return;
+  auto set = small_segments;
+  set.insert(set.end(), {"storage.snapshot_every_bytes=1GiB", "storage.trailing_bytes=1GiB"});
+  cluster c("disk_filled", {.nodes = 3, .set = set, .data_root = disks_root("filled")});
+  c.start_all();
+  c.wait_all_healthy();
+  const std::string value(100'000, 'v');
+  std::uint64_t taken = 0;
+  request_errc refused = request_errc::none;
+  while (refused == request_errc::none && taken < 2000) {
+    const outcome o = put_once(c.client_place(c.wait_leader()), "filled/" + std::to_string(taken), value, seconds(5));
+    refused = o.code;
+    if (o.code == request_errc::none) ++taken;
+  }
+  REQUIRE(refused == request_errc::no_space);
+  REQUIRE(taken > 100);
+  REQUIRE(c.anywhere({"put", "kept", "value"}).code == 2);
+
+  REQUIRE(c.anywhere({"del", "filled/", "--prefix"}).code == 0);
+  std::uint64_t revision = 0;
+  for (std::size_t i = 0; i < c.size(); ++i)
+    if (const auto row = c.status(i)) revision = std::max(revision, row->revision.value());
+  REQUIRE(c.anywhere({"compact", std::to_string(revision)}).code == 0);
+  const auto taken_again = [&] {
+    return put_once(c.client_place(c.wait_leader()), "kept", "value", seconds(2)).code == request_errc::none;
+  };
+  REQUIRE(eventually(taken_again, seconds(40)));
+  for (std::size_t i = 0; i < 50; ++i) // and not just one
+    REQUIRE(put_once(c.client_place(c.wait_leader()), "again/" + std::to_string(i), value, seconds(5)).code ==
+            request_errc::none);
+  const auto all_have_room = [&] {
+    for (std::size_t i = 0; i < c.size(); ++i)
+      if (!c.running(i) || !c.logged(i, "there is disk space again")) return false;
+    return true;
+  };
+  REQUIRE(eventually(all_have_room, seconds(20)));
+}
+
 // A follower's disk has not a byte left: the others go on without it, it stays up, and catches up once there is room.
 TEST_CASE("a follower with a full disk harms nobody else") {
   const small_disks disks(disks_root("follower"), 64);
@@ -165,6 +209,30 @@ TEST_CASE("a follower with a full disk harms nobody else") {
   REQUIRE(c.running(full));
   std::filesystem::remove(ballast(c.data(full)));
   c.check_all_hold(words);
+}
+
+// One writer that waits for every answer takes a block of the log for every put, however small: what is on the disk
+// makes a snapshot due, and bounds what is kept behind it.
+TEST_CASE("a slow writer's log is bounded by what it takes on the disk") {
+  auto set = small_segments;
+  set.insert(set.end(), {"storage.snapshot_every_bytes=2MiB", "storage.trailing_bytes=1MiB"});
+  cluster c("disk_slow_writer", {.nodes = 1, .set = set});
+  c.start(0);
+  c.wait_healthy(0);
+  const auto log_bytes = [&] {
+    std::uint64_t bytes = 0;
+    for (const auto& e : std::filesystem::directory_iterator(c.data(0) + "/wal"))
+      if (e.path().extension() == ".log") bytes += e.file_size();
+    return bytes;
+  };
+  std::uint64_t most = 0;
+  for (std::size_t i = 0; i < 4000; ++i) {
+    REQUIRE(put_once(c.client_place(0), "key", std::to_string(i), seconds(5)).code == request_errc::none);
+    if (i % 100 == 0) most = std::max(most, log_bytes());
+  }
+  REQUIRE(c.logged(0, "snapshot taken at index"));
+  // Between two snapshots, what is kept behind the older one, the segments at both ends, those that are ready or freed.
+  REQUIRE(most <= std::uint64_t{9} * 1024 * 1024);
 }
 
 // A byte in the middle of a node's log is not what was written: it does not start, with a code of its own and a line

@@ -60,6 +60,7 @@ storage::wal_options draw_wal(prng p, const mutants& m) {
   o.queued_bytes_max = pick<3>(p, {8192, 131072, 16777216});
   o.reserve_bytes = pick<2>(p, {16384, 65536});
   o.recycle_keep = p.below(4);
+  o.slack_segments = p.below(4);
   o.mutant = m.storage;
   return o;
 }
@@ -80,6 +81,8 @@ node::group_options draw_group(prng p, const mutants& m) {
   o.complete_by_index = m.complete_by_index;
   o.snapshots.every_entries = p.between(5, 120);
   o.snapshots.trailing_entries = p.below(40);
+  o.snapshots.trailing_bytes = pick<3>(p, {0, 16384, 67108864});
+  o.snapshots.every_bytes = pick<2>(p, {65536, 268435456});
   o.snapshots.slice_bytes = pick<3>(p, {1, 256, 4096});
   o.snapshots.retry_after = 100ms;
   o.waiting_max = pick<2>(p, {2, 1000});
@@ -170,6 +173,7 @@ std::string describe(const plan& p) {
   number("batch", p.wal.batch_bytes_max);
   number("queued", p.wal.queued_bytes_max);
   number("recycle", p.wal.recycle_keep);
+  number("slack", p.wal.slack_segments);
   number("peers: pause", p.transport.queue_pause_bytes);
   number("unsent", p.transport.unsent_bytes_max);
   number("read", p.transport.read_bytes);
