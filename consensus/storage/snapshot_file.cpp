@@ -252,6 +252,23 @@ struct snapshot_receiver::state {
   }
 };
 
+namespace {
+
+result<void> remove_other_transfers(file_system& fs, const std::string& directory, group_id group,
+                                    const std::string& keep) {
+  const result<std::vector<std::string>> names = fs.list(directory);
+  if (!names) return names.error();
+  for (const std::string& name : *names) {
+    const std::optional<parsed_snapshot_name> parsed = parse_snapshot_name(name, snapshot_receiving);
+    if (!parsed || parsed->group != group || name == keep) continue;
+    const result<void> removed = fs.remove(join(directory, name));
+    if (!removed) return removed.error();
+  }
+  return {};
+}
+
+} // namespace
+
 snapshot_receiver::snapshot_receiver(std::unique_ptr<state> s)
     : state_(std::move(s)) {}
 snapshot_receiver::~snapshot_receiver() = default;
@@ -262,7 +279,10 @@ result<std::unique_ptr<snapshot_receiver>> snapshot_receiver::create(file_system
                                                                      std::uint64_t bytes) {
   const result<void> made = fs.make_directory(directory);
   if (!made) return made.error();
-  std::string path = join(directory, snapshot_name(group, index, term, snapshot_receiving));
+  const std::string name = snapshot_name(group, index, term, snapshot_receiving);
+  const result<void> alone = remove_other_transfers(fs, directory, group, name);
+  if (!alone) return alone.error();
+  std::string path = join(directory, name);
   result<std::unique_ptr<storage::file>> f = fs.open(path, file_system::mode::write);
   if (!f && f.error().code == error_code::not_found) f = fs.open(path, file_system::mode::create);
   if (!f) return f.error();
@@ -327,93 +347,6 @@ result<snapshot_file> snapshot_receiver::finish() {
 void snapshot_receiver::abandon() {
   const result<void> removed = state_->remove();
   (void)removed; // whatever stays is resumed or overwritten by the next transfer
-}
-
-// --- the directory ----------------------------------------------------------------------------------------------
-
-namespace {
-
-result<std::vector<std::string>> names_in(file_system& fs, const std::string& directory) {
-  result<std::vector<std::string>> names = fs.list(directory);
-  if (!names && names.error().code == error_code::not_found) return std::vector<std::string>();
-  return names;
-}
-
-} // namespace
-
-result<std::vector<snapshot_file>> list_snapshots(file_system& fs, const std::string& directory, group_id group) {
-  const result<std::vector<std::string>> names = names_in(fs, directory);
-  if (!names) return names.error();
-  std::vector<snapshot_file> found;
-  for (const std::string& name : *names) {
-    const std::optional<parsed_snapshot_name> parsed = parse_snapshot_name(name, snapshot_published);
-    if (!parsed || parsed->group != group) continue;
-    snapshot_file f{.path = join(directory, name), .info = {}, .bytes = 0};
-    f.info.group = group;
-    f.info.mark.index = parsed->index;
-    f.info.mark.term = parsed->term;
-    const result<std::unique_ptr<storage::file>> opened = fs.open(f.path, file_system::mode::read);
-    if (!opened) return opened.error();
-    const result<std::uint64_t> size = (*opened)->size();
-    if (!size) return size.error();
-    f.bytes = *size;
-    found.push_back(std::move(f));
-  }
-  std::reverse(found.begin(), found.end()); // names ascend with the index
-  return found;
-}
-
-result<std::vector<group_id>> snapshot_groups(file_system& fs, const std::string& directory) {
-  const result<std::vector<std::string>> names = names_in(fs, directory);
-  if (!names) return names.error();
-  std::vector<group_id> groups;
-  for (const std::string& name : *names) {
-    const std::optional<parsed_snapshot_name> parsed = parse_snapshot_name(name, snapshot_published);
-    if (parsed && (groups.empty() || groups.back() != parsed->group)) groups.push_back(parsed->group);
-  }
-  return groups;
-}
-
-result<newest_snapshot_result> newest_snapshot(file_system& fs, const std::string& directory, group_id group) {
-  const result<std::vector<snapshot_file>> all = list_snapshots(fs, directory, group);
-  if (!all) return all.error();
-  newest_snapshot_result r;
-  for (const snapshot_file& f : *all) {
-    const result<std::unique_ptr<snapshot_reader>> reader = snapshot_reader::open(fs, f.path);
-    const result<void> whole = reader ? (*reader)->verify() : result<void>(reader.error());
-    if (whole && (*reader)->info().group == group && (*reader)->info().mark.index == f.info.mark.index) {
-      r.newest = snapshot_file{f.path, (*reader)->info(), f.bytes};
-      return r;
-    }
-    if (!whole && whole.error().code != error_code::corrupt) return whole.error();
-    r.damaged.push_back(whole ? damaged(f.path, 0, "the snapshot is not what its name says") : whole.error());
-  }
-  return r;
-}
-
-result<std::size_t> remove_snapshots_below(file_system& fs, const std::string& directory, group_id group,
-                                           log_index keep) {
-  const result<std::vector<snapshot_file>> all = list_snapshots(fs, directory, group);
-  if (!all) return all.error();
-  std::size_t removed = 0;
-  for (const snapshot_file& f : *all) {
-    if (f.info.mark.index >= keep) continue;
-    const result<void> done = fs.remove(f.path);
-    if (!done) return done.error();
-    ++removed;
-  }
-  return removed;
-}
-
-result<void> remove_unfinished_snapshots(file_system& fs, const std::string& directory) {
-  const result<std::vector<std::string>> names = names_in(fs, directory);
-  if (!names) return names.error();
-  for (const std::string& name : *names) {
-    if (!parse_snapshot_name(name, snapshot_unfinished)) continue;
-    const result<void> removed = fs.remove(join(directory, name));
-    if (!removed) return removed;
-  }
-  return {};
 }
 
 } // namespace quorumd::storage

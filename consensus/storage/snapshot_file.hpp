@@ -79,6 +79,7 @@ class snapshot_reader {
 
 /// Takes a snapshot's bytes from another node, in order, into a temporary file. Blocking. The same snapshot may be
 /// resumed, after a restart too: create() finds what has arrived, and whatever a crash did to it, finish() checks all.
+/// A group has one such file: create() removes those of other marks.
 class snapshot_receiver {
  public:
   /// `index` and `term` are of the mark the sender says it has, `bytes` the size of the whole file.
@@ -120,10 +121,16 @@ struct newest_snapshot_result {
 /// The newest snapshot of the group that is whole.
 [[nodiscard]] result<newest_snapshot_result> newest_snapshot(file_system& fs, const std::string& directory,
                                                              group_id group);
-/// Removes the group's snapshots below the index, except the one that is given; how many.
+/// Removes the group's snapshots below the index, and the unfinished transfers that are not beyond it; how many
+/// snapshots.
 [[nodiscard]] result<std::size_t> remove_snapshots_below(file_system& fs, const std::string& directory, group_id group,
                                                          log_index keep);
-/// Removes what unfinished writers left; called at start, before any writer. What a receiver left stays, to be resumed.
+/// Removes what receivers of the group left: every transfer that is not beyond `passed`, and all but the newest of the
+/// others, which may be resumed. The index of the one that stays; 0 for none.
+[[nodiscard]] result<log_index> remove_received(file_system& fs, const std::string& directory, group_id group,
+                                                log_index passed);
+/// Removes what unfinished writers left, and of what receivers left everything but the newest of each group that is
+/// beyond its published snapshots; called at start, before any writer.
 [[nodiscard]] result<void> remove_unfinished_snapshots(file_system& fs, const std::string& directory);
 
 } // namespace quorumd::storage

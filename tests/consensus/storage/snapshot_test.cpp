@@ -1,5 +1,6 @@
 #include "consensus/storage/inspect.hpp"
 #include "consensus/storage/snapshot_file.hpp"
+#include "consensus/storage/snapshot_format.hpp"
 #include "tests/support/memory_files.hpp"
 
 #include <doctest/doctest.h>
@@ -37,6 +38,10 @@ result<snapshot_file> write_snapshot(file_system& fs, std::uint64_t index, std::
     if (!done) return done.error();
   }
   return (*w)->finish();
+}
+
+std::string part_path(std::uint64_t group, std::uint64_t index) {
+  return join(directory, snapshot_name(group_id(group), log_index(index), term(3), snapshot_receiving));
 }
 
 void check_whole(file_system& fs, const std::string& path, std::uint64_t index, std::uint64_t blocks = 4,
@@ -335,6 +340,51 @@ TEST_CASE("a received snapshot whose sync fails once starts anew, and survives t
   REQUIRE((*to)->finish().has_value());
   disk.crash(1);
   CHECK(newest_snapshot(disk, directory, g1)->newest.has_value());
+}
+
+// Each broken transfer would leave its file for ever.
+TEST_CASE("a group has at most one unfinished transfer: another one's beginning removes what the last one left") {
+  memory_files disk;
+  const auto begin = [&](std::uint64_t group, std::uint64_t index) {
+    auto to =
+        snapshot_receiver::create(disk, directory, cluster_id(0xc1), group_id(group), log_index(index), term(3), 5000);
+    REQUIRE(to.has_value());
+    CHECK((*to)->write(0, block_of(index, 1000)).has_value());
+  };
+  begin(1, 10);
+  begin(2, 11);
+  begin(1, 20);
+  CHECK(disk.paths() == std::vector{part_path(1, 20), part_path(2, 11)});
+  begin(1, 10); // of an older leader: what arrived of the other one is not what it sends
+  CHECK(disk.paths() == std::vector{part_path(1, 10), part_path(2, 11)});
+}
+
+// What the log or a snapshot has passed will not be asked for again.
+TEST_CASE("an unfinished transfer goes away with the snapshots below one that is taken, or when it is of that index") {
+  memory_files disk;
+  const std::vector<std::byte> some(100);
+  for (const std::uint64_t index : {9, 10, 11}) disk.set_contents(part_path(1, index), some);
+  disk.set_contents(part_path(2, 9), some);
+  REQUIRE(write_snapshot(disk, 10).has_value());
+  CHECK(*remove_snapshots_below(disk, directory, g1, log_index(10)) == 0);
+  CHECK(disk.paths().size() == 3);
+  CHECK(disk.paths().front() == directory + "/" + snapshot_name(g1, log_index(10), term(3), snapshot_published));
+  CHECK(disk.contents(part_path(1, 11)) == some);
+  CHECK(disk.contents(part_path(2, 9)) == some);
+}
+
+// An earlier version may have left many, and a crash comes before any removal.
+TEST_CASE("at start the newest unfinished transfer of each group stays, if it is beyond the published snapshots") {
+  memory_files disk;
+  const std::vector<std::byte> some(100);
+  for (const std::uint64_t index : {5, 10, 11, 12}) disk.set_contents(part_path(1, index), some);
+  for (const std::uint64_t index : {5, 10}) disk.set_contents(part_path(2, index), some);
+  REQUIRE(write_snapshot(disk, 4).has_value());
+  REQUIRE(write_snapshot(disk, 10).has_value());
+  REQUIRE(remove_unfinished_snapshots(disk, directory).has_value());
+  std::vector<std::string> left = disk.paths();
+  CHECK(std::erase_if(left, [](const std::string& p) { return p.ends_with(snapshot_published); }) == 2);
+  CHECK(left == std::vector{part_path(1, 12), part_path(2, 10)});
 }
 
 // For `quorumd inspect snapshot`.
