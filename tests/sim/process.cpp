@@ -44,7 +44,9 @@ process::process(seams s, const plan& p, node_id id, std::uint64_t start)
     , entropy_(draw(s.clock, id, start, 1))
     , log_worker_(s.clock, id.value(), p.log_worker, draw(s.clock, id, start, 2))
     , prepare_worker_(s.clock, id.value(), p.prepare_worker, draw(s.clock, id, start, 3))
-    , snapshot_worker_(s.clock, id.value(), p.snapshot_worker, draw(s.clock, id, start, 4)) {}
+    , snapshot_worker_(s.clock, id.value(), p.snapshot_worker, draw(s.clock, id, start, 4)) {
+  snapshot_worker_.count([&disk = s.disk] { return disk.moved_bytes(); });
+}
 
 process::~process() {
   QUORUMD_INVARIANT(!started_ || ended_, "a simulated process is destroyed only after it ended");

@@ -46,6 +46,9 @@ class process {
   void drain();
   void set_log_worker(worker_options o) { log_worker_.set_options(o); }
 
+  void set_snapshot_worker(worker_options o) { snapshot_worker_.set_options(o); }
+  [[nodiscard]] const sim_worker& snapshot_worker() const { return snapshot_worker_; }
+
   [[nodiscard]] node::node& the_node() { return *node_; }
   [[nodiscard]] std::uint64_t number() const { return start_; }
 

@@ -14,6 +14,7 @@ sim_disk::sim_disk(scheduler& s, std::uint64_t owner, prng p)
 }
 
 memory_files::fault sim_disk::before(const memory_files::operation& o) {
+  if (o.call == memory_files::call::read || o.call == memory_files::call::write) moved_bytes_ += o.bytes;
   if (!o.changes()) return memory_files::fault::none;
   clock_.record("disk", owner_, static_cast<std::uint64_t>(o.call), o.bytes);
   if (freeze_in_ != 0 && --freeze_in_ == 0) {

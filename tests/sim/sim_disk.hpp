@@ -30,6 +30,10 @@ class sim_disk {
   /// Forgets what was planned for it.
   void calm() { freeze_in_ = failing_sync_ = 0; }
   [[nodiscard]] std::uint64_t used_bytes() const { return files_.used_bytes(); }
+  /// Everything that was read or written so far.
+  [[nodiscard]] std::uint64_t moved_bytes() const { return moved_bytes_; }
+  /// For a test to tamper with.
+  [[nodiscard]] testing::memory_files& memory() { return files_; }
 
   [[nodiscard]] std::uint64_t unsynced_bytes_lost() const {
     return files_.count().sectors_lost * testing::memory_files::sector_bytes;
@@ -46,6 +50,7 @@ class sim_disk {
   testing::memory_files files_;
   std::uint64_t freeze_in_ = 0; ///< 0: not planned
   std::function<void()> on_freeze_;
+  std::uint64_t moved_bytes_ = 0;
   std::uint64_t failing_sync_ = 0; ///< 0: not planned
   std::uint64_t failed_syncs_ = 0;
 };

@@ -1,5 +1,8 @@
 #include "tests/sim/sim_worker.hpp"
 
+#include <algorithm>
+#include <utility>
+
 namespace quorumd::sim {
 
 /// What the agenda refers to; outlives the worker until its last event came.
@@ -23,8 +26,11 @@ struct sim_worker::state : std::enable_shared_from_this<state> {
     running = queue.front();
     queue.pop_front();
     clock.record("job", owner);
+    const std::uint64_t before = bytes ? bytes() : 0;
     running.what->run();
-    clock.after(rest, [self = shared_from_this()] { self->finish(); });
+    const std::uint64_t moved = bytes ? bytes() - before : 0;
+    most_bytes = std::max(most_bytes, moved);
+    clock.after(rest + options.per_mib * moved / (1 << 20), [self = shared_from_this()] { self->finish(); });
   }
 
   void finish() {
@@ -40,6 +46,8 @@ struct sim_worker::state : std::enable_shared_from_this<state> {
   worker_options options;
   prng random;
   std::deque<item> queue;
+  std::function<std::uint64_t()> bytes;
+  std::uint64_t most_bytes = 0;
   item running{}; // has run, its loop was not told yet
   bool busy = false;
   bool ended = false;
@@ -75,6 +83,14 @@ void sim_worker::abandon() {
 
 void sim_worker::set_options(worker_options o) {
   state_->options = o;
+}
+
+void sim_worker::count(std::function<std::uint64_t()> bytes) {
+  state_->bytes = std::move(bytes);
+}
+
+std::uint64_t sim_worker::most_bytes() const {
+  return state_->most_bytes;
 }
 
 } // namespace quorumd::sim

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 
 namespace quorumd::sim {
@@ -15,6 +16,7 @@ struct worker_options {
   coro::duration most = std::chrono::microseconds(400);
   std::uint64_t stall_per_mille = 0; ///< of the jobs take up to stall_most
   coro::duration stall_most = std::chrono::seconds(1);
+  coro::duration per_mib{}; ///< read and written by the job, on top
 };
 
 /// A worker thread on virtual time: jobs one after the other, in order. A job runs whole at one moment of its
@@ -31,6 +33,10 @@ class sim_worker final : public coro::worker {
   /// that whoever waits for it can end.
   void abandon();
   void set_options(worker_options o);
+  /// How the bytes that a job moves are known: `bytes` counts all that its node's disk was asked for.
+  void count(std::function<std::uint64_t()> bytes);
+  /// The most that one job moved.
+  [[nodiscard]] std::uint64_t most_bytes() const;
 
  private:
   struct item {
