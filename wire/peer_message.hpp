@@ -62,7 +62,7 @@ struct snapshot_chunk {
 };
 
 enum class snapshot_status : std::uint8_t {
-  more = 0,    ///< everything up to `offset` arrived: the window moves on
+  more = 0,    ///< everything up to `offset` arrived: the window moves on; said again by who is at work
   done = 1,    ///< it is durable
   refused = 2, ///< it is not wanted or can't be kept, `text` says why; stop sending
 };

@@ -62,21 +62,47 @@ result<std::vector<group_id>> snapshot_groups(file_system& fs, const std::string
   return groups;
 }
 
+namespace {
+
+/// Opens what list_snapshots() found, and compares it with its name.
+result<std::unique_ptr<snapshot_reader>> open_listed(file_system& fs, const snapshot_file& f) {
+  result<std::unique_ptr<snapshot_reader>> reader = snapshot_reader::open(fs, f.path);
+  if (!reader) return reader;
+  const snapshot_info& info = (*reader)->info();
+  if (info.group != f.info.group || info.mark.index != f.info.mark.index) return misnamed(f.path);
+  return reader;
+}
+
+} // namespace
+
 result<newest_snapshot_result> newest_snapshot(file_system& fs, const std::string& directory, group_id group) {
   const result<std::vector<snapshot_file>> all = list_snapshots(fs, directory, group);
   if (!all) return all.error();
   newest_snapshot_result r;
   for (const snapshot_file& f : *all) {
-    const result<std::unique_ptr<snapshot_reader>> reader = snapshot_reader::open(fs, f.path);
+    const result<std::unique_ptr<snapshot_reader>> reader = open_listed(fs, f);
     const result<void> whole = reader ? (*reader)->verify() : result<void>(reader.error());
-    if (whole && (*reader)->info().group == group && (*reader)->info().mark.index == f.info.mark.index) {
+    if (whole) {
       r.newest = snapshot_file{f.path, (*reader)->info(), f.bytes};
       return r;
     }
-    if (!whole && whole.error().code != error_code::corrupt) return whole.error();
-    r.damaged.push_back(whole ? misnamed(f.path) : whole.error());
+    if (whole.error().code != error_code::corrupt) return whole.error();
+    r.damaged.push_back(whole.error());
   }
   return r;
+}
+
+result<std::unique_ptr<snapshot_reader>> open_newest_snapshot(file_system& fs, const std::string& directory,
+                                                              group_id group) {
+  const result<std::vector<snapshot_file>> all = list_snapshots(fs, directory, group);
+  if (!all) return all.error();
+  error why(error_code::not_found, directory, "there is no snapshot");
+  for (const snapshot_file& f : *all) {
+    result<std::unique_ptr<snapshot_reader>> reader = open_listed(fs, f);
+    if (reader) return reader;
+    if (why.code == error_code::not_found) why = reader.error();
+  }
+  return why;
 }
 
 result<std::size_t> remove_snapshots_below(file_system& fs, const std::string& directory, group_id group,

@@ -18,8 +18,8 @@ error damaged(const std::string& path, std::uint64_t offset, const std::string& 
 }
 
 /// Rename and sync of the directory: the file is published once this succeeds. Its contents are synced already.
-result<snapshot_file> publish(file_system& fs, const std::string& directory, const std::string& from,
-                              const snapshot_info& info, std::uint64_t bytes) {
+result<snapshot_file> publish_file(file_system& fs, const std::string& directory, const std::string& from,
+                                   const snapshot_info& info, std::uint64_t bytes) {
   const std::string to =
       join(directory, snapshot_name(info.group, info.mark.index, info.mark.term, snapshot_published));
   const result<void> renamed = fs.rename(from, to);
@@ -41,6 +41,7 @@ struct snapshot_writer::state {
   std::unique_ptr<storage::file> file;
   std::vector<std::byte> buffer;
   std::uint64_t written = 0;
+  std::uint64_t synced = 0; ///< of what is written
   snapshot_footer footer;
   std::optional<error> failed;
 
@@ -53,14 +54,21 @@ struct snapshot_writer::state {
   }
   result<void> flush() {
     const result<void> done = file->write(written, buffer);
-    if (!done) {
-      failed = done.error();
-      give_up();
-      return done;
-    }
+    if (!done) return fail(done.error());
     written += buffer.size();
     buffer.clear();
+    return written - synced < snapshot_sync_bytes ? result<void>() : sync();
+  }
+  result<void> sync() {
+    const result<void> done = file->sync();
+    if (!done) return fail(done.error());
+    synced = written;
     return {};
+  }
+  result<void> fail(const error& e) {
+    failed = e;
+    give_up();
+    return e;
   }
 };
 
@@ -79,7 +87,7 @@ result<std::unique_ptr<snapshot_writer>> snapshot_writer::create(file_system& fs
   if (!f) return f.error();
   std::vector<std::byte> buffer = encode_snapshot_header(info);
   auto s = std::unique_ptr<state>(new state{
-      fs, std::move(directory), std::move(info), std::move(path), std::move(*f), std::move(buffer), 0, {}, {}});
+      fs, std::move(directory), std::move(info), std::move(path), std::move(*f), std::move(buffer), 0, 0, {}, {}});
   return std::unique_ptr<snapshot_writer>(new snapshot_writer(std::move(s)));
 }
 
@@ -105,14 +113,10 @@ result<snapshot_file> snapshot_writer::finish() {
   s.buffer.insert(s.buffer.end(), footer.begin(), footer.end());
   const result<void> flushed = s.flush();
   if (!flushed) return flushed.error();
-  const result<void> synced = s.file->sync();
-  if (!synced) {
-    s.failed = synced.error();
-    s.give_up();
-    return synced.error();
-  }
+  const result<void> synced = s.sync();
+  if (!synced) return synced.error();
   s.file.reset();
-  return publish(s.fs, s.directory, s.path, s.info, s.written);
+  return publish_file(s.fs, s.directory, s.path, s.info, s.written);
 }
 
 // --- reader -----------------------------------------------------------------------------------------------------
@@ -124,6 +128,7 @@ struct snapshot_reader::state {
   std::uint64_t first_block = 0;
   std::uint64_t at = 0; ///< of the next block
   snapshot_footer seen; ///< of the blocks read so far
+  bool ended = false;   ///< and they are all
 };
 
 snapshot_reader::snapshot_reader(std::unique_ptr<state> s)
@@ -154,11 +159,14 @@ result<std::unique_ptr<snapshot_reader>> snapshot_reader::open(file_system& fs, 
   got = read_exactly(**f, *size - footer.size(), footer);
   if (!got) return got.error();
   if (!parse_snapshot_footer(footer)) return damaged(path, *size - footer.size(), "the footer is damaged or missing");
-  auto s =
-      std::unique_ptr<state>(new state{std::move(*f), *size, std::move(parsed.info), header.size(), header.size(), {}});
+  auto s = std::unique_ptr<state>(
+      new state{std::move(*f), *size, std::move(parsed.info), header.size(), header.size(), {}, false});
   return std::unique_ptr<snapshot_reader>(new snapshot_reader(std::move(s)));
 }
 
+const std::string& snapshot_reader::path() const {
+  return state_->file->path();
+}
 const snapshot_info& snapshot_reader::info() const {
   return state_->info;
 }
@@ -187,6 +195,7 @@ result<bool> snapshot_reader::next(std::vector<std::byte>& block) {
     if (!footer) return damaged(path, s.at, "the footer is damaged");
     if (footer->blocks != s.seen.blocks || footer->bytes != s.seen.bytes || footer->crc != s.seen.crc)
       return damaged(path, s.at, "blocks are missing, added or exchanged");
+    s.ended = true;
     return false;
   }
   if (head.bytes > snapshot_block_max || s.at + snapshot_block_head_bytes + head.bytes + snapshot_footer_bytes > s.size)
@@ -207,16 +216,27 @@ result<void> snapshot_reader::verify() {
   const auto rewind = [&s] {
     s.at = s.first_block;
     s.seen = {};
+    s.ended = false;
   };
   rewind();
-  std::vector<std::byte> block;
-  for (;;) {
-    const result<bool> more = next(block);
-    if (!more) return more.error();
-    if (!*more) break;
-  }
+  const result<bool> more = check_on(s.size);
+  if (!more) return more.error();
   rewind();
   return {};
+}
+
+result<bool> snapshot_reader::check_on(std::size_t bytes_max) {
+  std::vector<std::byte> block;
+  const std::uint64_t until = position() + bytes_max;
+  while (position() < until) {
+    result<bool> more = next(block);
+    if (!more || !*more) return more;
+  }
+  return true;
+}
+
+bool snapshot_reader::ended() const {
+  return state_->ended;
 }
 
 result<std::size_t> snapshot_reader::read_raw(std::uint64_t offset, std::span<std::byte> into) {
@@ -236,6 +256,15 @@ struct snapshot_receiver::state {
   std::string path;
   std::unique_ptr<storage::file> file;
   std::uint64_t received = 0;
+  std::uint64_t synced = 0; ///< of what was received since it was opened
+
+  result<void> sync() {
+    // After a sync that failed the cache holds what the disk does not, and the next sync says nothing of it.
+    const result<void> done = file->sync();
+    if (!done) return give_up(done.error());
+    synced = received;
+    return {};
+  }
 
   result<void> remove() {
     file.reset();
@@ -292,8 +321,9 @@ result<std::unique_ptr<snapshot_receiver>> snapshot_receiver::create(file_system
     const result<void> emptied = (*f)->truncate(0);
     if (!emptied) return emptied.error();
   }
-  auto s = std::unique_ptr<state>(new state{fs, std::move(directory), cluster, group, index, term, bytes,
-                                            std::move(path), std::move(*f), *size > bytes ? 0 : *size});
+  auto s =
+      std::unique_ptr<state>(new state{fs, std::move(directory), cluster, group, index, term, bytes, std::move(path),
+                                       std::move(*f), *size > bytes ? 0 : *size, *size > bytes ? 0 : *size});
   return std::unique_ptr<snapshot_receiver>(new snapshot_receiver(std::move(s)));
 }
 
@@ -317,31 +347,32 @@ result<void> snapshot_receiver::write(std::uint64_t offset, std::span<const std:
   const result<void> written = s.file->write(offset, chunk);
   if (!written) return s.give_up(written.error());
   s.received += chunk.size();
-  return {};
+  return s.received - s.synced < snapshot_sync_bytes ? result<void>() : s.sync();
 }
 
-result<snapshot_file> snapshot_receiver::finish() {
+result<std::unique_ptr<snapshot_reader>> snapshot_receiver::seal() {
   state& s = *state_;
   if (!s.file) return error(error_code::stopped, s.path, "the transfer was given up");
   if (!complete()) return error(error_code::corrupt, s.path, "the snapshot has not arrived whole").at(s.received);
-  // After a sync that failed the cache holds what the disk does not, and the next sync says nothing of it.
-  const result<void> synced = s.file->sync();
-  if (!synced) return s.give_up(synced.error());
-  const auto check = [&]() -> result<snapshot_info> {
-    const result<std::unique_ptr<snapshot_reader>> reader = snapshot_reader::open(s.fs, s.path);
-    if (!reader) return reader.error();
-    const result<void> verified = (*reader)->verify();
-    if (!verified) return verified.error();
-    const snapshot_info& info = (*reader)->info();
-    if (info.cluster != s.cluster || info.group != s.group || info.mark.index != s.index || info.mark.term != s.term)
-      return error(error_code::foreign, s.path, "the snapshot that arrived is of another cluster, group, index or term")
-          .of(info.group, info.mark.index);
-    return info;
-  };
-  const result<snapshot_info> info = check();
-  if (!info) return s.give_up(info.error());
+  const result<void> synced = s.sync();
+  if (!synced) return synced.error();
+  result<std::unique_ptr<snapshot_reader>> reader = snapshot_reader::open(s.fs, s.path);
+  if (!reader) return s.give_up(reader.error());
+  const snapshot_info& info = (*reader)->info();
+  if (info.cluster != s.cluster || info.group != s.group || info.mark.index != s.index || info.mark.term != s.term)
+    return s.give_up(
+        error(error_code::foreign, s.path, "the snapshot that arrived is of another cluster, group, index or term")
+            .of(info.group, info.mark.index));
+  return reader;
+}
+
+result<snapshot_file> snapshot_receiver::publish(const snapshot_reader& whole) {
+  state& s = *state_;
+  if (!s.file) return error(error_code::stopped, s.path, "the transfer was given up");
+  QUORUMD_INVARIANT(whole.ended() && whole.path() == s.path && s.synced == s.bytes,
+                    "a received snapshot is durable and was read whole before it is published");
   s.file.reset();
-  return publish(s.fs, s.directory, s.path, *info, s.bytes);
+  return publish_file(s.fs, s.directory, s.path, whole.info(), s.bytes);
 }
 
 void snapshot_receiver::abandon() {

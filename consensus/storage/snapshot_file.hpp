@@ -17,6 +17,8 @@ namespace quorumd::storage {
 
 /// The largest block of a snapshot file.
 inline constexpr std::size_t snapshot_block_max = std::size_t{4} * 1024 * 1024;
+/// What is written is synced every so many bytes: nobody's sync finds a whole snapshot in the cache.
+inline constexpr std::size_t snapshot_sync_bytes = std::size_t{16} * 1024 * 1024;
 
 /// What a snapshot is of.
 struct snapshot_info {
@@ -59,6 +61,7 @@ class snapshot_reader {
   /// Checks the header and that the footer is there.
   [[nodiscard]] static result<std::unique_ptr<snapshot_reader>> open(file_system& fs, std::string path);
   ~snapshot_reader();
+  [[nodiscard]] const std::string& path() const;
   [[nodiscard]] const snapshot_info& info() const;
   [[nodiscard]] std::uint64_t bytes() const;
   /// Where next() reads, from the file's beginning.
@@ -68,6 +71,10 @@ class snapshot_reader {
   /// The next block; false after the last one, once the footer's count and checksum have been compared too. A
   /// damaged or missing block is `corrupt` with path and offset.
   [[nodiscard]] result<bool> next(std::vector<std::byte>& block);
+  /// Passes over blocks, checking them as next() does, until it has read about so many bytes; false after the last one.
+  [[nodiscard]] result<bool> check_on(std::size_t bytes_max);
+  /// Whether next() has given every block: the file is whole.
+  [[nodiscard]] bool ended() const;
   /// The file's own bytes, as they are sent to another node; how many, 0 at the end.
   [[nodiscard]] result<std::size_t> read_raw(std::uint64_t offset, std::span<std::byte> into);
 
@@ -78,7 +85,8 @@ class snapshot_reader {
 };
 
 /// Takes a snapshot's bytes from another node, in order, into a temporary file. Blocking. The same snapshot may be
-/// resumed, after a restart too: create() finds what has arrived, and whatever a crash did to it, finish() checks all.
+/// resumed, after a restart too: create() finds what has arrived, and whatever a crash did to it, all is checked before
+/// it is published.
 /// A group has one such file: create() removes those of other marks.
 class snapshot_receiver {
  public:
@@ -91,12 +99,15 @@ class snapshot_receiver {
   /// The offset that the next chunk must have.
   [[nodiscard]] std::uint64_t received() const;
   [[nodiscard]] bool complete() const;
-  /// What was received before is passed over; a chunk beyond received() is `corrupt`.
-  [[nodiscard]] result<void> write(std::uint64_t offset, std::span<const std::byte> chunk);
-  /// Checks the whole file (checksums, cluster, group, mark), then publishes it as finish() of a writer does. After
-  /// any error but a crash the temporary file is gone, so that the transfer starts anew: what a failed sync leaves in
+  /// What was received before is passed over; a chunk beyond received() is `corrupt`. After any other error here or
+  /// below, but for a crash, the temporary file is gone, so that the transfer starts anew: what a failed sync leaves in
   /// the cache must never be taken for durable.
-  [[nodiscard]] result<snapshot_file> finish();
+  [[nodiscard]] result<void> write(std::uint64_t offset, std::span<const std::byte> chunk);
+  /// Everything arrived: makes it durable, compares cluster, group, index and term, and opens it to be read to its end,
+  /// block by block, by whoever builds what it is of. That is the check of it.
+  [[nodiscard]] result<std::unique_ptr<snapshot_reader>> seal();
+  /// Publishes what seal()'s reader has read to its end, as finish() of a writer does.
+  [[nodiscard]] result<snapshot_file> publish(const snapshot_reader& whole);
   /// Gives the transfer up and removes what arrived.
   void abandon();
 
@@ -121,6 +132,9 @@ struct newest_snapshot_result {
 /// The newest snapshot of the group that is whole.
 [[nodiscard]] result<newest_snapshot_result> newest_snapshot(file_system& fs, const std::string& directory,
                                                              group_id group);
+/// Opens the newest snapshot of the group whose header and footer are whole; nothing else of it is read.
+[[nodiscard]] result<std::unique_ptr<snapshot_reader>>
+open_newest_snapshot(file_system& fs, const std::string& directory, group_id group);
 /// Removes the group's snapshots below the index, and the unfinished transfers that are not beyond it; how many
 /// snapshots.
 [[nodiscard]] result<std::size_t> remove_snapshots_below(file_system& fs, const std::string& directory, group_id group,

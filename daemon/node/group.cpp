@@ -46,6 +46,7 @@ group::group(group_options o, seams s, const raft::initial_state& recovered, app
                  .wal = s.wal,
                  .transport = s.transport,
                  .observer = s.observer,
+                 .transfers = options_.transfers,
                  .wake = [this] { wake_.set(); }}
     , taker_(options_.snapshots, snapshots_)
     , sender_(snapshots_, tasks_)
@@ -195,6 +196,7 @@ void group::wal_persisted(group_id, raft::write_number up_to) {
     core_.applied(applier_.applied());
     reads_.applied(applier_.applied());
     check_members();
+    installer_.installed(applier_.applied());
     seams_.observer.snapshot_installed(applier_.applied());
   }
   taker_.log_persisted();

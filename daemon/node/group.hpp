@@ -38,6 +38,7 @@ struct group_options {
   std::uint64_t keep_revisions = 100'000; ///< 0: all
   std::size_t waiting_max = 65'536;       ///< requests that wait for a leader
   snapshot_policy snapshots;
+  snapshot_transfer_options transfers;
   bool complete_by_index = false; ///< a deliberate bug for the simulator
 };
 

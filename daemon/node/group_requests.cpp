@@ -124,6 +124,7 @@ void group::keep_house() {
   expire(seams_.loop.now());
   status_.expire(seams_.loop.now());
   sender_.keep_house();
+  installer_.keep_house();
   taker_.pin(sender_.pinned());
   taker_.keep_house();
   if (soft_.leader) retry_waiting();

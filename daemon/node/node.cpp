@@ -1,6 +1,7 @@
 #include "daemon/node/node.hpp"
 
 #include "consensus/types/invariant.hpp"
+#include "daemon/node/state_builder.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 
@@ -107,7 +108,13 @@ storage::result<std::optional<storage::group_snapshot>> node::recover_snapshot(a
   }
   auto reader = storage::snapshot_reader::open(seams_.files, found->newest->path);
   if (!reader) return reader.error();
-  auto built = build_state(**reader, found->newest->path);
+  state_builder builder;
+  for (bool more = true; more;) {
+    auto read = builder.read_on(**reader, options_.group.transfers.slice_bytes);
+    if (!read) return read.error();
+    more = *read;
+  }
+  auto built = builder.finish();
   if (!built) return built.error();
   state = std::move(*built);
   return storage::group_snapshot{.group = group, .mark = found->newest->info.mark};

@@ -6,11 +6,17 @@
 
 namespace quorumd::node {
 namespace {
-constexpr std::size_t arrived_max = 64; // chunks; the sender's window is smaller
+
+constexpr auto life_interval = std::chrono::seconds(1); // much less than a sender waits
+
+storage::error outdated(const std::string& path) {
+  return {storage::error_code::stopped, path, "the term of the leader that sends it is over"};
+}
+
 } // namespace
 
 void snapshot_installer::take(node_id from, wire::snapshot_chunk c) {
-  if (arrived_.size() >= arrived_max) return; // beyond its credits: not one of ours
+  if (arrived_.size() >= snapshot_window_chunks_max) return; // beyond its credits: not one of ours
   arrived_.push_back({from, std::move(c)});
   came_.set();
 }
@@ -19,54 +25,75 @@ void snapshot_installer::peer_lost(node_id peer) {
   std::erase_if(arrived_, [peer](const arrived& a) { return a.from == peer; });
 }
 
+void snapshot_installer::keep_house() {
+  if (has_useless()) came_.set();
+  if (!life_ || context_.loop.now() - life_->said < life_interval) return;
+  life_->said = context_.loop.now();
+  credit(life_->to, life_->number, life_->offset, wire::snapshot_status::more, {});
+  for (const arrived& a : arrived_) // the next transfer waits for this one's job
+    if (a.chunk.offset == 0) credit(a.from, a.chunk.transfer, 0, wire::snapshot_status::more, {});
+}
+
 coro::task<void> snapshot_installer::run() {
+  co_await remove_useless(); // what an earlier life left
   for (;;) {
     co_await came_.wait();
+    if (has_useless()) co_await remove_useless();
     while (!arrived_.empty()) {
       arrived next = std::move(arrived_.front());
       arrived_.pop_front();
+      life_ = {.to = next.from, .number = next.chunk.transfer, .offset = 0, .said = context_.loop.now()};
       co_await receive(std::move(next));
+      life_.reset();
     }
   }
 }
 
 coro::task<void> snapshot_installer::receive(arrived a) {
   wire::snapshot_chunk& c = a.chunk;
-  if (c.mark.index <= context_.core.commit()) { // the log has caught up by itself
+  if (passed(c.mark)) { // the log has caught up by itself
     credit(a.from, c.transfer, c.total_bytes, wire::snapshot_status::done, {});
     co_return;
   }
   if (!transfer_ || transfer_->from != a.from || transfer_->number != c.transfer || transfer_->mark != c.mark) {
-    if (c.offset != 0) co_return; // the middle of a transfer that was given up
     auto begun = co_await begin(a.from, c);
     if (!begun) {
-      refuse(a.from, c, begun.error());
+      refuse(a.from, c.transfer, begun.error());
       co_return;
     }
   }
-  storage::snapshot_receiver& receiver = *transfer_->receiver;
+  storage::snapshot_receiver& receiver = *transfer_->receiver; // only this coroutine ends the transfer
+  life_->offset = receiver.received();
+  storage::result<void> went_well;
   if (c.offset <= receiver.received()) {
     auto write = [&receiver, &c] { return receiver.write(c.offset, c.bytes.bytes); };
-    auto written = co_await coro::run_on(context_.worker, context_.loop, std::move(write));
-    if (!written) {
-      refuse(a.from, c, written.error());
-      co_return;
-    }
+    went_well = co_await coro::run_on(context_.worker, context_.loop, std::move(write));
   }
-  if (!receiver.complete()) {
+  if (went_well && !receiver.complete()) {
     credit(a.from, c.transfer, receiver.received(), wire::snapshot_status::more, {});
     co_return;
   }
-  auto finished = co_await finish(c.term);
-  if (!finished) {
-    refuse(a.from, c, finished.error());
+  if (went_well) {
+    life_->offset = c.total_bytes;
+    went_well = co_await finish(c.term);
+  }
+  if (went_well) {
+    credit(a.from, c.transfer, c.total_bytes, wire::snapshot_status::done, {});
     co_return;
   }
-  credit(a.from, c.transfer, c.total_bytes, wire::snapshot_status::done, {});
+  // Another leader may send the same snapshot: what arrived is as good as ever.
+  if (went_well.error().code != storage::error_code::stopped) co_await abandon();
+  transfer_.reset();
+  refuse(a.from, c.transfer, went_well.error());
 }
 
 coro::task<storage::result<void>> snapshot_installer::begin(node_id from, wire::snapshot_chunk c) {
+  // Neither takes the place of the transfer that is under way.
+  if (c.term < context_.core.hard().term) co_return outdated(context_.place.directory);
+  if (c.offset != 0)
+    co_return storage::error(storage::error_code::stopped, context_.place.directory, "the transfer was given up");
   transfer_.reset();
+  unfinished_ = c.mark.index;
   auto create = [place = context_.place, &c] {
     return storage::snapshot_receiver::create(place.files, place.directory, place.cluster, place.group, c.mark.index,
                                               c.mark.term, c.total_bytes);
@@ -78,25 +105,77 @@ coro::task<storage::result<void>> snapshot_installer::begin(node_id from, wire::
 }
 
 coro::task<storage::result<void>> snapshot_installer::finish(quorumd::term term) {
-  transfer t = std::move(*transfer_);
-  transfer_.reset();
-  auto build = [place = context_.place, receiver = std::move(t.receiver),
-                &t]() mutable -> storage::result<applier::state> {
-    auto published = receiver->finish();
+  transfer& t = *transfer_; // only the caller ends it
+  auto seal = [&t] { return t.receiver->seal(); };
+  auto reader = co_await coro::run_on(context_.worker, context_.loop, std::move(seal));
+  if (!reader) co_return reader.error();
+  if ((*reader)->info().mark != t.mark)
+    co_return storage::error(storage::error_code::foreign, (*reader)->path(),
+                             "it is not the snapshot that was announced");
+  state_builder builder;
+  auto built = co_await build(term, **reader, builder);
+  if (!built || passed(t.mark)) co_return built;
+
+  auto publish = [&t, &reader, &builder]() -> storage::result<applier::state> {
+    auto state = builder.finish();
+    if (!state) return state;
+    auto published = t.receiver->publish(**reader);
     if (!published) return published.error();
-    auto reader = storage::snapshot_reader::open(place.files, published->path);
-    if (!reader) return reader.error();
-    if ((*reader)->info().mark != t.mark)
-      return storage::error(storage::error_code::foreign, published->path, "it is not the snapshot that was announced");
-    return build_state(**reader, published->path);
+    return state;
   };
-  auto state = co_await coro::run_on(context_.worker, context_.loop, std::move(build));
+  auto state = co_await coro::run_on(context_.worker, context_.loop, std::move(publish));
+  if (passed(t.mark)) co_return storage::result<void>(); // the log was faster
   if (!state) co_return state.error();
-  if (t.mark.index <= context_.core.commit()) co_return storage::result<void>(); // the log was faster
+  unfinished_ = log_index();
   prepared_ = prepared_state{.mark = t.mark, .state = std::move(*state)};
   context_.core.step(t.from, raft::install_snapshot{.term = term, .mark = t.mark});
   context_.wake();
+  transfer_.reset();
   co_return storage::result<void>();
+}
+
+/// Reads the whole file, unless nobody needs it any more.
+coro::task<storage::result<void>> snapshot_installer::build(quorumd::term term, storage::snapshot_reader& reader,
+                                                            state_builder& builder) {
+  for (;;) {
+    auto slice = [&reader, &builder, bytes = context_.transfers.slice_bytes] { return builder.read_on(reader, bytes); };
+    auto more = co_await coro::run_on(context_.worker, context_.loop, std::move(slice));
+    if (!more) co_return more.error();
+    if (!*more || passed(reader.info().mark)) co_return storage::result<void>();
+    if (term < context_.core.hard().term) co_return outdated(reader.path()); // the core would not take it
+  }
+}
+
+coro::task<void> snapshot_installer::abandon() {
+  auto remove = [receiver = std::move(transfer_->receiver)]() mutable {
+    receiver->abandon();
+    receiver.reset();
+    return true;
+  };
+  transfer_.reset();
+  unfinished_ = log_index();
+  co_await coro::run_on(context_.worker, context_.loop, std::move(remove));
+}
+
+/// What the log or a snapshot has passed. What cannot be removed now goes with the next snapshot, or at a start.
+coro::task<void> snapshot_installer::remove_useless() {
+  if (transfer_ && passed(transfer_->mark)) transfer_.reset();
+  const log_index below = std::exchange(installed_, log_index());
+  auto remove = [place = context_.place, below, commit = context_.core.commit()]() -> storage::result<log_index> {
+    if (below) {
+      auto removed = storage::remove_snapshots_below(place.files, place.directory, place.group, below);
+      if (!removed) return removed.error();
+    }
+    return storage::remove_received(place.files, place.directory, place.group, commit);
+  };
+  auto left = co_await coro::run_on(context_.worker, context_.loop, std::move(remove));
+  unfinished_ = left ? *left : log_index();
+  if (!left) context_.observer.snapshot_failed("an old snapshot stays: " + left.error().message());
+}
+
+void snapshot_installer::installed(log_index index) {
+  installed_ = index;
+  came_.set();
 }
 
 applier::state snapshot_installer::take_prepared(const snapshot_mark& mark) {
@@ -110,11 +189,10 @@ void snapshot_installer::drop_unwanted() {
   prepared_.reset();
 }
 
-void snapshot_installer::refuse(node_id from, const wire::snapshot_chunk& c, const storage::error& e) {
-  transfer_.reset();
+void snapshot_installer::refuse(node_id from, std::uint64_t number, const storage::error& e) {
   if (e.code == storage::error_code::no_space) context_.wal.report_no_space(e);
-  context_.observer.snapshot_failed("receiving: " + e.message());
-  credit(from, c.transfer, 0, wire::snapshot_status::refused, e.message());
+  if (e.code != storage::error_code::stopped) context_.observer.snapshot_failed("receiving: " + e.message());
+  credit(from, number, 0, wire::snapshot_status::refused, e.message());
 }
 
 void snapshot_installer::credit(node_id to, std::uint64_t number, std::uint64_t offset, wire::snapshot_status status,

@@ -11,6 +11,8 @@
 #include "wire/byte_buffer.hpp"
 #include "wire/transport.hpp"
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string>
 
@@ -24,6 +26,15 @@ struct snapshot_place {
   group_id group;
 };
 
+/// The pieces in which a snapshot travels and is checked.
+struct snapshot_transfer_options {
+  std::size_t chunk_bytes = wire::snapshot_chunk_bytes_max;
+  std::uint64_t window_bytes = std::uint64_t{1} << 20; ///< sent and not yet acknowledged
+  std::size_t slice_bytes = std::size_t{4} << 20; ///< read by one job: whoever else needs the worker waits no longer
+};
+/// Of chunks in a window.
+inline constexpr std::size_t snapshot_window_chunks_max = 64;
+
 /// What taking, sending and installing snapshots need of their group; all of it belongs to the group's loop.
 struct snapshot_context {
   snapshot_place place;
@@ -34,10 +45,8 @@ struct snapshot_context {
   storage::wal& wal;
   wire::transport& transport;
   node::observer& observer;
+  snapshot_transfer_options transfers;
   std::function<void()> wake; ///< the group has something to do
 };
-
-/// Reads a whole snapshot, from its first block on, and builds the state it is of. Blocking. `corrupt` names the file.
-[[nodiscard]] storage::result<applier::state> build_state(storage::snapshot_reader& reader, const std::string& path);
 
 } // namespace quorumd::node

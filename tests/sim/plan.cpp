@@ -89,6 +89,14 @@ node::group_options draw_group(prng p, const mutants& m) {
   return o;
 }
 
+node::snapshot_transfer_options draw_transfers(prng p) {
+  node::snapshot_transfer_options o;
+  o.chunk_bytes = pick<3>(p, {1024, 8192, 65536});
+  o.window_bytes = o.chunk_bytes * pick<3>(p, {1, 4, 16});
+  o.slice_bytes = pick<3>(p, {1, 1024, 4194304});
+  return o;
+}
+
 fault_weights draw_faults(prng p) {
   fault_weights w;
   const auto maybe = [&](std::uint64_t most) { return p.below(3) == 0 ? std::uint64_t{0} : p.between(1, most); };
@@ -169,6 +177,9 @@ std::string describe(const plan& p) {
   number("snapshots: every", p.group.snapshots.every_entries);
   number("trailing", p.group.snapshots.trailing_entries);
   number("slice bytes", p.group.snapshots.slice_bytes);
+  number("chunk", p.group.transfers.chunk_bytes);
+  number("window", p.group.transfers.window_bytes);
+  number("checked bytes", p.group.transfers.slice_bytes);
   number("log: segment", p.wal.segment_bytes);
   number("batch", p.wal.batch_bytes_max);
   number("queued", p.wal.queued_bytes_max);
@@ -197,6 +208,7 @@ plan draw_plan(std::uint64_t seed, const mutants& m) {
   o.snapshot_worker = draw_worker(root.fork(4));
   o.wal = draw_wal(root.fork(5), m);
   o.group = draw_group(root.fork(6), m);
+  o.group.transfers = draw_transfers(root.fork(9));
   o.transport.connect_timeout = p.between(coro::duration(100ms), coro::duration(500ms));
   o.transport.redial_max = p.between(coro::duration(50ms), coro::duration(400ms));
   o.transport.read_bytes = pick<3>(p, {512, 8192, 262144});

@@ -73,6 +73,19 @@ result<void> transfer(snapshot_reader& from, snapshot_receiver& to, std::size_t 
   return {};
 }
 
+/// What an installer does once everything arrived, without building anything.
+result<snapshot_file> finish(snapshot_receiver& to) {
+  const auto reader = to.seal();
+  if (!reader) return reader.error();
+  for (result<bool> more = true; more && *more;) {
+    more = (*reader)->check_on(1);
+    if (more) continue;
+    to.abandon();
+    return more.error();
+  }
+  return to.publish(**reader);
+}
+
 } // namespace
 
 // What is written is read back, and bigger than the writer's buffer.
@@ -196,7 +209,7 @@ TEST_CASE("case 62: a crash at every operation of a transfer loses nothing, and 
         if (!to) return to.error();
         const result<void> sent = transfer(**reader, **to, 1500);
         if (!sent) return sent.error();
-        return (*to)->finish();
+        return finish(**to);
       };
       result<snapshot_file> got = receive();
       disk.set_hook({});
@@ -229,7 +242,7 @@ TEST_CASE("a transfer is resumed where it stopped, and refuses what does not fol
     auto to = create();
     REQUIRE(transfer(**reader, **to, 1000, 5000).has_value());
     CHECK((*to)->received() == 5000);
-    CHECK((*to)->finish().error().code == error_code::corrupt);
+    CHECK(finish(**to).error().code == error_code::corrupt);
   }
   auto to = create();
   CHECK((*to)->received() == 5000);
@@ -237,7 +250,7 @@ TEST_CASE("a transfer is resumed where it stopped, and refuses what does not fol
   CHECK((*to)->write(6000, chunk).error().code == error_code::corrupt);
   CHECK((*to)->write(4000, chunk).has_value()); // a repetition
   REQUIRE(transfer(**reader, **to, 1000).has_value());
-  REQUIRE((*to)->finish().has_value());
+  REQUIRE(finish(**to).has_value());
   CHECK((*to)->write(0, chunk).error().code == error_code::stopped);
 }
 
@@ -251,7 +264,7 @@ TEST_CASE("a received snapshot of another cluster, group, index or term is refus
     auto to = snapshot_receiver::create(disk, directory, cluster_id(cluster), group_id(group), log_index(index),
                                         term(t), f->bytes);
     REQUIRE(transfer(**reader, **to, 1000).has_value());
-    const auto got = (*to)->finish();
+    const auto got = finish(**to);
     CHECK(disk.paths().size() == (got ? 1 : 0));
     return got ? error_code::none : got.error().code;
   };
@@ -313,7 +326,7 @@ TEST_CASE("a received snapshot that was cut within a chunk is resumed by the chu
   CHECK((*to)->received() == 1000);
   CHECK((*to)->write(1001, std::span(whole).subspan(1001)).error().code == error_code::corrupt);
   REQUIRE((*to)->write(500, std::span(whole).subspan(500)).has_value());
-  REQUIRE((*to)->finish().has_value());
+  REQUIRE(finish(**to).has_value());
 }
 
 // After a sync that failed the next one succeeds while the bytes are lost: what arrived must not be resumed.
@@ -331,13 +344,13 @@ TEST_CASE("a received snapshot whose sync fails once starts anew, and survives t
     disk.set_hook([](const memory_files::operation& o) {
       return o.call == memory_files::call::sync ? memory_files::fault::io : memory_files::fault::none;
     });
-    CHECK((*to)->finish().error().code == error_code::io);
+    CHECK(finish(**to).error().code == error_code::io);
     disk.set_hook({});
   }
   auto to = create();
   CHECK((*to)->received() == 0);
   REQUIRE(transfer(**reader, **to, 1000).has_value());
-  REQUIRE((*to)->finish().has_value());
+  REQUIRE(finish(**to).has_value());
   disk.crash(1);
   CHECK(newest_snapshot(disk, directory, g1)->newest.has_value());
 }
@@ -385,6 +398,60 @@ TEST_CASE("at start the newest unfinished transfer of each group stays, if it is
   std::vector<std::string> left = disk.paths();
   CHECK(std::erase_if(left, [](const std::string& p) { return p.ends_with(snapshot_published); }) == 2);
   CHECK(left == std::vector{part_path(1, 12), part_path(2, 10)});
+}
+
+// The log's next sync may have to wait for all that is in the cache.
+TEST_CASE("a large snapshot is never in the cache alone, neither written nor received") {
+  std::uint64_t dirty = 0;
+  std::uint64_t most = 0;
+  const auto watch = [&](const memory_files::operation& o) {
+    if (o.call == memory_files::call::write) most = std::max(most, dirty += o.bytes);
+    if (o.call == memory_files::call::sync) dirty = 0;
+    return memory_files::fault::none;
+  };
+  memory_files source;
+  source.set_hook(watch);
+  const auto f = write_snapshot(source, 10, 10, snapshot_block_max - 100);
+  REQUIRE(f.has_value());
+  CHECK(most >= snapshot_sync_bytes);
+  CHECK(most < snapshot_sync_bytes + snapshot_block_max + 1000);
+  source.set_hook({});
+
+  dirty = most = 0;
+  memory_files disk;
+  disk.set_hook(watch);
+  auto reader = snapshot_reader::open(source, f->path);
+  auto to = snapshot_receiver::create(disk, directory, cluster_id(0xc1), g1, log_index(10), term(3), f->bytes);
+  REQUIRE(transfer(**reader, **to, 65536).has_value());
+  CHECK(most >= snapshot_sync_bytes);
+  CHECK(most < snapshot_sync_bytes + 65536);
+  CHECK(finish(**to).has_value());
+}
+
+// A sender does not read all of a large snapshot before its first chunk: the receiver checks every byte.
+TEST_CASE("the newest snapshot whose header and footer are whole is opened, and nothing else of it is read") {
+  memory_files disk;
+  CHECK(open_newest_snapshot(disk, directory, g1).error().code == error_code::not_found);
+  REQUIRE(write_snapshot(disk, 5).has_value());
+  const auto f = write_snapshot(disk, 10, 4, 100'000);
+  std::uint64_t read = 0;
+  disk.set_hook([&](const memory_files::operation& o) {
+    if (o.call == memory_files::call::read) read += o.bytes;
+    return memory_files::fault::none;
+  });
+  disk.flip(f->path, 1000); // within a block
+  auto opened = open_newest_snapshot(disk, directory, g1);
+  REQUIRE(opened.has_value());
+  CHECK((*opened)->info() == info_at(10));
+  CHECK(read < 1000);
+  CHECK((*opened)->check_on(f->bytes).error().code == error_code::corrupt);
+
+  disk.flip(f->path, f->bytes - 1);
+  opened = open_newest_snapshot(disk, directory, g1);
+  REQUIRE(opened.has_value());
+  CHECK((*opened)->info() == info_at(5));
+  disk.flip((*opened)->path(), 20);
+  CHECK(open_newest_snapshot(disk, directory, g1).error().code == error_code::corrupt);
 }
 
 // For `quorumd inspect snapshot`.
