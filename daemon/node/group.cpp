@@ -47,9 +47,11 @@ group::group(group_options o, seams s, const raft::initial_state& recovered, app
                  .transport = s.transport,
                  .observer = s.observer,
                  .transfers = options_.transfers,
-                 .wake = [this] { wake_.set(); }}
+                 .wake = [this] { wake_.set(); },
+                 .pinned = [this] { return sender_.pinned(); },
+                 .renewed = [this] { sender_.renewed(); }}
     , taker_(options_.snapshots, snapshots_)
-    , sender_(snapshots_, tasks_)
+    , sender_(snapshots_, taker_, tasks_)
     , installer_(snapshots_)
     , status_(options_.self, options_.raft.group, core_, applier_, s.wal, s.transport) {
   writes_inbox_.set_waker(wake_);
@@ -196,6 +198,7 @@ void group::wal_persisted(group_id, raft::write_number up_to) {
     core_.applied(applier_.applied());
     reads_.applied(applier_.applied());
     check_members();
+    sender_.renewed();
     installer_.installed(applier_.applied());
     seams_.observer.snapshot_installed(applier_.applied());
   }

@@ -125,7 +125,6 @@ void group::keep_house() {
   status_.expire(seams_.loop.now());
   sender_.keep_house();
   installer_.keep_house();
-  taker_.pin(sender_.pinned());
   taker_.keep_house();
   if (soft_.leader) retry_waiting();
 

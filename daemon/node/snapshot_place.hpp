@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 namespace quorumd::node {
@@ -47,6 +48,9 @@ struct snapshot_context {
   node::observer& observer;
   snapshot_transfer_options transfers;
   std::function<void()> wake; ///< the group has something to do
+  /// After which entry the log must be kept, since somebody is sent a snapshot that ends there; nothing: need not be.
+  std::function<std::optional<log_index>()> pinned;
+  std::function<void()> renewed; ///< another snapshot is the newest now
 };
 
 } // namespace quorumd::node

@@ -1,42 +1,38 @@
 #include "daemon/node/snapshot_sender.hpp"
 
+#include "consensus/types/invariant.hpp"
+
 #include <algorithm>
 #include <utility>
 
 namespace quorumd::node {
 namespace {
-constexpr std::uint64_t window_bytes = std::uint64_t{1} << 20;
 constexpr auto stall_limit = std::chrono::seconds(20);
 } // namespace
+
+snapshot_sender::snapshot_sender(snapshot_context& context, snapshot_taker& taker, coro::task_group& tasks)
+    : context_(context)
+    , taker_(taker)
+    , tasks_(tasks) {
+  const snapshot_transfer_options& o = context.transfers;
+  QUORUMD_INVARIANT(o.chunk_bytes != 0 && o.chunk_bytes <= wire::snapshot_chunk_bytes_max && o.window_bytes != 0 &&
+                        o.window_bytes <= o.chunk_bytes * snapshot_window_chunks_max,
+                    "a receiver has room for the chunks of a window");
+}
 
 void snapshot_sender::start(node_id to, quorumd::term term) {
   if (transfers_.contains(to)) return; // it ends, and the core asks again if need be
   auto t = std::make_shared<transfer>(context_.loop);
   t->number = next_number_++;
   t->term = term;
-  t->progress = context_.loop.now();
+  t->pinned = context_.core.first_index().prev();
   transfers_.emplace(to, t);
   tasks_.spawn(send(to, std::move(t)));
 }
 
 coro::task<void> snapshot_sender::send(node_id to, std::shared_ptr<transfer> t) {
-  using opened_reader = storage::result<std::unique_ptr<storage::snapshot_reader>>;
-  auto open = [place = context_.place]() -> opened_reader {
-    auto found = storage::newest_snapshot(place.files, place.directory, place.group);
-    if (!found) return found.error();
-    if (!found->newest)
-      return storage::error(storage::error_code::not_found, place.directory, "there is no whole snapshot to send");
-    return storage::snapshot_reader::open(place.files, found->newest->path);
-  };
-  auto reader = co_await coro::run_on(context_.worker, context_.loop, std::move(open));
-  if (reader) {
-    t->mark = (*reader)->info().mark;
-    t->total = (*reader)->bytes();
-    context_.observer.snapshot_sending(to, t->mark.index);
-    co_await send_chunks(to, *t, **reader);
-  } else {
-    fail(*t, reader.error().message());
-  }
+  while (damaged_ && !t->failed) co_await t->changed.wait(); // another one is being taken
+  co_await send_file(to, *t);
   const bool success = t->done && !t->failed;
   transfers_.erase(to);
   context_.core.snapshot_sent(to, success);
@@ -44,22 +40,56 @@ coro::task<void> snapshot_sender::send(node_id to, std::shared_ptr<transfer> t) 
   context_.wake();
 }
 
+coro::task<void> snapshot_sender::send_file(node_id to, transfer& t) {
+  if (t.failed) co_return;
+  const open_reader reader = co_await open(t);
+  if (!reader) co_return;
+  context_.observer.snapshot_sending(to, t.mark.index);
+  co_await send_chunks(to, t, *reader);
+  // Damage shows once everything is there; what is refused earlier meets a full disk.
+  if (t.refused && t.sent == t.total) co_await check_own(t, *reader);
+}
+
+coro::task<snapshot_sender::open_reader> snapshot_sender::open(transfer& t) {
+  auto open = [place = context_.place] {
+    return storage::open_newest_snapshot(place.files, place.directory, place.group);
+  };
+  auto reader = co_await coro::run_on(context_.worker, context_.loop, std::move(open));
+  t.renewals = renewals_;
+  if (!reader) {
+    found_damaged(t, reader.error());
+    co_return nullptr;
+  }
+  t.mark = (*reader)->info().mark;
+  t.total = (*reader)->bytes();
+  if (t.mark.index < context_.core.first_index().prev()) {
+    found_damaged(t, storage::error(storage::error_code::corrupt, context_.place.directory,
+                                    "the snapshot that the log begins behind is damaged or gone"));
+    co_return nullptr;
+  }
+  t.pinned = t.mark.index;
+  co_return std::move(*reader);
+}
+
 coro::task<void> snapshot_sender::send_chunks(node_id to, transfer& t, storage::snapshot_reader& reader) {
   std::uint64_t& offset = t.sent;
-  while (!t.done && !t.failed) {
+  while (!t.ended()) {
     offset = std::max(offset, t.credited); // the receiver may have had a part of it already
-    if (offset >= t.total || offset - t.credited >= window_bytes) {
+    if (offset >= t.total || offset - t.credited >= context_.transfers.window_bytes) {
+      if (!t.waits_since) t.waits_since = context_.loop.now();
       co_await t.changed.wait();
       continue;
     }
-    chunk_ref chunk = chunk_ref::allocate(wire::snapshot_chunk_bytes_max);
-    auto read = [&reader, offset, chunk] {
-      return reader.read_raw(offset, {chunk.data(), wire::snapshot_chunk_bytes_max});
-    };
+    t.waits_since.reset();
+    const std::size_t chunk_bytes = context_.transfers.chunk_bytes;
+    chunk_ref chunk = chunk_ref::allocate(chunk_bytes);
+    auto read = [&reader, offset, chunk, chunk_bytes] { return reader.read_raw(offset, {chunk.data(), chunk_bytes}); };
     auto bytes = co_await coro::run_on(context_.worker, context_.loop, std::move(read));
-    if (!bytes || *bytes == 0) {
-      fail(t, bytes ? "the snapshot file became shorter" : bytes.error().message());
-      continue;
+    if (bytes && *bytes == 0)
+      bytes = storage::error(storage::error_code::corrupt, reader.path(), "the snapshot became shorter").at(offset);
+    if (!bytes) {
+      found_damaged(t, bytes.error());
+      break;
     }
     const std::uint64_t at = std::exchange(offset, offset + *bytes);
     context_.transport.send(to, wire::snapshot_chunk{.group = context_.place.group,
@@ -71,13 +101,24 @@ coro::task<void> snapshot_sender::send_chunks(node_id to, transfer& t, storage::
                                                      .last = offset == t.total,
                                                      .bytes = {chunk, {chunk.data(), *bytes}}});
   }
+  t.waits_since.reset();
+}
+
+/// A slice a job, since others need the worker too.
+coro::task<void> snapshot_sender::check_own(transfer& t, storage::snapshot_reader& reader) {
+  for (bool more = true; more && !t.failed;) {
+    auto check = [&reader, bytes = context_.transfers.slice_bytes] { return reader.check_on(bytes); };
+    auto checked = co_await coro::run_on(context_.worker, context_.loop, std::move(check));
+    if (!checked) found_damaged(t, checked.error());
+    more = checked && *checked;
+  }
 }
 
 void snapshot_sender::take(node_id from, const wire::snapshot_credit& credit) {
   const auto found = transfers_.find(from);
   if (found == transfers_.end() || found->second->number != credit.transfer) return;
   transfer& t = *found->second;
-  t.progress = context_.loop.now();
+  if (t.waits_since) t.waits_since = context_.loop.now();
   switch (credit.status) {
   case wire::snapshot_status::more:
     t.credited = std::min(std::max(t.credited, credit.offset), t.total);
@@ -86,8 +127,9 @@ void snapshot_sender::take(node_id from, const wire::snapshot_credit& credit) {
     t.done = true;
     break;
   case wire::snapshot_status::refused:
-    fail(t, credit.text);
-    return;
+    t.refused = true;
+    t.why = credit.text;
+    break;
   }
   t.changed.set();
 }
@@ -102,15 +144,30 @@ void snapshot_sender::stop_all() {
 }
 
 void snapshot_sender::keep_house() {
+  if (damaged_) taker_.take_now();
   for (auto& [to, t] : transfers_)
-    if (context_.loop.now() - t->progress > stall_limit) fail(*t, "it stopped taking chunks");
+    if (t->waits_since && context_.loop.now() - *t->waits_since > stall_limit) fail(*t, "it stopped taking chunks");
+}
+
+void snapshot_sender::renewed() {
+  ++renewals_;
+  damaged_ = false;
+  for (auto& [to, t] : transfers_) t->changed.set();
 }
 
 std::optional<log_index> snapshot_sender::pinned() const {
   std::optional<log_index> lowest;
   for (const auto& [to, t] : transfers_)
-    if (t->mark.index && (!lowest || t->mark.index < *lowest)) lowest = t->mark.index;
+    if (!lowest || t->pinned < *lowest) lowest = t->pinned;
   return lowest;
+}
+
+void snapshot_sender::found_damaged(transfer& t, const storage::error& e) {
+  context_.observer.snapshot_failed("sending: " + e.message());
+  fail(t, e.message());
+  if (t.renewals != renewals_) return; // it is no longer the newest
+  damaged_ = true;
+  taker_.take_now();
 }
 
 void snapshot_sender::fail(transfer& t, std::string why) {

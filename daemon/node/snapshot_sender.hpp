@@ -4,6 +4,7 @@
 #include "coro/task.hpp"
 #include "coro/task_group.hpp"
 #include "daemon/node/snapshot_place.hpp"
+#include "daemon/node/snapshot_taker.hpp"
 
 #include <cstdint>
 #include <map>
@@ -14,12 +15,11 @@
 namespace quorumd::node {
 
 /// Sends the newest snapshot to followers whose next entry is no longer in the log (paper §7): in chunks, as far ahead
-/// of the receiver as its credits allow. One transfer a follower. Belongs to the group's loop.
+/// of the receiver as its credits allow. One transfer a follower. The receiver checks what arrives; when it refuses
+/// that, this node reads its own file too, and has another one taken if it is damaged. Belongs to the group's loop.
 class snapshot_sender {
  public:
-  snapshot_sender(snapshot_context& context, coro::task_group& tasks)
-      : context_(context)
-      , tasks_(tasks) {}
+  snapshot_sender(snapshot_context& context, snapshot_taker& taker, coro::task_group& tasks);
 
   /// The core wants it sent, by the leader of that term.
   void start(node_id to, quorumd::term term);
@@ -27,9 +27,11 @@ class snapshot_sender {
   void peer_lost(node_id peer);
   /// No longer the leader.
   void stop_all();
-  /// Gives up transfers that stand still; called a few times a second.
+  /// Gives up transfers whose receivers say nothing; called a few times a second.
   void keep_house();
-  /// The lowest index that a transfer under way ends at: the log behind it must stay.
+  /// Another snapshot is the newest now.
+  void renewed();
+  /// The lowest index that a transfer under way ends at, or may end at: the log behind it must stay.
   [[nodiscard]] std::optional<log_index> pinned() const;
 
  private:
@@ -39,23 +41,37 @@ class snapshot_sender {
     std::uint64_t number = 0;
     quorumd::term term;
     snapshot_mark mark;
+    log_index pinned;           ///< the mark's index; until that is known, where the log began
+    std::uint64_t renewals = 0; ///< when its file was opened
     std::uint64_t credited = 0;
     std::uint64_t sent = 0;
     std::uint64_t total = 0;
     bool done = false;
+    bool refused = false; ///< by the receiver
     bool failed = false;
     std::string why;
-    coro::time_point progress;
+    /// Since when nothing is heard of the receiver, which is to say something; nothing while this node reads.
+    std::optional<coro::time_point> waits_since;
     coro::event changed;
+    [[nodiscard]] bool ended() const { return done || refused || failed; }
   };
+  using open_reader = std::unique_ptr<storage::snapshot_reader>;
   [[nodiscard]] coro::task<void> send(node_id to, std::shared_ptr<transfer> t);
+  // References: the caller awaits in the same statement.
+  [[nodiscard]] coro::task<void> send_file(node_id to, transfer& t);
+  [[nodiscard]] coro::task<open_reader> open(transfer& t);
   [[nodiscard]] coro::task<void> send_chunks(node_id to, transfer& t, storage::snapshot_reader& reader);
+  [[nodiscard]] coro::task<void> check_own(transfer& t, storage::snapshot_reader& reader);
+  void found_damaged(transfer& t, const storage::error& e);
   void fail(transfer& t, std::string why);
 
   snapshot_context& context_;
+  snapshot_taker& taker_;
   coro::task_group& tasks_;
   std::map<node_id, std::shared_ptr<transfer>> transfers_;
   std::uint64_t next_number_ = 1;
+  std::uint64_t renewals_ = 0;
+  bool damaged_ = false; ///< the newest snapshot: transfers wait for another
 };
 
 } // namespace quorumd::node

@@ -39,8 +39,8 @@ log_index snapshot_taker::keep_from() const {
   const std::uint64_t since = context_.wal.logged_since(group, newest_.index);
   log_index from =
       std::min(after, std::max(by_entries, context_.wal.first_within(group, policy_.trailing_bytes + since)));
-  if (pinned_ && context_.wal.logged_since(group, *pinned_) <= policy_.every_bytes)
-    from = std::min(from, pinned_->next());
+  const std::optional<log_index> pinned = context_.pinned();
+  if (pinned && context_.wal.logged_since(group, *pinned) <= policy_.every_bytes) from = std::min(from, pinned->next());
   return from;
 }
 
@@ -49,6 +49,11 @@ void snapshot_taker::shorten_log() {
   context_.wal.truncate_prefix(context_.place.group, newest_, from);
   context_.core.compacted(newest_, from);
   shortened_to_ = from;
+}
+
+void snapshot_taker::take_now() {
+  if (taking_ || context_.loop.now() < not_before_ || !context_.state.applied()) return;
+  due_.set();
 }
 
 void snapshot_taker::forget(log_index installed) {
@@ -77,6 +82,7 @@ coro::task<void> snapshot_taker::run() {
     shorten_log();
     if (!context_.wal.accepting_puts()) not_before_ = context_.loop.now() + policy_.retry_after;
     context_.observer.snapshot_taken(mark_.index, taken->bytes);
+    context_.renewed();
     auto remove = [place = context_.place, keep = mark_.index] {
       return storage::remove_snapshots_below(place.files, place.directory, place.group, keep);
     };

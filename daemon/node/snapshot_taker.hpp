@@ -47,8 +47,9 @@ class snapshot_taker {
   }
   /// The state is about to be replaced by a snapshot of that index: what is being taken of it is given up.
   void forget(log_index installed);
-  /// Keeps the log from `index` on while somebody is sent a snapshot that ends there; nothing keeps nothing.
-  void pin(std::optional<log_index> index) { pinned_ = index; }
+  /// The newest one cannot be read: another is taken, though nothing was applied since. Asked again and again until
+  /// there is one.
+  void take_now();
 
  private:
   [[nodiscard]] coro::task<storage::result<storage::snapshot_file>> take();
@@ -67,7 +68,6 @@ class snapshot_taker {
   snapshot_mark newest_;   ///< of the last one taken in this life of the node, unless another was installed since
   log_index shortened_to_; ///< where the log was last made to begin
   log_index last_taken_;
-  std::optional<log_index> pinned_;
   coro::time_point not_before_;
   bool taking_ = false;
   bool forgotten_ = false;

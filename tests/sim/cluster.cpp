@@ -60,6 +60,12 @@ coro::time_point cluster::disturbed(node_id id) const {
 node::node& cluster::the_node(node_id id) {
   return at(id).proc->the_node();
 }
+process& cluster::the_process(node_id id) {
+  return *at(id).proc;
+}
+sim_disk& cluster::disk(node_id id) {
+  return at(id).disk;
+}
 
 node_id cluster::leader() const {
   node_id best;

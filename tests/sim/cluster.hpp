@@ -65,6 +65,9 @@ class cluster {
   /// When the node was last disturbed in a way that excuses a late answer.
   [[nodiscard]] coro::time_point disturbed(node_id id) const;
   [[nodiscard]] node::node& the_node(node_id id);
+  /// Of a node that is up.
+  [[nodiscard]] process& the_process(node_id id);
+  [[nodiscard]] sim_disk& disk(node_id id);
   /// Who leads the highest term, as far as it knows itself; 0 for none.
   [[nodiscard]] node_id leader() const;
   [[nodiscard]] acknowledgement_checker& acknowledgements() { return acknowledgements_; }
@@ -80,6 +83,7 @@ class cluster {
   void end(member& m);
   void look_at(member& m);
   void look_at_start(member& m);
+  void look_at_files(member& m);
 
   scheduler& clock_;
   const plan& plan_;

@@ -33,6 +33,7 @@ enum class counter : std::size_t {
   recycled_segments,
   snapshots_taken,
   snapshots_installed,
+  snapshots_broken,
   states_compared,
   searched_revisions,
   count,
@@ -68,6 +69,7 @@ inline constexpr std::array<counter_info, static_cast<std::size_t>(counter::coun
     {"recycled segments", true},
     {"snapshots taken", true},
     {"snapshots installed", true},
+    {"broken snapshot transfers", true},
     {"states compared", true},
     {"revisions searched", true},
 }};

@@ -2,6 +2,8 @@
 
 #include "daemon/node/group.hpp"
 
+#include <algorithm>
+
 namespace quorumd::sim {
 namespace {
 
@@ -59,6 +61,22 @@ void cluster::member::entry_applied(const entry& e) {
   revision_before = current;
 }
 
+void cluster::member::snapshot_taken(log_index, std::uint64_t) {
+  ++owner.counters_[counter::snapshots_taken];
+  owner.look_at_files(*this);
+}
+
+void cluster::member::snapshot_sending(node_id to, log_index index) {
+  note("sends a snapshot to n" + std::to_string(to.value()));
+  sending[to] = index;
+}
+
+void cluster::member::snapshot_send_ended(node_id to, log_index, const std::string& why) {
+  note("snapshot sent: " + why);
+  if (!why.empty()) ++owner.counters_[counter::snapshots_broken];
+  sending.erase(to);
+}
+
 void cluster::member::snapshot_installed(log_index index) {
   note("installed a snapshot at " + std::to_string(index.value()));
   ++owner.counters_[counter::snapshots_installed];
@@ -70,7 +88,18 @@ void cluster::member::snapshot_installed(log_index index) {
   revision_before = a.store().current();
 }
 
+/// Of each broken transfer a file may be left, to be resumed; of all together only one.
+void cluster::look_at_files(member& m) {
+  const std::vector<std::string> paths = m.disk.memory().paths();
+  const auto unfinished =
+      std::count_if(paths.begin(), paths.end(), [](const std::string& p) { return p.ends_with(".part"); });
+  if (unfinished > 1)
+    complain("n" + std::to_string(m.id.value()) + " has " + std::to_string(unfinished) + " unfinished transfers");
+}
+
 void cluster::look_at_start(member& m) {
+  look_at_files(m);
+  m.sending.clear();
   const node::group& g = m.group();
   const node::applier& a = g.state();
   const hard_state hard = g.core().hard();
@@ -102,6 +131,10 @@ void cluster::look_at(member& m) {
   const member::sight before = std::exchange(m.seen, s);
   const bool first_look = !std::exchange(m.seen_any, true);
   clock_.record("state", m.id.value(), s.last.value(), s.commit.value());
+  for (const auto& [to, index] : m.sending)
+    if (s.first > index.next())
+      complain("n" + std::to_string(m.id.value()) + " sends a snapshot at " + std::to_string(index.value()) +
+               ", and its log begins at " + std::to_string(s.first.value()));
   complain(progress_.at(m.name(), {s.hard.term, s.commit, s.applied}));
   const log_view view{s.first, s.last, [&](log_index i) { return core.term_at(i); }};
   complain(logs_.has(m.name(), view));

@@ -2,6 +2,8 @@
 
 #include "tests/sim/cluster.hpp"
 
+#include <map>
+
 namespace quorumd::sim {
 
 /// One node of the cluster across its starts: its disk, its present process, and what is remembered of it.
@@ -18,7 +20,7 @@ class cluster::member final : public coro::fatal_hook, public node::observer, pu
   void fatal(coro::fatal_cause cause, const std::string& reason) override;
   void role_changed(const raft::soft_state& s) override;
   void entry_applied(const entry& e) override;
-  void snapshot_taken(log_index, std::uint64_t) override { ++owner.counters_[counter::snapshots_taken]; }
+  void snapshot_taken(log_index, std::uint64_t) override;
   void snapshot_installed(log_index index) override;
   void entry_not_understood(log_index, const std::string& why) override { owner.complain("an entry: " + why); }
   void member_refused(node_id, const std::string& why) override { owner.complain("a member was refused: " + why); }
@@ -27,8 +29,8 @@ class cluster::member final : public coro::fatal_hook, public node::observer, pu
     if (!accepting) ++owner.counters_[counter::full_disks];
   }
   void snapshot_failed(const std::string& why) override { note("snapshot failed: " + why); }
-  void snapshot_sending(node_id to, log_index) override { note("sends a snapshot to n" + std::to_string(to.value())); }
-  void snapshot_send_ended(node_id, log_index, const std::string& why) override { note("snapshot sent: " + why); }
+  void snapshot_sending(node_id to, log_index index) override;
+  void snapshot_send_ended(node_id to, log_index, const std::string& why) override;
   void on_bad_frame(node_id, const std::string&, const std::string& why) override {
     owner.complain("n" + std::to_string(id.value()) + " got a bad frame: " + why);
   }
@@ -65,8 +67,9 @@ class cluster::member final : public coro::fatal_hook, public node::observer, pu
   };
   sight seen;
   bool seen_any = false;
-  revision revision_before; ///< of the store, before the next entry
-  hard_state durable;       ///< the newest term and vote that were certainly durable, across starts
+  std::map<node_id, log_index> sending; ///< snapshots that are on their way
+  revision revision_before;             ///< of the store, before the next entry
+  hard_state durable;                   ///< the newest term and vote that were certainly durable, across starts
 };
 
 } // namespace quorumd::sim

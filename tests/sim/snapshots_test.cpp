@@ -1,0 +1,270 @@
+#include "daemon/node/group.hpp"
+#include "daemon/node/request.hpp"
+#include "tests/sim/cluster.hpp"
+#include "wire/command_codec.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+// Snapshots that take long: whole nodes on virtual time, whose snapshot workers are charged for every byte.
+namespace quorumd::sim {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t mebibyte = std::size_t{1} << 20;
+
+/// Every byte of a state costs its snapshot worker five seconds a mebibyte, and nothing else goes wrong.
+plan slow_snapshots() {
+  plan p;
+  p.seed = 1;
+  p.wal.segment_bytes = mebibyte;
+  p.wal.reserve_bytes = 65536;
+  p.snapshot_worker.per_mib = 5s;
+  p.group.snapshots.every_entries = 40;
+  p.group.snapshots.trailing_entries = 0;
+  return p;
+}
+
+/// A cluster in the hands of a test.
+class world final : private node::reply_sink {
+ public:
+  explicit world(plan p)
+      : plan_(std::move(p))
+      , clock_(plan_.seed, false, coro::duration::zero())
+      , cluster_(clock_, plan_, counters_) {
+    cluster_.boot_all();
+    REQUIRE(until([this] { return bool(cluster_.leader()); }, 10s));
+  }
+  ~world() override { cluster_.shut_down(); }
+
+  /// Whether the condition holds within that time.
+  bool until(const std::function<bool()>& condition, coro::duration at_most) {
+    const coro::time_point limit = clock_.now() + at_most;
+    while (!condition()) {
+      const bool more = clock_.step(limit);
+      cluster_.after_step();
+      if (!cluster_.wrong().empty()) FAIL(cluster_.wrong());
+      if (!more && clock_.now() >= limit) return condition();
+    }
+    return true;
+  }
+  void go_on(coro::duration length) {
+    until([] { return false; }, length);
+  }
+
+  /// Puts so many values of a quarter of a mebibyte, each under a key of its own, and waits until all are applied.
+  void write(std::size_t values) {
+    const node_id leader = cluster_.leader();
+    std::vector<node::write_request> batch(values);
+    for (std::size_t i = 0; i < values; ++i) {
+      const std::string key = "key" + std::to_string(next_key_++);
+      const std::string value(mebibyte / 4, static_cast<char>('a' + i % 26));
+      batch[i].to = {this, 0, 0, next_key_};
+      batch[i].deadline = clock_.now() + 60s;
+      batch[i].command = wire::encode_command(arena_, kv::put{.key = key, .value = value, .lease = {}});
+    }
+    cluster_.the_node(leader).submit(batch);
+    REQUIRE(until([&] { return answered_ == next_key_; }, 60s));
+  }
+
+  /// The node is gone until heal(), and meanwhile so many values are written that the log no longer reaches back to it.
+  void leave_behind(node_id id, std::size_t values) {
+    const log_index last = core(id).last_index();
+    cluster_.crash(id, false, 10'000h, "the test");
+    write(values);
+    const node_id leader = cluster_.leader();
+    REQUIRE(until([&] { return core(leader).first_index() > last.next(); }, 1000s));
+  }
+  [[nodiscard]] bool caught_up(node_id id) {
+    return cluster_.up(id) && cluster_.leader() && core(id).commit() == core(cluster_.leader()).commit() &&
+           cluster_.the_node(id).the_group().state().applied() == core(id).commit();
+  }
+
+  [[nodiscard]] const raft::core& core(node_id id) { return cluster_.the_node(id).the_group().core(); }
+  [[nodiscard]] node_id follower() const { return node_id(cluster_.leader().value() % plan_.nodes + 1); }
+  [[nodiscard]] sim::cluster& cluster() { return cluster_; }
+  [[nodiscard]] counters& counts() { return counters_; }
+
+ private:
+  void wrote(const node::reply_to&, const kv::result<kv::reply>&) override { ++answered_; }
+  void ranged(const node::reply_to&, const kv::result<kv::range_reply>&) override {}
+  void failed(const node::reply_to&, node::request_errc, std::string_view) override {}
+  void flush() override {}
+
+  const plan plan_;
+  counters counters_;
+  scheduler clock_;
+  sim::cluster cluster_;
+  chunk_arena arena_;
+  std::uint64_t next_key_ = 0;
+  std::uint64_t answered_ = 0;
+};
+
+/// The node's files with that ending.
+std::vector<std::string> files_of(world& w, node_id id, std::string_view kind) {
+  std::vector<std::string> all = w.cluster().disk(id).memory().paths();
+  std::erase_if(all, [&](const std::string& p) { return !p.ends_with(kind); });
+  return all;
+}
+
+/// Bytes of the one file with that ending; 0 for none.
+std::uint64_t bytes_of(world& w, node_id id, std::string_view kind) {
+  const auto files = files_of(w, id, kind);
+  if (files.empty()) return 0;
+  return w.cluster().disk(id).files().open(files.front(), storage::file_system::mode::read).value()->size().value();
+}
+
+/// Until so many bytes of the snapshot arrived.
+bool arrived(world& w, node_id id, std::uint64_t bytes) {
+  for (int seconds = 0; seconds < 200 && bytes_of(w, id, ".part") < bytes; ++seconds) w.go_on(1s);
+  return bytes_of(w, id, ".part") >= bytes;
+}
+
+} // namespace
+
+// A receiver that says nothing for twenty seconds is given up: nobody's own reading may count as that.
+TEST_CASE("a snapshot is sent although to read it takes a minute on either side") {
+  world w(slow_snapshots());
+  const node_id behind = w.follower();
+  w.leave_behind(behind, 48);
+  w.cluster().heal();
+  CHECK(w.until([&] { return w.caught_up(behind); }, 400s));
+  CHECK(w.counts()[counter::snapshots_installed] == 1);
+}
+
+// The one worker for snapshots serves every transfer, and the taking of snapshots too.
+TEST_CASE("no job for a snapshot moves more than a slice of a large state") {
+  world w(slow_snapshots());
+  const node_id behind = w.follower();
+  w.leave_behind(behind, 48);
+  w.cluster().heal();
+  w.go_on(400s);
+  for (const node_id id : w.cluster().ids())
+    CHECK(w.cluster().the_process(id).snapshot_worker().most_bytes() < 5 * mebibyte);
+}
+
+// Nothing tells how slow a disk may be: a node that is at work says so.
+TEST_CASE("a snapshot is sent to a node that needs half a minute for a slice, while others write and take snapshots") {
+  world w(slow_snapshots());
+  const node_id behind = w.follower();
+  w.leave_behind(behind, 48);
+  w.cluster().heal();
+  REQUIRE(arrived(w, behind, 1));
+  w.cluster().the_process(behind).set_snapshot_worker({.per_mib = 8s});
+  const std::uint64_t taken = w.counts()[counter::snapshots_taken];
+  w.write(45);
+  REQUIRE(w.until([&] { return w.counts()[counter::snapshots_taken] > taken; }, 300s));
+  CHECK(w.counts()[counter::snapshots_installed] == 0);
+  // The log was kept for it meanwhile: it needs no second one.
+  CHECK(w.until([&] { return w.caught_up(behind); }, 600s));
+  CHECK(w.counts()[counter::snapshots_installed] == 1);
+  CHECK(w.counts()[counter::snapshots_broken] == 0);
+}
+
+// A stream that breaks costs only what was on its way. A machine that loses its power may lose the file as well.
+TEST_CASE(
+    "a transfer goes on where it was when its stream breaks, and ends well though the receiver crashes in its check") {
+  world w(slow_snapshots());
+  const node_id behind = w.follower();
+  const node_id leader = w.cluster().leader();
+  w.leave_behind(behind, 48);
+  const std::uint64_t before = w.cluster().disk(leader).moved_bytes();
+  w.cluster().heal();
+  REQUIRE(arrived(w, behind, 6 * mebibyte));
+  w.cluster().network().cut(leader.value(), behind.value());
+  REQUIRE(arrived(w, behind, bytes_of(w, leader, ".snap")));
+  // Else more than half of it would have been sent twice.
+  CHECK(w.cluster().disk(leader).moved_bytes() - before < 13 * mebibyte);
+  w.go_on(15s); // it is being checked
+  CHECK(w.counts()[counter::snapshots_installed] == 0);
+  w.cluster().crash(behind, false, 1s, "the test");
+  CHECK(w.until([&] { return w.caught_up(behind); }, 400s));
+  CHECK(w.cluster().leader() == leader);
+  CHECK(w.counts()[counter::snapshots_installed] == 1);
+  CHECK(w.counts()[counter::snapshots_broken] == 2);
+  CHECK(files_of(w, behind, ".part").empty());
+}
+
+// The leader's own disk is the one that lies: it reads its file only when somebody refuses what it sent.
+TEST_CASE(
+    "a leader whose newest snapshot is damaged takes a fresh one, though nothing was written since, and sends it") {
+  for (const std::uint64_t offset : {std::uint64_t{20}, std::uint64_t{2} * mebibyte}) {
+    CAPTURE(offset);
+    world w(slow_snapshots());
+    const node_id behind = w.follower();
+    w.leave_behind(behind, 48);
+    const node_id leader = w.cluster().leader();
+    w.go_on(100s);
+    const auto snapshots = files_of(w, leader, ".snap");
+    REQUIRE(snapshots.size() == 1);
+    w.cluster().disk(leader).memory().flip(snapshots.front(), offset);
+    const std::uint64_t taken = w.counts()[counter::snapshots_taken];
+    w.cluster().heal();
+    CHECK(w.until([&] { return w.caught_up(behind); }, 600s));
+    CHECK(w.counts()[counter::snapshots_taken] == taken + 1);
+    CHECK(w.cluster().the_process(leader).snapshot_worker().most_bytes() < 5 * mebibyte);
+    CHECK(w.counts()[counter::snapshots_installed] == 1);
+    CHECK(files_of(w, behind, ".part").empty());
+  }
+}
+
+// Each has its own transfer, and they share the worker.
+TEST_CASE("two followers at once are sent the same snapshot") {
+  plan p = slow_snapshots();
+  p.nodes = 5;
+  world w(std::move(p));
+  const node_id first = w.follower();
+  const node_id second(first.value() % 5 + 1);
+  const log_index last = w.core(second).last_index();
+  w.cluster().crash(second, false, 10'000h, "the test");
+  w.leave_behind(first, 48);
+  REQUIRE(w.core(w.cluster().leader()).first_index() > last.next());
+  w.cluster().heal();
+  CHECK(w.until([&] { return w.caught_up(first) && w.caught_up(second); }, 600s));
+  CHECK(w.counts()[counter::snapshots_installed] == 2);
+  CHECK(w.counts()[counter::snapshots_broken] == 0);
+}
+
+// Nobody will send the rest of it.
+TEST_CASE("what arrived of a snapshot goes away when the log reaches its index without it") {
+  plan p = slow_snapshots();
+  p.group.snapshots.trailing_entries = 1000;
+  world w(std::move(p));
+  const node_id behind = w.follower();
+  const std::string left = "/data/snapshots/0000000000000001-0000000000000009-0000000000000001.part";
+  w.cluster().crash(behind, false, 10'000h, "the test");
+  w.go_on(1s);
+  w.cluster().disk(behind).memory().set_contents(left, std::vector<std::byte>(1000));
+  w.cluster().heal();
+  REQUIRE(w.until([&] { return w.caught_up(behind); }, 60s));
+  CHECK(w.core(behind).commit() < log_index(9));
+  w.go_on(1s);
+  CHECK(files_of(w, behind, ".part").size() == 1);
+  w.write(10);
+  w.go_on(1s);
+  CHECK(files_of(w, behind, ".part").empty());
+}
+
+// Whoever stops in the middle of building a state leaves what the next start accepts.
+TEST_CASE("a node that stops while it checks a snapshot comes back and goes on") {
+  world w(slow_snapshots());
+  const node_id behind = w.follower();
+  w.leave_behind(behind, 48);
+  w.cluster().heal();
+  REQUIRE(arrived(w, behind, bytes_of(w, w.cluster().leader(), ".snap")));
+  w.go_on(15s);
+  w.cluster().stop(behind, 1s, 1s);
+  CHECK(w.until([&] { return w.counts()[counter::restarts] == 2; }, 60s));
+  CHECK(bytes_of(w, behind, ".part") == bytes_of(w, w.cluster().leader(), ".snap"));
+  CHECK(w.until([&] { return w.caught_up(behind); }, 400s));
+  CHECK(w.counts()[counter::snapshots_installed] == 1);
+}
+
+} // namespace quorumd::sim
