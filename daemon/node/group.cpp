@@ -48,7 +48,7 @@ group::group(group_options o, seams s, const raft::initial_state& recovered, app
                  .observer = s.observer,
                  .transfers = options_.transfers,
                  .wake = [this] { wake_.set(); },
-                 .pinned = [this] { return sender_.pinned(); },
+                 .pinned = [this](log_index floor) { return sender_.pinned(floor); },
                  .renewed = [this] { sender_.renewed(); }}
     , taker_(options_.snapshots, snapshots_)
     , sender_(snapshots_, taker_, tasks_)

@@ -48,8 +48,9 @@ struct snapshot_context {
   node::observer& observer;
   snapshot_transfer_options transfers;
   std::function<void()> wake; ///< the group has something to do
-  /// After which entry the log must be kept, since somebody is sent a snapshot that ends there; nothing: need not be.
-  std::function<std::optional<log_index>()> pinned;
+  /// After which entry, not below this one, the log must be kept, since somebody is sent a snapshot that ends there;
+  /// nothing: need not be.
+  std::function<std::optional<log_index>(log_index floor)> pinned;
   std::function<void()> renewed; ///< another snapshot is the newest now
 };
 

@@ -155,10 +155,10 @@ void snapshot_sender::renewed() {
   for (auto& [to, t] : transfers_) t->changed.set();
 }
 
-std::optional<log_index> snapshot_sender::pinned() const {
+std::optional<log_index> snapshot_sender::pinned(log_index floor) const {
   std::optional<log_index> lowest;
   for (const auto& [to, t] : transfers_)
-    if (!lowest || t->pinned < *lowest) lowest = t->pinned;
+    if (t->pinned >= floor && (!lowest || t->pinned < *lowest)) lowest = t->pinned;
   return lowest;
 }
 

@@ -31,8 +31,9 @@ class snapshot_sender {
   void keep_house();
   /// Another snapshot is the newest now.
   void renewed();
-  /// The lowest index that a transfer under way ends at, or may end at: the log behind it must stay.
-  [[nodiscard]] std::optional<log_index> pinned() const;
+  /// The lowest index, not below `floor`, that a transfer under way ends at, or may end at: the log behind it must
+  /// stay.
+  [[nodiscard]] std::optional<log_index> pinned(log_index floor) const;
 
  private:
   struct transfer {

@@ -7,6 +7,9 @@
 namespace quorumd::sim {
 namespace {
 
+/// A snapshot interval that no run's log reaches.
+constexpr std::uint64_t bounded_from = std::uint64_t{16} * 1024 * 1024;
+
 std::uint64_t hash_of(std::span<const std::byte> bytes) {
   std::uint64_t h = 0xcbf29ce484222325U;
   for (const std::byte b : bytes) h = (h ^ static_cast<std::uint64_t>(b)) * 0x100000001b3U;
@@ -131,6 +134,8 @@ void cluster::look_at(member& m) {
   const member::sight before = std::exchange(m.seen, s);
   const bool first_look = !std::exchange(m.seen_any, true);
   clock_.record("state", m.id.value(), s.last.value(), s.commit.value());
+  // A full volume, or a log that grew too much meanwhile, is kept for nobody.
+  if (!m.proc->the_node().log().accepting_puts() || plan_.group.snapshots.every_bytes < bounded_from) m.sending.clear();
   for (const auto& [to, index] : m.sending)
     if (s.first > index.next())
       complain("n" + std::to_string(m.id.value()) + " sends a snapshot at " + std::to_string(index.value()) +
