@@ -185,6 +185,9 @@ void cluster::heal() {
   fabric_.unblock_all();
   network_options quiet = plan_.network;
   quiet.refuse_per_mille = 0;
+  // In small segments nearly every message meets a slow one, which may take longer than an election timeout: then there
+  // is no leader to expect (paper §5.6).
+  quiet.slow_per_mille = 0;
   fabric_.set_options(quiet);
   for (const auto& m : members_) {
     ++m->full_until;
