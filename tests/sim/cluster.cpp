@@ -229,6 +229,7 @@ void cluster::end(member& m) {
   if (m.proc->has_node()) {
     const storage::wal_stats s = m.proc->the_node().log().stats();
     counters_[counter::recycled_segments] += s.segments_recycled;
+    counters_[counter::moved_bytes] += s.moved_bytes;
   }
   m.proc.reset();
   logs_.forget(m.name());
@@ -267,6 +268,7 @@ void cluster::gather(counters& into) const {
     if (m->proc && m->proc->has_node()) {
       const storage::wal_stats s = m->proc->the_node().log().stats();
       into[counter::recycled_segments] += s.segments_recycled;
+      into[counter::moved_bytes] += s.moved_bytes;
     }
   }
 }
