@@ -85,6 +85,15 @@ inline entry make_entry(group_id g, std::uint64_t t, std::uint64_t index, const 
                      std::as_bytes(std::span(payload.data(), payload.size())));
 }
 
+/// A write of entries of one term, each with that many bytes.
+inline write append(group_id g, std::uint64_t number, std::uint64_t t, std::uint64_t first, std::size_t count,
+                    std::size_t payload = 100) {
+  write w{.group = g, .number = raft::write_number(number), .hard = {}, .install = {}, .entries = {}, .commit = {}};
+  for (std::size_t i = 0; i < count; ++i)
+    w.entries.push_back(make_entry(g, t, first + i, std::string(payload, static_cast<char>('a' + (first + i) % 26))));
+  return w;
+}
+
 inline std::string payload_of(const entry& e) {
   return {reinterpret_cast<const char*>(e.payload().data()), e.payload().size()};
 }
