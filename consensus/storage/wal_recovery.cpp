@@ -118,15 +118,12 @@ result<void> recovery::renumber_spares(std::uint64_t next) {
   return fs_.sync_directory(directory_);
 }
 
-result<opened_log> recovery::open_fresh(std::span<const group_snapshot> snapshots) {
-  // A restart that follows another without a batch between them replaces its segment, else restarts would add up.
-  const bool replace = pending_number_ != 0 && pending_offset_ == block_bytes;
-  const std::uint64_t sequence = replace ? last_ : last_ + 1;
-  batch_builder builder;
-  collect_records(builder);
+/// What the fresh segment's batch holds, and the log with it; the last batch of before is still pending.
+result<group_logs> recovery::next_groups(batch_builder& b, std::span<const group_snapshot> snapshots) {
+  collect_records(b);
   const std::uint64_t records_at = block_bytes + batch_builder::records_offset;
   group_logs groups = groups_;
-  const std::optional<contradiction> wrong = apply_batch(groups, builder.records(), sequence, records_at);
+  const std::optional<contradiction> wrong = apply_batch(groups, b.records(), fresh_sequence(), records_at);
   if (wrong)
     return corrupt_log(path_of(pending_segment_), pending_offset_, wrong->what)
         .of(wrong->group, groups.by_id[wrong->group].last().next());
@@ -134,84 +131,106 @@ result<opened_log> recovery::open_fresh(std::span<const group_snapshot> snapshot
     const std::optional<std::string> missing = log.check();
     if (missing) return corrupt_log(directory_, 0, *missing).of(group, log.last());
   }
-  const std::size_t aligned_from = builder.records_bytes();
-  const result<void> aligned = align(builder, groups, snapshots);
+  const std::size_t aligned_from = b.records_bytes();
+  const result<void> aligned = align(b, groups, snapshots);
   if (!aligned) return aligned.error();
   const std::optional<contradiction> misaligned =
-      apply_batch(groups, builder.records().subspan(aligned_from), sequence, records_at + aligned_from);
+      apply_batch(groups, b.records().subspan(aligned_from), fresh_sequence(), records_at + aligned_from);
   if (misaligned) return corrupt_log(directory_, 0, misaligned->what).of(misaligned->group, log_index());
+  return groups;
+}
 
+segment_header recovery::fresh_header(const group_logs& groups) {
   segment_header h{.id = random_.next(),
-                   .sequence = sequence,
-                   .oldest = sequence,
+                   .sequence = fresh_sequence(),
+                   .oldest = std::min(fresh_sequence(), groups.uses.oldest().value_or(fresh_sequence())),
                    .first_number = pending_number_ != 0 ? pending_number_ : 1,
                    .previous_id = 0,
                    .previous_end = 0};
-  h.oldest = std::min(h.oldest, groups.uses.oldest().value_or(sequence));
-  if (replace) {
+  if (replaces_last()) {
     h.previous_id = all_.at(last_).header.header.previous_id;
     h.previous_end = all_.at(last_).header.header.previous_end;
   } else if (last_ != 0) {
     h.previous_id = all_.at(last_).header.header.id;
     h.previous_end = pending_offset_;
   }
-  const std::span<const std::byte> bytes = builder.finish(
-      {.segment_id = h.id, .number = h.first_number, .durable = h.first_number - 1, .length = 0, .records = 0}, &h);
+  return h;
+}
 
+/// Writes the fresh segment under the next free name, and renames it over the last one if it replaces that; durable.
+result<std::unique_ptr<file>> recovery::put_fresh(std::span<const std::byte> bytes) {
   // What is prepared moves now, so that less than before may be missing should this start be interrupted.
   if (reached_ > last_) {
     const result<void> lowered = extent_.set(last_);
     if (!lowered) return lowered.error();
   }
-  // The fresh segment is written under the next free name; one that replaces is then renamed over the old.
   const std::string path = path_of(last_ + 1);
   result<std::unique_ptr<file>> f = fresh_file(path);
-  if (!f) return f.error();
+  if (!f) return f;
   const result<void> written = write_fresh(**f, bytes);
   if (!written) return written.error();
-  const result<std::uint64_t> fresh_bytes = (*f)->size();
-  if (!fresh_bytes) return fresh_bytes.error();
-  if (replace) {
-    const result<void> renamed = fs_.rename(path, path_of(sequence));
+  if (replaces_last()) {
+    const result<void> renamed = fs_.rename(path, path_of(last_));
     if (!renamed) return renamed.error();
-    f = fs_.open(path_of(sequence), file_system::mode::write);
-    if (!f) return f.error();
+    f = fs_.open(path_of(last_), file_system::mode::write);
+    if (!f) return f;
   }
   const result<void> synced = fs_.sync_directory(directory_);
   if (!synced) return synced.error();
-  const result<void> extended = extent_.set(sequence);
+  const result<void> extended = extent_.set(fresh_sequence());
   if (!extended) return extended.error();
-
-  const result<void> renumbered = renumber_spares(sequence + 1);
+  const result<void> renumbered = renumber_spares(fresh_sequence() + 1);
   if (!renumbered) return renumbered.error();
-  opened_log o;
-  o.end = bytes.size();
-  o.segment_id = h.id;
-  o.next_number = h.first_number + 1;
-  o.recovered_batches = batches_;
-  o.torn_batches = torn_;
-  for (std::uint64_t i = oldest_; last_ != 0 && i < sequence; ++i) {
+  return f;
+}
+
+/// The segments before the fresh one, whose header this is: needed ones and free ones.
+result<void> recovery::sort_segments(const segment_header& h, opened_log& o) {
+  for (std::uint64_t i = oldest_; last_ != 0 && i < h.sequence; ++i) {
     segment s = all_.at(i).where;
     if (i < h.oldest) {
       o.freed.push_back(s);
       continue;
     }
     // What was prepared behind the old end is given back.
-    if (!replace && i == last_ && s.bytes > h.previous_end) {
+    if (!replaces_last() && i == last_ && s.bytes > h.previous_end) {
       const result<std::unique_ptr<file>> ended = fs_.open(s.path, file_system::mode::write);
       if (!ended) return ended.error();
       const result<void> cut = (*ended)->truncate(h.previous_end);
-      if (!cut) return cut.error();
+      if (!cut) return cut;
       s.bytes = h.previous_end;
     }
     o.segments.push_back(std::move(s));
   }
-  o.segments.push_back({sequence, path_of(sequence), *fresh_bytes});
-  o.current = std::move(*f);
-  o.spares = spares_;
   o.freed.insert(o.freed.end(), freed_.begin(), freed_.end());
-  for (const auto& [group, log] : groups.by_id) o.recovered.push_back(log.recovered(group));
-  o.groups = std::move(groups);
+  o.spares = spares_;
+  return {};
+}
+
+result<opened_log> recovery::open_fresh(std::span<const group_snapshot> snapshots) {
+  batch_builder builder;
+  result<group_logs> groups = next_groups(builder, snapshots);
+  if (!groups) return groups.error();
+  const segment_header h = fresh_header(*groups);
+  const std::span<const std::byte> bytes = builder.finish(
+      {.segment_id = h.id, .number = h.first_number, .durable = h.first_number - 1, .length = 0, .records = 0}, &h);
+  result<std::unique_ptr<file>> f = put_fresh(bytes);
+  if (!f) return f.error();
+  const result<std::uint64_t> fresh_bytes = (*f)->size();
+  if (!fresh_bytes) return fresh_bytes.error();
+
+  opened_log o;
+  const result<void> sorted = sort_segments(h, o);
+  if (!sorted) return sorted.error();
+  o.segments.push_back({h.sequence, path_of(h.sequence), *fresh_bytes});
+  o.current = std::move(*f);
+  o.segment_id = h.id;
+  o.end = bytes.size();
+  o.next_number = h.first_number + 1;
+  o.recovered_batches = batches_;
+  o.torn_batches = torn_;
+  for (const auto& [group, log] : groups->by_id) o.recovered.push_back(log.recovered(group));
+  o.groups = std::move(*groups);
   return o;
 }
 

@@ -64,6 +64,13 @@ class recovery {
   [[nodiscard]] error name_entry(segment_reader& reader, std::uint64_t offset, error e) const;
 
   // of open_fresh():
+  /// A restart that follows another without a batch between them replaces its segment, else restarts would add up.
+  [[nodiscard]] bool replaces_last() const { return pending_number_ != 0 && pending_offset_ == block_bytes; }
+  [[nodiscard]] std::uint64_t fresh_sequence() const { return replaces_last() ? last_ : last_ + 1; }
+  result<group_logs> next_groups(batch_builder& b, std::span<const group_snapshot> snapshots);
+  segment_header fresh_header(const group_logs& groups);
+  result<std::unique_ptr<file>> put_fresh(std::span<const std::byte> bytes);
+  result<void> sort_segments(const segment_header& h, opened_log& o);
   void collect_records(batch_builder& b) const;
   result<void> align(batch_builder& b, group_logs& groups, std::span<const group_snapshot> snapshots);
   result<std::unique_ptr<file>> fresh_file(const std::string& path);
