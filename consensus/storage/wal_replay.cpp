@@ -38,11 +38,14 @@ result<void> recovery::check_extent() {
   const result<std::optional<std::uint64_t>> reached = extent_.read();
   if (!reached) return reached.error();
   reached_ = reached->value_or(0);
+  if (last_ == 0 && reached_ != 0)
+    return corrupt_log(directory_, 0,
+                       "the log is missing, which had reached segment " + segment_name(reached_) +
+                           ": bring it back if it was moved away");
   for (std::uint64_t sequence = last_ + 1; sequence <= reached_; ++sequence)
     if (!all_.contains(sequence))
       return corrupt_log(path_of(sequence), 0,
-                         last_ == 0 ? "the segment is missing, and so is every other that this member's log began with"
-                                    : "the segment is missing, and it may have held acknowledged entries and votes");
+                         "the segment is missing, and it may have held acknowledged entries and votes");
   return {};
 }
 

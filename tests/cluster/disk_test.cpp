@@ -1,3 +1,4 @@
+#include "consensus/storage/wal_format.hpp"
 #include "tests/cluster/cluster.hpp"
 
 #include <doctest/doctest.h>
@@ -290,6 +291,86 @@ TEST_CASE("a corrupt snapshot is named and not served") {
   for (const auto& [path, bytes] : whole) write_file(path, bytes);
   c.start(victim);
   c.check_all_hold(words);
+}
+
+// Somebody empties a member's log, or loses the newest part of it: the member would start anew with its old identity
+// and forgotten votes. It does not, and says what is missing and what can be done.
+TEST_CASE("a member that has lost its log, or the newest part of it, is not started") {
+  cluster c("disk_lost", {.nodes = 3, .set = small_segments});
+  c.start_all();
+  c.wait_leader();
+  const auto words = make_words(20000);
+  REQUIRE(c.anywhere({"import", "-"}, to_lines(words)).code == 0);
+  c.check_all_hold(words);
+  const std::size_t victim = c.follower();
+  REQUIRE(c.stop(victim) == 0);
+  const std::string log = c.data(victim) + "/wal";
+  std::vector<std::string> segments;
+  for (const auto& e : std::filesystem::directory_iterator(log))
+    if (e.path().extension() == ".log") segments.push_back(e.path());
+  std::sort(segments.begin(), segments.end());
+  REQUIRE(segments.size() >= 2);
+
+  std::vector<std::string> lost;
+  std::string named; // in what is said of it
+  SUBCASE("all of it") {
+    lost = segments;
+    named = log;
+  }
+  SUBCASE("the newest files") {
+    lost = {segments.end() - 2, segments.end()};
+    named = lost.front();
+  }
+  for (const std::string& path : lost) std::filesystem::rename(path, path + ".kept");
+  c.start(victim);
+  REQUIRE(c.node(victim).wait(seconds(20)) == 71);
+  REQUIRE(c.logged(victim, named));
+  REQUIRE(c.logged(victim, "missing"));
+  REQUIRE(c.logged(victim, "treat this member as lost"));
+  REQUIRE(c.anywhere({"put", "key", "value"}).code == 0);
+
+  for (const std::string& path : lost) std::filesystem::rename(path + ".kept", path);
+  c.start(victim);
+  c.check_all_hold(words);
+}
+
+// A client's values hold whole batches of the log with numbers far ahead, laid out so that they stand on the log's
+// block boundaries. Recycled segments still hold them, and every start goes well.
+TEST_CASE("values that look like the log's own batches keep nobody from starting") {
+  auto set = small_segments;
+  set.insert(set.end(),
+             {"storage.snapshot_every_bytes=1MiB", "storage.trailing_entries=0", "history.keep_revisions=1"});
+  cluster c("disk_forged", {.nodes = 1, .set = set});
+  c.start(0);
+  c.wait_healthy(0);
+  const auto put = [&](const std::string& value) {
+    REQUIRE(put_once(c.client_place(0), "forged", value, seconds(5)).code == request_errc::none);
+  };
+  const std::size_t block = quorumd::storage::block_bytes;
+  // Each put alone is a batch, and begins on a boundary: where does its value?
+  const std::string marked(3 * block, 'm');
+  put(marked);
+  std::size_t at = std::string::npos;
+  for (const auto& e : std::filesystem::directory_iterator(c.data(0) + "/wal"))
+    if (const std::size_t found = read_file(e.path()).find(marked); found != std::string::npos) at = found;
+  REQUIRE(at != std::string::npos);
+
+  quorumd::storage::batch_builder b;
+  b.begin();
+  b.add_commit(quorumd::group_id(1), quorumd::log_index(1));
+  const auto forged =
+      b.finish({.segment_id = 7, .number = 1'000'000'000, .durable = 999'999'999, .length = 0, .records = 0}, nullptr);
+  std::string value = marked;
+  for (std::size_t i = block - at % block; i + block <= value.size(); i += block)
+    std::memcpy(value.data() + i, forged.data(), block);
+  for (int restart = 0; restart < 6; ++restart) {
+    for (int i = 0; i < 150; ++i) put(value);
+    c.kill(0);
+    c.start(0);
+    c.wait_healthy(0);
+  }
+  REQUIRE(c.logged(0, "snapshot taken at index"));
+  REQUIRE(c.anywhere({"get", "forged"}).code == 0);
 }
 
 // A file of the log cannot be read at all: the daemon ends and names it.
