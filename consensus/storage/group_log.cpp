@@ -297,11 +297,6 @@ log_index group_log::first_within(std::uint64_t bytes) const {
   return it == runs_.end() ? last().next() : std::max(it->first, start_.index.next());
 }
 
-std::optional<std::uint64_t> group_log::newest_segment() const {
-  if (runs_.empty()) return std::nullopt;
-  return runs_.back().segment;
-}
-
 std::vector<entry_run> group_log::runs_in(std::uint64_t segment, std::size_t bytes_max) const {
   std::vector<entry_run> found;
   auto it = std::find_if(runs_.begin(), runs_.end(), [&](const entry_run& run) { return run.segment == segment; });

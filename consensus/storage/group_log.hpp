@@ -59,8 +59,6 @@ class group_log {
   [[nodiscard]] std::uint64_t logged_since(log_index index) const;
   /// The lowest kept index of which logged_since() its predecessor is at most `bytes`; last() + 1 if there is none.
   [[nodiscard]] log_index first_within(std::uint64_t bytes) const;
-  /// The segment of the last entry; nothing if there is none.
-  [[nodiscard]] std::optional<std::uint64_t> newest_segment() const;
   /// The first runs in a row that lie in that segment, up to about so many bytes and at least one of them; none if no
   /// run lies there.
   [[nodiscard]] std::vector<entry_run> runs_in(std::uint64_t segment, std::size_t bytes_max) const;

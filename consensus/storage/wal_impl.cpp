@@ -32,10 +32,11 @@ void wal::impl::detach(group_id group) {
 coro::task<void> wal::impl::run_space_watch() {
   for (;;) {
     co_await home_->timers().sleep_for(1s);
-    bool try_again = false;
+    bool try_again;
     {
       const std::lock_guard lock(mutex_);
-      if (room_wanted_) try_again = !(log_waits_ = room_wanted_ = false);
+      try_again = std::exchange(room_wanted_, false);
+      if (try_again) log_waits_ = false;
     }
     if (try_again) wake_log();
     if (accepting_puts()) continue;
@@ -66,15 +67,20 @@ void wal::impl::submit(write&& w) {
       empty_vectors_.pop_back();
     }
     const std::size_t most = batch_bytes_max();
-    while (log_engine::encoded_bytes_max(w) > most && w.entries.size() > 1) enqueue(split_off(w, most));
-    enqueue(std::move(w));
+    std::size_t bytes = log_engine::encoded_bytes_max(w);
+    for (; bytes > most && w.entries.size() > 1; bytes = log_engine::encoded_bytes_max(w)) {
+      write first = split_off(w, most);
+      const std::size_t first_bytes = log_engine::encoded_bytes_max(first);
+      enqueue(std::move(first), first_bytes);
+    }
+    enqueue(std::move(w), bytes);
     w.entries = std::move(empty);
   }
   wake_log();
 }
 
-void wal::impl::enqueue(write&& w) {
-  queued_bytes_ += log_engine::encoded_bytes_max(w);
+void wal::impl::enqueue(write&& w, std::size_t bytes) {
+  queued_bytes_ += bytes;
   queue_.push_back(std::move(w));
 }
 

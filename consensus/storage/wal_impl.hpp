@@ -97,7 +97,7 @@ class wal::impl {
   void tell(const persisted& p);
   void tell_failure();
   // from any thread
-  void enqueue(write&& w); // under the mutex
+  void enqueue(write&& w, std::size_t bytes); // under the mutex
   [[nodiscard]] std::size_t batch_bytes_max() const;
   [[nodiscard]] static write split_off(write& w, std::size_t bytes_max);
   void wake_log();
