@@ -77,7 +77,8 @@ const key_spec keys[] = {
     {"storage.trailing_entries", count_value{AT(storage.trailing_entries), 0, 100'000'000},
      "Entries kept behind a snapshot, so that a follower that was away briefly needs no snapshot"},
     {"storage.trailing_bytes", size_value{AT(storage.trailing_bytes), 0, 1024 * gib},
-     "What the entries kept behind a snapshot may take on the disk; fewer are kept beyond it, and none while the volume "
+     "What the entries kept behind a snapshot may take on the disk; fewer are kept beyond it, and none while the "
+     "volume "
      "is full"},
     {"storage.reserve_bytes", size_value{AT(storage.reserve_bytes), 1 * mib, 1024 * gib},
      "With less than this free on the disk puts are refused; votes, deletes and compaction go on. At least one "
