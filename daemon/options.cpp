@@ -51,6 +51,8 @@ node::node_options node_options_of(const config::settings& s) {
   o.transport.queue_pause_bytes = s.limits.peer_queue_bytes_max / 2;
   o.wal.segment_bytes = s.storage.segment_bytes;
   o.wal.reserve_bytes = s.storage.reserve_bytes;
+  // What a snapshot frees is what the log takes until the next one.
+  o.wal.recycle_keep = s.storage.snapshot_every_bytes / s.storage.segment_bytes + 1;
   o.group.raft = raft_options_of(s.raft);
   o.group.tick = s.raft.tick;
   o.group.keep_revisions = s.history.keep_revisions;

@@ -30,6 +30,7 @@ log_engine::log_engine(opened_log opened, const wal_options& options, coro::entr
   counters_.recovered_batches = opened.recovered_batches;
   counters_.torn_batches = opened.torn_batches;
   pool_.adopt(next_sequence, std::move(opened.spares), std::move(opened.freed));
+  pool_.log_reached(end_);
 }
 
 std::size_t log_engine::encoded_bytes_max(const storage::write& w) {
@@ -163,6 +164,7 @@ result<log_engine::outcome> log_engine::commit(std::optional<roll>& opening) {
 
   end_ = offset + batch.size();
   if (opening) opening_end_ = end_;
+  pool_.log_reached(end_);
   ++next_number_;
   const std::uint64_t batch_at = opening ? block_bytes : offset;
   const std::optional<contradiction> wrong = remember(batch_at + batch_builder::records_offset);

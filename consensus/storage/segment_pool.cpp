@@ -1,5 +1,7 @@
 #include "consensus/storage/segment_pool.hpp"
 
+#include "consensus/storage/wal_format.hpp"
+
 #include <algorithm>
 #include <span>
 #include <utility>
@@ -7,11 +9,19 @@
 namespace quorumd::storage {
 namespace {
 
-constexpr std::size_t step_bytes = std::size_t{1} << 20;
+constexpr std::uint64_t pieces_ahead = 4;
+constexpr std::size_t pieces_when_late = 8; // in one
 
-std::span<const std::byte> zeros() {
-  static const std::vector<std::byte> all(step_bytes);
-  return all;
+/// A piece of a segment that is prepared: each is made durable on its own, so that no sync of the log waits for more.
+std::size_t piece_bytes(std::size_t segment_bytes) {
+  constexpr std::size_t pieces = 512;
+  constexpr std::size_t most = std::size_t{128} * 1024;
+  return std::min(most, static_cast<std::size_t>(padded_to_block(segment_bytes / pieces)));
+}
+
+std::span<const std::byte> zeros(std::size_t bytes) {
+  static const std::vector<std::byte> all(std::size_t{128} * 1024 * pieces_when_late);
+  return std::span(all).first(bytes);
 }
 
 } // namespace
@@ -30,6 +40,16 @@ void segment_pool::adopt(std::uint64_t next_sequence, std::vector<segment> spare
     spares_.push_back(std::move(s));
   }
   for (segment& s : freed) freed_.push_back(std::make_shared<const segment>(std::move(s)));
+}
+
+void segment_pool::log_reached(std::uint64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  used_ = bytes;
+}
+
+bool segment_pool::fill_due() const {
+  return wanted_ || filled_ >= options_.segment_bytes ||
+         filled_ < used_ + used_ / 4 + pieces_ahead * piece_bytes(options_.segment_bytes);
 }
 
 void segment_pool::want_segment() {
@@ -75,8 +95,8 @@ std::size_t segment_pool::recyclable() const {
 segment_pool::work segment_pool::choose() const {
   if (!reserve_) return work::find_reserve;
   if (shrink_reserve_) return work::shrink_reserve;
-  if (filling_) return work::fill;
-  if (ready_.empty()) {
+  if (filling_ && fill_due()) return work::fill;
+  if (ready_.empty() && !filling_) {
     if (spares_.empty() && recyclable() < freed_.size()) return work::recycle;
     if (!blocked_) return spares_.empty() ? work::create : work::open_spare;
     if (wanted_ && spares_.empty() && *reserve_ >= options_.segment_bytes) return work::use_reserve;
@@ -206,18 +226,29 @@ result<void> segment_pool::create() {
     return {};
   }
   filling_file_ = prepared{std::move(fresh), std::move(*f)};
-  filled_ = 0;
   const std::lock_guard lock(mutex_);
   ++next_sequence_;
   filling_ = true;
+  filled_ = 0;
   return {};
 }
 
 result<void> segment_pool::fill() {
+  std::uint64_t at;
+  std::size_t n = piece_bytes(options_.segment_bytes);
+  bool urgent;
+  {
+    const std::lock_guard lock(mutex_);
+    at = filled_;
+    urgent = wanted_; // no sync of the log waits for this one, but the log does
+    if (urgent || at + pieces_ahead * n < used_) n *= pieces_when_late;
+  }
   result<void> done;
-  if (filled_ < options_.segment_bytes) {
-    const std::size_t n = std::min<std::size_t>(step_bytes, options_.segment_bytes - filled_);
-    done = filling_file_->file->write(filled_, zeros().first(n));
+  if (at < options_.segment_bytes) {
+    n = std::min<std::size_t>(n, options_.segment_bytes - at);
+    done = filling_file_->file->write(at, zeros(n));
+    if (done && !urgent) done = filling_file_->file->sync();
+    const std::lock_guard lock(mutex_);
     filled_ += n;
     if (done) return done;
   } else {
@@ -383,7 +414,7 @@ void segment_pool::add_to(wal_stats& s) const {
   s.segments_prepared += counters_.segments_prepared;
   s.segments_recycled += counters_.segments_recycled;
   s.segments_removed += counters_.segments_removed;
-  s.disk_bytes += (ready_.size() + spares_.size() + (filling_ ? 1 : 0)) * options_.segment_bytes;
+  s.disk_bytes += (ready_.size() + spares_.size()) * options_.segment_bytes + (filling_ ? filled_ : 0);
   for (const auto& f : freed_) s.disk_bytes += f->bytes;
   s.disk_bytes += reserve_.value_or(0);
 }

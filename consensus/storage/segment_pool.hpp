@@ -31,6 +31,8 @@ class segment_pool {
     segment where;
     std::unique_ptr<storage::file> file;
   };
+  /// The log has written so many bytes of its segment: the next one is prepared a little faster than this one fills.
+  void log_reached(std::uint64_t bytes);
   /// The log stands still until there is a next segment, or could free others with one.
   void want_segment();
   /// The next segment, if one is ready.
@@ -82,6 +84,7 @@ class segment_pool {
   [[nodiscard]] result<void> look();
   void met_full_volume(const error& why, std::uint64_t needed);
   void now_full(const error& why, std::uint64_t needed); // under the mutex
+  [[nodiscard]] bool fill_due() const;                   // under the mutex
   [[nodiscard]] std::uint64_t missing_reserve() const;   // under the mutex
   [[nodiscard]] std::string reserve_path() const { return join(directory_, reserve_name); }
   [[nodiscard]] std::string path_of(std::uint64_t sequence) const;
@@ -95,7 +98,6 @@ class segment_pool {
   // The preparation worker's:
   log_extent extent_;
   std::optional<prepared> filling_file_;
-  std::uint64_t filled_ = 0;
 
   mutable std::mutex mutex_; // never held during a system call
   std::uint64_t next_sequence_ = 1;
@@ -103,6 +105,8 @@ class segment_pool {
   std::deque<prepared> ready_;
   std::vector<std::shared_ptr<const segment>> freed_;
   bool filling_ = false;
+  std::uint64_t filled_ = 0;             ///< of the one that is being filled
+  std::uint64_t used_ = 0;               ///< of the one that is written to
   std::optional<std::uint64_t> reserve_; ///< bytes it holds; nothing: not looked yet
   bool wanted_ = false;                  ///< a segment, by a log that cannot wait
   bool full_ = false;

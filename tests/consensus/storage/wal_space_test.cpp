@@ -16,6 +16,22 @@ void put(running_wal& log, std::uint64_t n) {
   log.pump();
 }
 
+/// A log whose space is watched, all of whose preparations are done.
+std::unique_ptr<running_wal> start_watched(memory_files& disk, const wal_options& o, std::uint64_t seed = 1) {
+  auto log = start_wal(disk, seed, o);
+  REQUIRE(log);
+  log->spawn((*log)->run_space_watch());
+  log->pump();
+  return log;
+}
+
+/// One segment of the reserve is the log's, two are a snapshot's.
+wal_options with_snapshot_reserve() {
+  wal_options o = small_options();
+  o.reserve_bytes = 3 * o.segment_bytes;
+  return o;
+}
+
 /// A second of virtual time passes, and the watch looks for room.
 void second(running_wal& log) {
   log.clock.advance(std::chrono::milliseconds(1001));
@@ -28,9 +44,7 @@ void second(running_wal& log) {
 // A full disk is not a failed disk: puts are refused, votes and compaction go on, and it ends when there is room.
 TEST_CASE("a full volume refuses puts, keeps the reserve for votes and compaction, and recovers") {
   memory_files disk;
-  auto log = start_wal(disk, 1);
-  log->spawn((*log)->run_space_watch());
-  log->pump();
+  auto log = start_watched(disk, small_options());
   REQUIRE((*log)->accepting_puts());
   disk.set_capacity(disk.used_bytes() + 16 * 1024);
   std::uint64_t n = 0;
@@ -84,9 +98,7 @@ TEST_CASE("a full volume refuses puts, keeps the reserve for votes and compactio
 // Nothing that was acknowledged is lost when even the reserve is used up: what comes later waits.
 TEST_CASE("with no room at all writes wait, unacknowledged, and go on when room returns") {
   memory_files disk;
-  auto log = start_wal(disk, 1);
-  log->spawn((*log)->run_space_watch());
-  log->pump();
+  auto log = start_watched(disk, small_options());
   disk.set_capacity(disk.used_bytes());
   std::uint64_t n = 0;
   while (n < 100 && log->done.persisted[g1] == raft::write_number(n)) put(*log, ++n);
@@ -108,9 +120,7 @@ TEST_CASE("with no room at all writes wait, unacknowledged, and go on when room 
 // where the volume has no room for that it waits, and the log has not failed.
 TEST_CASE("an entry larger than a segment waits on a full volume, unacknowledged, until room returns") {
   memory_files disk;
-  auto log = start_wal(disk, 1);
-  log->spawn((*log)->run_space_watch());
-  log->pump();
+  auto log = start_watched(disk, small_options());
   put(*log, 1);
   disk.set_capacity(disk.used_bytes() + 20'000);
   write w{.group = g1, .number = raft::write_number(2), .hard = {}, .install = {}, .entries = {}, .commit = {}};
@@ -171,10 +181,7 @@ TEST_CASE("a log opens on a full volume without a reserve, and grows as far as t
     CHECK((*log)->recovered().front().last == log_index(5));
     CHECK_FALSE((*log)->accepting_puts());
   }
-  auto log = start_wal(disk, 9);
-  REQUIRE(log);
-  log->spawn((*log)->run_space_watch());
-  log->pump();
+  auto log = start_watched(disk, small_options(), 9);
   std::uint64_t number = 0;
   const auto vote = [&](std::uint64_t t) {
     (*log)->submit({.group = g1,
@@ -201,11 +208,8 @@ TEST_CASE("a log opens on a full volume without a reserve, and grows as far as t
 // ready for just that.
 TEST_CASE("a full volume is freed by a snapshot, without room from elsewhere") {
   memory_files disk;
-  wal_options o = small_options();
-  o.reserve_bytes = 3 * o.segment_bytes;
-  auto log = start_wal(disk, 1, o);
-  log->spawn((*log)->run_space_watch());
-  log->pump();
+  const wal_options o = with_snapshot_reserve();
+  auto log = start_watched(disk, o);
   disk.set_capacity(disk.used_bytes() + 4 * o.segment_bytes);
   std::uint64_t n = 0;
   while ((*log)->accepting_puts() && n < 100) put(*log, ++n);
@@ -237,11 +241,8 @@ TEST_CASE("a full volume is freed by a snapshot, without room from elsewhere") {
 // The snapshot worker met the full volume first.
 TEST_CASE("a snapshot without room is given its part of the reserve, and puts are refused until there is room") {
   memory_files disk;
-  wal_options o = small_options();
-  o.reserve_bytes = 3 * o.segment_bytes;
-  auto log = start_wal(disk, 1, o);
-  log->spawn((*log)->run_space_watch());
-  log->pump();
+  const wal_options o = with_snapshot_reserve();
+  auto log = start_watched(disk, o);
   disk.set_capacity(disk.used_bytes());
   const std::uint64_t before = disk.used_bytes();
   (*log)->report_no_space(error(error_code::no_space, "/data/snapshots/x.tmp", "the disk is full"));

@@ -1,3 +1,4 @@
+#include "consensus/storage/wal_format.hpp"
 #include "tests/consensus/storage/wal_rig.hpp"
 
 #include <algorithm>
@@ -226,6 +227,64 @@ TEST_CASE("the log counts what a group takes on the disk") {
   CHECK((*log)->logged_since(g1, log_index(8)) <= 3000);
   CHECK((*log)->logged_since(g2, log_index(0)) <= 3000);
   CHECK((*log)->logged_since(g1, log_index(8)) + (*log)->logged_since(g2, log_index(0)) >= 4000);
+}
+
+// The log's own syncs share the disk with the next segment: it is written in small pieces, each synced before the next,
+// no faster than needed, and is there in time all the same.
+TEST_CASE("the next segment is prepared in small durable pieces, a little ahead of the log") {
+  wal_options o = small_options();
+  o.segment_bytes = std::size_t{1} << 20;
+  const std::size_t piece = 2 * block_bytes; // and a beginning that is cleared
+  memory_files disk;
+  std::map<std::string, std::size_t> dirty;
+  std::size_t dirty_most = 0;
+  auto log = start_wal(disk, 1, o);
+  disk.set_hook([&](const memory_files::operation& op) {
+    if (op.call == memory_files::call::write) dirty_most = std::max(dirty_most, dirty[op.path] += op.bytes);
+    if (op.call == memory_files::call::sync) dirty[op.path] = 0;
+    return memory_files::fault::none;
+  });
+  std::uint64_t n = 0;
+  std::uint64_t rolled = 0;
+  while (rolled < 3) {
+    const std::uint64_t opened = (*log)->stats().segments_opened;
+    ++n;
+    (*log)->submit(append(g1, n, 1, n, 1, 3000));
+    // The preparation is given one step for each batch of the log's.
+    while (log->loop.run_one_ready() || log->log_worker.run_one()) {
+    }
+    log->prepare_worker.run_one();
+    REQUIRE(log->done.persisted[g1] == raft::write_number(n)); // it never waits for a segment
+    if ((*log)->stats().segments_opened == opened) continue;
+    ++rolled;
+    log->pump(); // as many steps as it wants
+    for (const std::string& path : disk.paths())
+      if (path.ends_with(".log") && parse_segment_header(disk.contents(path)).state != header_state::good)
+        CHECK(disk.contents(path).size() <= 8 * piece);
+  }
+  CHECK(dirty_most <= piece);
+  CHECK((*log)->stats().segments_prepared >= 3);
+}
+
+// As many freed segments are kept as a snapshot frees: those are what the log goes on with.
+TEST_CASE("in steady state nothing is prepared any more") {
+  wal_options o = small_options();
+  o.recycle_keep = 6;
+  memory_files disk;
+  auto log = start_wal(disk, 1, o);
+  std::uint64_t prepared = 0;
+  for (std::uint64_t n = 1; n <= 200; ++n) {
+    (*log)->submit(append(g1, n, 1, n, 1, 900));
+    log->pump();
+    if (n % 10 != 0) continue;
+    const snapshot_mark mark{log_index(n), term(1), {{node_id(1)}, {}, {}}};
+    (*log)->truncate_prefix(g1, mark, mark.index.next());
+    log->pump();
+    if (n == 20) prepared = (*log)->stats().segments_prepared;
+  }
+  CHECK(prepared > 0);
+  CHECK((*log)->stats().segments_prepared == prepared);
+  CHECK((*log)->stats().segments_recycled > 60);
 }
 
 // The mutant that the simulator must find.
