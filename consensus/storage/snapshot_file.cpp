@@ -10,7 +10,7 @@
 namespace quorumd::storage {
 namespace {
 
-constexpr std::size_t write_bytes = std::size_t{1} << 20;
+constexpr std::size_t write_bytes = std::size_t{256} * 1024;
 
 error damaged(const std::string& path, std::uint64_t offset, const std::string& what) {
   return error(error_code::corrupt, path, what + "; remove the file, the cluster sends a new one if it is needed")

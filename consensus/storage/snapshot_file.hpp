@@ -18,7 +18,7 @@ namespace quorumd::storage {
 /// The largest block of a snapshot file.
 inline constexpr std::size_t snapshot_block_max = std::size_t{4} * 1024 * 1024;
 /// What is written is synced every so many bytes: nobody's sync finds a whole snapshot in the cache.
-inline constexpr std::size_t snapshot_sync_bytes = std::size_t{16} * 1024 * 1024;
+inline constexpr std::size_t snapshot_sync_bytes = std::size_t{256} * 1024;
 
 /// What a snapshot is of.
 struct snapshot_info {
