@@ -35,6 +35,11 @@ std::optional<std::uint32_t> number(const std::string& text) {
 admin_socket::opened admin_socket::open(coro::loop& owner, coro::network& net, const std::string& path) {
   if (path.size() >= sizeof(sockaddr_un::sun_path))
     return {nullptr, nullptr, "the admin socket " + path + ": the path is longer than the 107 bytes a socket can have"};
+  struct stat there {};
+  if (::lstat(path.c_str(), &there) == 0 && !S_ISSOCK(there.st_mode))
+    return {nullptr, nullptr,
+            "the admin socket " + path +
+                ": something that is not a socket stands there: set listen.admin to another path"};
   std::error_code ignored; // what is missing is named by the open below
   std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
   const int lock = ::open((path + ".lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);

@@ -89,6 +89,17 @@ TEST_CASE("a stale admin socket is replaced and a used one is not") {
   REQUIRE(c.run({"get", "nothing", "--stale", "--socket", c.socket(0)}).code == 1);
 }
 
+// A slip of the pen in listen.admin names a file of the user's: it is told, and stays.
+TEST_CASE("a file at the admin socket's path is named and not removed") {
+  cluster c("admin_file", {.nodes = 1});
+  const std::string path = c.write_file("precious.txt", "years of work");
+  c.start(0, {"listen.admin=" + path});
+  REQUIRE(c.node(0).wait(seconds(10)) == 78);
+  REQUIRE(c.logged(0, path));
+  REQUIRE(c.logged(0, "not a socket"));
+  REQUIRE(text_of(path) == "years of work");
+}
+
 // The path of a Unix socket has room for 107 bytes.
 TEST_CASE("an admin socket's path that is too long is named") {
   cluster c("admin_long", {.nodes = 1});
