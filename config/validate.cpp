@@ -112,7 +112,10 @@ class checker {
     const storage_settings& st = s_.storage;
     const limits_settings& l = s_.limits;
     at_most("raft.append_bytes_max", r.append_bytes_max, "raft.inflight_bytes_max", r.inflight_bytes_max);
-    at_most("raft.append_bytes_max", r.append_bytes_max, "limits.peer_queue_bytes_max", l.peer_queue_bytes_max);
+    // What a follower may leave unanswered leaves in one turn; the stream is closed where the queue has no room for it.
+    rule(r.inflight_bytes_max <= l.peer_queue_bytes_max / 2, {"raft.inflight_bytes_max", "limits.peer_queue_bytes_max"},
+         "expected at most half of limits.peer_queue_bytes_max, which is " + format_size(l.peer_queue_bytes_max) +
+             ", got " + format_size(r.inflight_bytes_max));
     at_most("limits.request_bytes_max", l.request_bytes_max, "raft.uncommitted_bytes_max", r.uncommitted_bytes_max);
     at_most("limits.request_bytes_max", l.request_bytes_max, "limits.peer_queue_bytes_max", l.peer_queue_bytes_max);
     at_most("limits.request_bytes_max", l.request_bytes_max, "limits.client_queue_bytes_max", l.client_queue_bytes_max);

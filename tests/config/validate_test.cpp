@@ -37,10 +37,11 @@ TEST_CASE("timers must fit each other") {
 TEST_CASE("sizes must fit each other") {
   const auto refused = [](std::vector<std::string> set) { return complaints(sample, std::move(set)).size() == 1; };
   CHECK(refused({"raft.append_bytes_max=9MiB"}));
-  CHECK(refused({"raft.append_bytes_max=2MiB", "limits.peer_queue_bytes_max=1MiB", "limits.request_bytes_max=1MiB"}));
+  CHECK(refused({"limits.peer_queue_bytes_max=15MiB"}));
+  CHECK(complaints(sample, {"limits.peer_queue_bytes_max=16MiB"}).empty());
   CHECK(refused({"raft.uncommitted_bytes_max=1MiB"}));
   CHECK(refused({"limits.client_queue_bytes_max=1MiB"}));
-  CHECK(refused({"limits.peer_queue_bytes_max=1MiB"}));
+  CHECK(refused({"limits.peer_queue_bytes_max=1MiB", "raft.inflight_bytes_max=512KiB"}));
   CHECK(refused({"storage.snapshot_every_bytes=63MiB"}));
   CHECK(refused({"storage.reserve_bytes=63MiB"}));
   CHECK(refused({"limits.inflight_requests_max=4095"}));
