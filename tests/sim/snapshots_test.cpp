@@ -267,4 +267,23 @@ TEST_CASE("a node that stops while it checks a snapshot comes back and goes on")
   CHECK(w.counts()[counter::snapshots_installed] == 1);
 }
 
+// A follower's slow log has not written yet what its snapshot covers, and then finds no room for it, since the
+// snapshot's file took that: it is given up, and taken again when there is room.
+TEST_CASE("a snapshot does not wait for a log that waits for the room that its file takes") {
+  plan p = slow_snapshots();
+  p.snapshot_worker.per_mib = 50ms;
+  world w(p);
+  const node_id full = w.follower();
+  w.write(30);
+  w.go_on(1s);
+  w.cluster().the_process(full).set_log_worker({.least = 2s, .most = 2s});
+  sim_disk& disk = w.cluster().disk(full);
+  disk.set_capacity(disk.used_bytes() + 18 * mebibyte); // for the snapshot and three segments
+  w.write(30);                                          // ten segments
+  REQUIRE(w.until([&] { return !files_of(w, full, ".tmp").empty(); }, 20s));
+  CHECK(
+      w.until([&] { return w.caught_up(full) && w.core(full).persisted_index() == w.core(full).last_index(); }, 200s));
+  CHECK(files_of(w, full, ".tmp").empty());
+}
+
 } // namespace quorumd::sim
