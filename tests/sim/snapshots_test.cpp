@@ -286,4 +286,28 @@ TEST_CASE("a snapshot does not wait for a log that waits for the room that its f
   CHECK(files_of(w, full, ".tmp").empty());
 }
 
+// A receiver may be as slow as it likes, and would hold the log of everybody's writes: it is kept for it as long as it
+// takes no more than lies between two snapshots.
+TEST_CASE("the log is not kept without bound for a follower that takes its snapshot slowly") {
+  plan p = slow_snapshots();
+  p.snapshot_worker.per_mib = 50ms;
+  p.group.snapshots.every_bytes = 8 * mebibyte;
+  world w(p);
+  const node_id behind = w.follower();
+  const node_id leader = w.cluster().leader();
+  w.leave_behind(behind, 48);
+  w.cluster().heal();
+  REQUIRE(arrived(w, behind, 1));
+  w.cluster().the_process(behind).set_snapshot_worker({.per_mib = 100s});
+  const log_index held = w.core(leader).first_index();
+  w.write(20);
+  w.go_on(10s);
+  CHECK(w.core(leader).first_index() == held); // five mebibytes are kept
+  w.write(80);
+  CHECK(w.until([&] { return w.core(leader).first_index() > held; }, 100s));
+  CHECK(w.counts()[counter::snapshots_installed] == 0);
+  w.cluster().the_process(behind).set_snapshot_worker({.per_mib = 50ms});
+  CHECK(w.until([&] { return w.caught_up(behind); }, 3000s));
+}
+
 } // namespace quorumd::sim
