@@ -129,7 +129,9 @@ result<log_engine::outcome> log_engine::write(std::span<const storage::write> wr
   std::optional<roll> opening;
   if (must || wants_roll()) opening = begin_roll();
   if (must && !opening) return outcome::starved;
-  const result<void> room = make_room(opening, bytes + (opening ? openings_bytes_max() : 0));
+  result<void> room = make_room(opening, bytes + (opening ? openings_bytes_max() : 0));
+  if (!room && room.error().code == error_code::no_space && !opening && (opening = begin_roll()))
+    room = make_room(opening, bytes + openings_bytes_max()); // a short segment is left for a whole one
   if (!room) {
     if (room.error().code != error_code::no_space) return room.error();
     if (opening) pool_.give_back(std::move(opening->next));

@@ -97,9 +97,13 @@ segment_pool::work segment_pool::choose() const {
   if (shrink_reserve_) return work::shrink_reserve;
   if (filling_ && fill_due()) return work::fill;
   if (ready_.empty() && !filling_) {
-    if (spares_.empty() && recyclable() < freed_.size()) return work::recycle;
-    if (!blocked_) return spares_.empty() ? work::create : work::open_spare;
-    if (wanted_ && spares_.empty() && *reserve_ >= options_.segment_bytes) return work::use_reserve;
+    // What is there already needs no room, or hardly any.
+    if (!spares_.empty() && !spare_blocked_) return work::open_spare;
+    if (spares_.empty()) {
+      if (recyclable() < freed_.size()) return work::recycle;
+      if (!blocked_) return work::create;
+      if (wanted_ && *reserve_ >= options_.segment_bytes) return work::use_reserve;
+    }
   }
   const bool removable = std::any_of(freed_.begin(), freed_.end(), [&](const auto& s) {
     return s.use_count() == 1 && (freed_.size() > options_.recycle_keep || full_ || s->bytes < options_.segment_bytes);
@@ -176,11 +180,12 @@ result<void> segment_pool::open_spare() {
   }
   result<std::unique_ptr<file>> f = make_ready(s);
   if (!f && f.error().code != error_code::no_space) return f.error();
+  const std::lock_guard lock(mutex_);
   if (!f) {
-    met_full_volume(f.error(), options_.segment_bytes);
+    now_full(f.error(), 2 * block_bytes);
+    spare_blocked_ = true;
     return {};
   }
-  const std::lock_guard lock(mutex_);
   spares_.pop_front();
   ready_.push_back({std::move(s), std::move(*f)});
   wanted_ = false;
@@ -312,7 +317,8 @@ result<void> segment_pool::find_reserve() {
   if (!size) return size.error();
   const std::lock_guard lock(mutex_);
   reserve_ = *size;
-  shrink_reserve_ = *size > options_.reserve_bytes; // it was configured to be larger; it grows again if need be
+  // It was configured to be larger; it grows again if need be.
+  shrink_reserve_ = *size > std::max(options_.reserve_bytes, options_.segment_bytes);
   return {};
 }
 
@@ -363,7 +369,6 @@ result<void> segment_pool::use_reserve() {
   ++next_sequence_;
   reserve_ = 0;
   spares_.push_back(std::move(fresh));
-  blocked_ = false; // to be made ready; preparing another one meets the full volume again
   return {};
 }
 
@@ -371,13 +376,17 @@ result<void> segment_pool::look() {
   const result<std::uint64_t> free = fs_.free_bytes(directory_);
   if (!free) return free.error();
   const std::lock_guard lock(mutex_);
-  look_ = false;
+  look_ = spare_blocked_ = false;
   free_ = *free;
   // Preparing is tried again once there is room for a segment beside the reserve, which is a snapshot's to use; a log
   // that stands still goes first.
   const bool last_resort = wanted_ && *reserve_ < options_.segment_bytes;
   blocked_ = free_ < options_.segment_bytes + (last_resort ? 0 : missing_reserve());
-  if (!full_ || ready_.empty() || free_ < needed_ + options_.segment_bytes + missing_reserve()) return {};
+  if (!full_ || free_ < needed_ + options_.segment_bytes + missing_reserve()) return {};
+  if (ready_.empty()) {
+    wanted_ = true; // a log that takes no puts does not set the pace
+    return {};
+  }
   full_ = false;
   needed_ = 0;
   why_.clear();

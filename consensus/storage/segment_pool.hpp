@@ -110,7 +110,8 @@ class segment_pool {
   std::optional<std::uint64_t> reserve_; ///< bytes it holds; nothing: not looked yet
   bool wanted_ = false;                  ///< a segment, by a log that cannot wait
   bool full_ = false;
-  bool blocked_ = false; ///< preparing waits until there is room
+  bool blocked_ = false;       ///< preparing a new one waits until there is room
+  bool spare_blocked_ = false; ///< making ready what is there does
   bool look_ = false;
   bool shrink_reserve_ = false;
   std::uint64_t needed_ = 0;

@@ -3,9 +3,13 @@
 #include "wire/snapshot_codec.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace quorumd::node {
+namespace {
+constexpr auto stuck_limit = std::chrono::seconds(1);
+} // namespace
 
 void snapshot_taker::applied() {
   if (taking_ || context_.loop.now() < not_before_) return;
@@ -16,7 +20,11 @@ void snapshot_taker::applied() {
 void snapshot_taker::keep_house() {
   const bool full = !context_.wal.accepting_puts();
   const bool stuck = context_.wal.waits_for_room();
-  if (waits_for_log_ && stuck) {
+  if (!stuck || !waits_for_log_)
+    stuck_since_.reset();
+  else if (!stuck_since_)
+    stuck_since_ = context_.loop.now(); // it may get the reserve's segment at once
+  else if (context_.loop.now() - *stuck_since_ >= stuck_limit) {
     hopeless_ = true;
     persisted_.set();
   }

@@ -71,7 +71,8 @@ class snapshot_taker {
   coro::time_point not_before_;
   bool taking_ = false;
   bool forgotten_ = false;
-  bool hopeless_ = false; ///< the log waits for the room that the file takes
+  std::optional<coro::time_point> stuck_since_; ///< the log that this waits for has no room
+  bool hopeless_ = false;                       ///< the log waits for the room that the file takes
   bool waits_for_log_ = false;
 };
 

@@ -255,4 +255,85 @@ TEST_CASE("a snapshot without room is given its part of the reserve, and puts ar
   CHECK(disk.used_bytes() == before);
 }
 
+// A small store writes little, and a full volume lets it write less: the next segment, which is prepared no faster than
+// the log fills its own, is prepared all the same once there is room.
+TEST_CASE("puts are taken again after a full volume though the log has hardly grown") {
+  memory_files disk;
+  wal_options o = small_options();
+  o.segment_bytes = std::size_t{1} << 20;
+  o.reserve_bytes = 2 * o.segment_bytes;
+  auto log = start_watched(disk, o);
+  std::uint64_t n = 0;
+  while (n < 5) put(*log, ++n);
+  disk.set_capacity(disk.used_bytes());
+  SUBCASE("a snapshot met it") {
+    (*log)->report_no_space(error(error_code::no_space, "/data/snapshots/x.tmp", "the disk is full"));
+    log->pump();
+  }
+  SUBCASE("the log met it") {
+    while ((*log)->accepting_puts() && n < 100) put(*log, ++n);
+  }
+  REQUIRE_FALSE((*log)->accepting_puts());
+  for (int i = 0; i < 5; ++i) second(*log);
+  disk.set_capacity(UINT64_MAX);
+  for (int i = 0; i < 4; ++i) second(*log);
+  CHECK((*log)->accepting_puts());
+}
+
+// The volume gives nothing back, and the log goes on in what is its own: the segment that a snapshot frees, and the
+// reserve.
+TEST_CASE("the one segment that a snapshot frees on a full volume is used again, and then the reserve") {
+  memory_files disk;
+  auto log = start_watched(disk, small_options());
+  std::uint64_t n = 0;
+  while ((*log)->stats().segments_opened < 2) put(*log, ++n);
+  disk.set_capacity(disk.used_bytes());
+  (*log)->report_no_space(error(error_code::no_space, "/data/snapshots/x.tmp", "the disk is full"));
+  log->pump();
+  second(*log);
+  REQUIRE_FALSE((*log)->accepting_puts());
+  const snapshot_mark mark{log_index(n - 1), term(1), {{node_id(1)}, {}, {}}};
+  (*log)->truncate_prefix(g1, mark, mark.index.next());
+  log->pump();
+  const std::uint64_t before = n;
+  while (n < before + 7) put(*log, ++n); // deletes, say: two for a segment
+  for (int i = 0; i < 3; ++i) second(*log);
+  CHECK(log->done.persisted[g1] == raft::write_number(n));
+  CHECK((*log)->stats().segments_recycled > 0);
+  CHECK_FALSE((*log)->failed());
+}
+
+// A start without room for a whole segment begins with a short one, and frees an old one.
+TEST_CASE("a log whose first segment is short goes on in one that was freed") {
+  memory_files disk;
+  {
+    auto log = start_wal(disk, 1);
+    put(*log, 1);
+    put(*log, 2);
+  }
+  for (const std::string& path : disk.paths())
+    if (path.ends_with("reserve") ||
+        (path.ends_with(".log") && parse_segment_header(disk.contents(path)).state != header_state::good))
+      REQUIRE(disk.remove(path).has_value());
+  REQUIRE(
+      disk.rename("/data/wal.reached-" + sequence_digits(2), "/data/wal.reached-" + sequence_digits(1)).has_value());
+  disk.set_capacity(disk.used_bytes() + 2 * block_bytes);
+  const std::vector<group_snapshot> snapshots{{g1, {log_index(9), term(1), {{node_id(1)}, {}, {}}}}};
+  auto log = start_wal(disk, 2, small_options(), {g1}, snapshots);
+  REQUIRE(log);
+  log->spawn((*log)->run_space_watch());
+  log->pump();
+  for (std::uint64_t number = 1; number <= 2; ++number) {
+    (*log)->submit({.group = g1,
+                    .number = raft::write_number(number),
+                    .hard = hard_state{term(5 + number), node_id(1)},
+                    .install = {},
+                    .entries = {},
+                    .commit = {}});
+    log->pump();
+    second(*log);
+    CHECK(log->done.persisted[g1] == raft::write_number(number));
+  }
+}
+
 } // namespace quorumd::storage::test
