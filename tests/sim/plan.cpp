@@ -55,7 +55,7 @@ worker_options draw_worker(prng p) {
 
 storage::wal_options draw_wal(prng p, const mutants& m) {
   storage::wal_options o;
-  o.segment_bytes = pick<3>(p, {16384, 32768, 131072});
+  o.segment_bytes = pick<4>(p, {16384, 32768, 131072, 524288});
   o.batch_bytes_max = pick<3>(p, {4096, 16384, 1048576});
   o.queued_bytes_max = pick<3>(p, {8192, 131072, 16777216});
   o.reserve_bytes = pick<2>(p, {16384, 65536});
