@@ -208,6 +208,10 @@ TEST_CASE("a follower with a full disk harms nobody else") {
   const command_result r = c.run({"import", "-", "--endpoint", c.endpoint(leader)}, to_lines(words));
   REQUIRE_MESSAGE(r.code == 0, r.errors);
   REQUIRE(c.running(full));
+  // A restart finds no room either, and the member is there again.
+  REQUIRE(c.stop(full) == 0);
+  c.start(full);
+  REQUIRE(eventually([&] { return c.status(full).has_value(); }, seconds(20)));
   std::filesystem::remove(ballast(c.data(full)));
   c.check_all_hold(words);
 }
