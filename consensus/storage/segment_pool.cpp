@@ -9,18 +9,18 @@
 namespace quorumd::storage {
 namespace {
 
+constexpr std::size_t piece_bytes_max = std::size_t{128} * 1024;
 constexpr std::uint64_t pieces_ahead = 4;
 constexpr std::size_t pieces_when_late = 8; // in one
 
 /// A piece of a segment that is prepared: each is made durable on its own, so that no sync of the log waits for more.
 std::size_t piece_bytes(std::size_t segment_bytes) {
   constexpr std::size_t pieces = 512;
-  constexpr std::size_t most = std::size_t{128} * 1024;
-  return std::min(most, static_cast<std::size_t>(padded_to_block(segment_bytes / pieces)));
+  return std::min(piece_bytes_max, static_cast<std::size_t>(padded_to_block(segment_bytes / pieces)));
 }
 
 std::span<const std::byte> zeros(std::size_t bytes) {
-  static const std::vector<std::byte> all(std::size_t{128} * 1024 * pieces_when_late);
+  static const std::vector<std::byte> all(piece_bytes_max * pieces_when_late);
   return std::span(all).first(bytes);
 }
 

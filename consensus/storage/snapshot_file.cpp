@@ -10,8 +10,6 @@
 namespace quorumd::storage {
 namespace {
 
-constexpr std::size_t write_bytes = std::size_t{256} * 1024;
-
 error damaged(const std::string& path, std::uint64_t offset, const std::string& what) {
   return error(error_code::corrupt, path, what + "; remove the file, the cluster sends a new one if it is needed")
       .at(offset);
@@ -102,7 +100,7 @@ result<void> snapshot_writer::append(std::span<const std::byte> block) {
   s.footer.blocks += 1;
   s.footer.bytes += block.size();
   s.footer.crc = crc32c(block, s.footer.crc);
-  if (s.buffer.size() < write_bytes) return {};
+  if (s.buffer.size() < snapshot_sync_bytes) return {};
   return s.flush();
 }
 

@@ -107,13 +107,7 @@ TEST_CASE("case 47: a stale refusal is ignored") {
   CHECK(s.c.progress()[0].next == log_index(4));
   refuse(5, 2); // the same once more
   CHECK(s.c.progress()[0].next == log_index(4));
-  s.c.step(id(2), append_response{.term = term(2),
-                                  .accepted = true,
-                                  .match = log_index(6),
-                                  .rejected = {},
-                                  .conflict_term = {},
-                                  .conflict_index = {},
-                                  .round = 0});
+  s.c.step(id(2), accepted(2, 6));
   refuse(4, 2); // below what it acknowledged
   CHECK(s.c.progress()[0].match == log_index(6));
   CHECK(s.c.progress()[0].state == decltype(peer_progress::state)::replicate);

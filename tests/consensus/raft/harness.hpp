@@ -30,6 +30,16 @@ entry make_entry(std::uint64_t t, std::uint64_t i, std::string_view text = "x");
 std::vector<entry> make_entries(std::uint64_t first, const std::vector<std::uint64_t>& terms);
 /// A command that holds the text.
 proposal make_proposal(std::string_view text);
+/// Everything up to `match` was taken and is durable.
+inline append_response accepted(std::uint64_t t, std::uint64_t match, std::uint64_t round = 0) {
+  return {.term = term(t),
+          .accepted = true,
+          .match = log_index(match),
+          .rejected = {},
+          .conflict_term = {},
+          .conflict_index = {},
+          .round = round};
+}
 /// Voters 1 to n.
 configuration voters(std::uint64_t n);
 /// A new log, or one with entries of these terms from index 1 on, in a cluster of n voters.

@@ -33,13 +33,7 @@ TEST_CASE("case 78: ReadIndex needs an entry committed in the own term") {
   auto sent = s.settle();
   CHECK(all_of<heartbeat>(sent).empty());
   CHECK(s.out.reads.empty());
-  s.c.step(id(2), append_response{.term = term(2),
-                                  .accepted = true,
-                                  .match = log_index(3),
-                                  .rejected = {},
-                                  .conflict_term = {},
-                                  .conflict_index = {},
-                                  .round = 0});
+  s.c.step(id(2), accepted(2, 3));
   s.take();
   const auto beats = all_of<heartbeat>(s.out.messages);
   REQUIRE_FALSE(beats.empty());
@@ -57,13 +51,7 @@ TEST_CASE("case 78: ReadIndex needs an entry committed in the own term") {
 TEST_CASE("case 79: each round is fresh; a late acknowledgement is not counted") {
   subject s(options_of(1), state_with(3));
   s.win(3);
-  s.c.step(id(2), append_response{.term = term(1),
-                                  .accepted = true,
-                                  .match = log_index(1),
-                                  .rejected = {},
-                                  .conflict_term = {},
-                                  .conflict_index = {},
-                                  .round = 0});
+  s.c.step(id(2), accepted(1, 1));
   s.settle();
   s.c.read_index(context(1));
   s.c.read_index(context(2));

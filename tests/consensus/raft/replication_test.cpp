@@ -42,13 +42,7 @@ using terms = std::vector<std::uint64_t>;
 TEST_CASE("case 30: an append carries previous index, term and commit") {
   subject s(options_of(1), state_with(3, {1, 2}, 2, 1));
   s.win(3);
-  s.c.step(id(2), append_response{.term = term(3),
-                                  .accepted = true,
-                                  .match = log_index(3),
-                                  .rejected = {},
-                                  .conflict_term = {},
-                                  .conflict_index = {},
-                                  .round = 0});
+  s.c.step(id(2), accepted(3, 3));
   s.settle();
   std::vector<proposal> batch;
   batch.push_back(make_proposal("a"));
@@ -74,13 +68,7 @@ TEST_CASE("case 30: an append carries previous index, term and commit") {
 TEST_CASE("case 31: a heartbeat's commit never exceeds what the follower matched") {
   subject s(options_of(1), state_with(3, {1, 1, 1}, 1, 3));
   s.win(3);
-  s.c.step(id(2), append_response{.term = term(2),
-                                  .accepted = true,
-                                  .match = log_index(4),
-                                  .rejected = {},
-                                  .conflict_term = {},
-                                  .conflict_index = {},
-                                  .round = 0});
+  s.c.step(id(2), accepted(2, 4));
   s.settle();
   REQUIRE(s.c.commit() == log_index(4));
   s.tick(5);

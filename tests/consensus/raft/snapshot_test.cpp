@@ -185,21 +185,9 @@ TEST_CASE("case 61: an append acknowledgement ends the snapshot state") {
   c.heal();
   c.run(6);
   REQUIRE(progress_of(c[1], 3).state == state_of::snapshot);
-  c[1].step(id(3), append_response{.term = term(1),
-                                   .accepted = true,
-                                   .match = log_index(5),
-                                   .rejected = {},
-                                   .conflict_term = {},
-                                   .conflict_index = {},
-                                   .round = 0});
+  c[1].step(id(3), accepted(1, 5));
   CHECK(progress_of(c[1], 3).state == state_of::snapshot); // not far enough
-  c[1].step(id(3), append_response{.term = term(1),
-                                   .accepted = true,
-                                   .match = log_index(11),
-                                   .rejected = {},
-                                   .conflict_term = {},
-                                   .conflict_index = {},
-                                   .round = 0});
+  c[1].step(id(3), accepted(1, 11));
   CHECK(progress_of(c[1], 3).state == state_of::replicate);
   CHECK(progress_of(c[1], 3).next == log_index(12));
 }

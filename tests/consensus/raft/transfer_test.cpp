@@ -77,13 +77,7 @@ TEST_CASE("case 77: a transfer to a learner is refused") {
   state.start.members.learners = {id(4)};
   subject s(options_of(1), state);
   s.win(3);
-  s.c.step(id(4), append_response{.term = term(1),
-                                  .accepted = true,
-                                  .match = log_index(1),
-                                  .rejected = {},
-                                  .conflict_term = {},
-                                  .conflict_index = {},
-                                  .round = 0});
+  s.c.step(id(4), accepted(1, 1));
   CHECK_FALSE(s.c.transfer_target());
   CHECK_FALSE(s.c.transfer_leadership(id(4)));
   CHECK(all_of<timeout_now>(s.settle()).empty());

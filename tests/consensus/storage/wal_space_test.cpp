@@ -16,6 +16,23 @@ void put(running_wal& log, std::uint64_t n) {
   log.pump();
 }
 
+void vote(running_wal& log, std::uint64_t n, std::uint64_t t) {
+  log->submit({.group = g1,
+               .number = raft::write_number(n),
+               .hard = hard_state{term(t), node_id(1)},
+               .install = {},
+               .entries = {},
+               .commit = {}});
+  log.pump();
+}
+
+/// Puts until the volume is full, after the n-th; which was the last one.
+std::uint64_t put_until_full(running_wal& log, std::uint64_t n = 0) {
+  for (const std::uint64_t most = n + 100; log->accepting_puts() && n < most;) put(log, ++n);
+  REQUIRE_FALSE(log->accepting_puts());
+  return n;
+}
+
 /// A log whose space is watched, all of whose preparations are done.
 std::unique_ptr<running_wal> start_watched(memory_files& disk, const wal_options& o, std::uint64_t seed = 1) {
   auto log = start_wal(disk, seed, o);
@@ -47,9 +64,7 @@ TEST_CASE("a full volume refuses puts, keeps the reserve for votes and compactio
   auto log = start_watched(disk, small_options());
   REQUIRE((*log)->accepting_puts());
   disk.set_capacity(disk.used_bytes() + 16 * 1024);
-  std::uint64_t n = 0;
-  while ((*log)->accepting_puts() && n < 100) put(*log, ++n);
-  REQUIRE_FALSE((*log)->accepting_puts());
+  std::uint64_t n = put_until_full(*log);
   const space_status s = (*log)->space();
   CHECK(s.volume == wal_directory);
   CHECK(s.needed_bytes >= 16 * 1024);
@@ -58,15 +73,9 @@ TEST_CASE("a full volume refuses puts, keeps the reserve for votes and compactio
   CHECK_FALSE((*log)->failed());
 
   // Votes still reach the disk, in what is prepared and in the reserve.
-  for (std::uint64_t vote = 1; vote <= 4; ++vote) {
+  for (std::uint64_t t = 1; t <= 4; ++t) {
     ++n;
-    (*log)->submit({.group = g1,
-                    .number = raft::write_number(n),
-                    .hard = hard_state{term(10 + vote), node_id(1)},
-                    .install = {},
-                    .entries = {},
-                    .commit = {}});
-    log->pump();
+    vote(*log, n, 10 + t);
     CHECK(log->done.persisted[g1] == raft::write_number(n));
   }
   second(*log);
@@ -183,19 +192,13 @@ TEST_CASE("a log opens on a full volume without a reserve, and grows as far as t
   }
   auto log = start_watched(disk, small_options(), 9);
   std::uint64_t number = 0;
-  const auto vote = [&](std::uint64_t t) {
-    (*log)->submit({.group = g1,
-                    .number = raft::write_number(++number),
-                    .hard = hard_state{term(t), node_id(1)},
-                    .install = {},
-                    .entries = {},
-                    .commit = {}});
-    log->pump();
+  const auto votes = [&](std::uint64_t t) {
+    vote(*log, ++number, t);
     return log->done.persisted[g1] == raft::write_number(number);
   };
-  CHECK(vote(7));
+  CHECK(votes(7));
   std::uint64_t t = 8;
-  while (t < 20 && vote(t)) ++t;
+  while (t < 20 && votes(t)) ++t;
   CHECK(t < 20); // there is an end to it, at which it waits
   CHECK_FALSE((*log)->failed());
   disk.set_capacity(UINT64_MAX);
@@ -211,9 +214,7 @@ TEST_CASE("a full volume is freed by a snapshot, without room from elsewhere") {
   const wal_options o = with_snapshot_reserve();
   auto log = start_watched(disk, o);
   disk.set_capacity(disk.used_bytes() + 4 * o.segment_bytes);
-  std::uint64_t n = 0;
-  while ((*log)->accepting_puts() && n < 100) put(*log, ++n);
-  REQUIRE_FALSE((*log)->accepting_puts());
+  std::uint64_t n = put_until_full(*log);
   for (int i = 0; i < 3; ++i) second(*log);
   // The snapshot's part of the reserve is free, and stays so while deletes and votes go on, until they need the rest.
   CHECK(*disk.free_bytes("/data") >= 2 * o.segment_bytes);
@@ -271,7 +272,7 @@ TEST_CASE("puts are taken again after a full volume though the log has hardly gr
     log->pump();
   }
   SUBCASE("the log met it") {
-    while ((*log)->accepting_puts() && n < 100) put(*log, ++n);
+    n = put_until_full(*log, n);
   }
   REQUIRE_FALSE((*log)->accepting_puts());
   for (int i = 0; i < 5; ++i) second(*log);
@@ -324,13 +325,7 @@ TEST_CASE("a log whose first segment is short goes on in one that was freed") {
   log->spawn((*log)->run_space_watch());
   log->pump();
   for (std::uint64_t number = 1; number <= 2; ++number) {
-    (*log)->submit({.group = g1,
-                    .number = raft::write_number(number),
-                    .hard = hard_state{term(5 + number), node_id(1)},
-                    .install = {},
-                    .entries = {},
-                    .commit = {}});
-    log->pump();
+    vote(*log, number, 5 + number);
     second(*log);
     CHECK(log->done.persisted[g1] == raft::write_number(number));
   }
