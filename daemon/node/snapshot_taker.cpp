@@ -47,7 +47,7 @@ log_index snapshot_taker::keep_from() const {
   const std::uint64_t since = context_.wal.logged_since(group, newest_.index);
   log_index from =
       std::min(after, std::max(by_entries, context_.wal.first_within(group, policy_.trailing_bytes + since)));
-  const log_index floor = context_.wal.first_within(group, policy_.every_bytes).prev();
+  const log_index floor = context_.wal.first_within(group, 2 * policy_.every_bytes).prev();
   if (const std::optional<log_index> pinned = context_.pinned(floor)) from = std::min(from, pinned->next());
   return from;
 }

@@ -14,7 +14,7 @@ namespace quorumd::node {
 /// When a snapshot is due: after so many bytes of log on the disk or so many entries, whichever comes first, and when
 /// the volume is full.
 struct snapshot_policy {
-  std::uint64_t every_bytes = std::uint64_t{256} * 1024 * 1024; ///< and no more is kept for a follower that is sent one
+  std::uint64_t every_bytes = std::uint64_t{256} * 1024 * 1024; ///< twice that is kept for a follower that is sent one
   std::uint64_t every_entries = 1'000'000;
   std::uint64_t trailing_entries = 10'000; ///< of log kept behind it, so that a briefly absent follower needs none
   std::uint64_t trailing_bytes = std::uint64_t{64} * 1024 * 1024; ///< likewise, on the disk
