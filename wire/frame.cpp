@@ -1,34 +1,25 @@
 #include "wire/frame.hpp"
 
 #include "consensus/types/invariant.hpp"
+#include "consensus/types/little_endian.hpp"
 
 #include <algorithm>
-#include <bit>
-#include <cstring>
 #include <string>
 #include <utility>
 
 namespace quorumd::wire {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "a frame's header is written in the host's order");
-
-std::uint32_t load32(const std::byte* at) {
-  std::uint32_t value;
-  std::memcpy(&value, at, sizeof value);
-  return value;
-}
-
 std::size_t content_bytes(const std::byte* header) {
-  return std::size_t{load32(header + 4)} * 8;
+  return std::size_t{load_le<std::uint32_t>(header + 4)} * 8;
 }
 
 } // namespace
 
 void write_frame_header(std::byte* at, std::size_t content) {
   QUORUMD_INVARIANT(content % 8 == 0 && content / 8 <= UINT32_MAX, "a frame is of whole words");
-  const std::uint32_t fields[2] = {0, static_cast<std::uint32_t>(content / 8)};
-  std::memcpy(at, fields, sizeof fields);
+  store_le<std::uint32_t>(at, 0);
+  store_le<std::uint32_t>(at + 4, static_cast<std::uint32_t>(content / 8));
 }
 
 std::size_t frame_bytes(std::span<const std::byte> frames) {
@@ -93,7 +84,7 @@ decoded<std::optional<std::span<const std::byte>>> frame_reader::next() {
   using found = std::optional<std::span<const std::byte>>;
   if (pending_bytes() < frame_header_bytes) return found();
   const std::byte* header = chunk_.data() + begin_;
-  if (const std::uint32_t more = load32(header); more != 0)
+  if (const std::uint32_t more = load_le<std::uint32_t>(header); more != 0)
     return codec_error(codec_errc::frame_segments,
                        "the frame announces " + std::to_string(std::uint64_t{more} + 1) + " segments instead of one");
   const std::size_t content = content_bytes(header);

@@ -1,10 +1,10 @@
 #include "consensus/storage/snapshot_format.hpp"
 
 #include "consensus/types/crc32c.hpp"
+#include "consensus/types/little_endian.hpp"
 
 #include <charconv>
 #include <cstdio>
-#include <cstring>
 
 namespace quorumd::storage {
 namespace {
@@ -14,15 +14,8 @@ constexpr std::uint32_t footer_magic = 0x444e4553;           // "SEND"
 constexpr std::size_t header_crc_at = 68;
 
 template <class T>
-void put(std::byte* at, T value) {
-  std::memcpy(at, &value, sizeof value);
-}
-
-template <class T>
 T get(std::span<const std::byte> b, std::size_t at) {
-  T value;
-  std::memcpy(&value, b.data() + at, sizeof value);
-  return value;
+  return load_le<T>(b.data() + at);
 }
 
 /// Of the whole header with its own field as zero.
@@ -39,24 +32,24 @@ std::vector<std::byte> encode_snapshot_header(const snapshot_info& info) {
   const configuration& m = info.mark.members;
   std::vector<std::byte> h(snapshot_header_bytes_min + 8 * (m.voters.size() + m.outgoing.size() + m.learners.size()));
   std::byte* p = h.data();
-  put(p, snapshot_magic);
-  put(p + 8, snapshot_format_version);
-  put(p + 12, static_cast<std::uint32_t>(h.size()));
-  put(p + 16, info.cluster.value());
-  put(p + 24, info.group.value());
-  put(p + 32, info.created_unix_ms);
-  put(p + 40, info.mark.index.value());
-  put(p + 48, info.mark.term.value());
-  put(p + 56, static_cast<std::uint32_t>(m.voters.size()));
-  put(p + 60, static_cast<std::uint32_t>(m.outgoing.size()));
-  put(p + 64, static_cast<std::uint32_t>(m.learners.size()));
+  store_le<std::uint64_t>(p, snapshot_magic);
+  store_le<std::uint32_t>(p + 8, snapshot_format_version);
+  store_le<std::uint32_t>(p + 12, static_cast<std::uint32_t>(h.size()));
+  store_le<std::uint64_t>(p + 16, info.cluster.value());
+  store_le<std::uint64_t>(p + 24, info.group.value());
+  store_le<std::uint64_t>(p + 32, info.created_unix_ms);
+  store_le<std::uint64_t>(p + 40, info.mark.index.value());
+  store_le<std::uint64_t>(p + 48, info.mark.term.value());
+  store_le<std::uint32_t>(p + 56, static_cast<std::uint32_t>(m.voters.size()));
+  store_le<std::uint32_t>(p + 60, static_cast<std::uint32_t>(m.outgoing.size()));
+  store_le<std::uint32_t>(p + 64, static_cast<std::uint32_t>(m.learners.size()));
   std::byte* at = p + snapshot_header_bytes_min;
   for (const auto* ids : {&m.voters, &m.outgoing, &m.learners})
     for (const node_id id : *ids) {
-      put(at, id.value());
+      store_le<std::uint64_t>(at, id.value());
       at += 8;
     }
-  put(p + header_crc_at, header_crc(h));
+  store_le<std::uint32_t>(p + header_crc_at, header_crc(h));
   return h;
 }
 
@@ -94,8 +87,8 @@ parsed_snapshot_header parse_snapshot_header(std::span<const std::byte> h) {
 }
 
 void encode(const snapshot_block_head& h, std::byte* at) {
-  put(at, h.bytes);
-  put(at + 4, h.crc);
+  store_le<std::uint32_t>(at, h.bytes);
+  store_le<std::uint32_t>(at + 4, h.crc);
 }
 
 snapshot_block_head parse_block_head(std::span<const std::byte> bytes) {
@@ -104,18 +97,18 @@ snapshot_block_head parse_block_head(std::span<const std::byte> bytes) {
 
 std::uint32_t snapshot_block_crc(std::span<const std::byte> block) {
   std::byte length[4];
-  put(length, static_cast<std::uint32_t>(block.size()));
+  store_le<std::uint32_t>(length, static_cast<std::uint32_t>(block.size()));
   return crc32c(block, crc32c(length));
 }
 
 std::vector<std::byte> encode(const snapshot_footer& f) {
   std::vector<std::byte> b(snapshot_footer_bytes);
   std::byte* p = b.data(); // the first four bytes are the length 0 of a block
-  put(p + 8, f.blocks);
-  put(p + 16, f.bytes);
-  put(p + 24, f.crc);
-  put(p + 28, footer_magic);
-  put(p + 4, crc32c(std::span(b).subspan(8)));
+  store_le<std::uint64_t>(p + 8, f.blocks);
+  store_le<std::uint64_t>(p + 16, f.bytes);
+  store_le<std::uint32_t>(p + 24, f.crc);
+  store_le<std::uint32_t>(p + 28, footer_magic);
+  store_le<std::uint32_t>(p + 4, crc32c(std::span(b).subspan(8)));
   return b;
 }
 

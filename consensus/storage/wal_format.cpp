@@ -2,6 +2,7 @@
 
 #include "consensus/types/crc32c.hpp"
 #include "consensus/types/invariant.hpp"
+#include "consensus/types/little_endian.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -18,20 +19,8 @@ constexpr std::size_t entries_head_bytes = 16;
 constexpr std::size_t mark_head_bytes = 32;
 constexpr std::uint32_t members_max = 1024;
 
-template <class T>
-void put(std::byte* at, T value) {
-  std::memcpy(at, &value, sizeof value);
-}
-
-template <class T>
-T get(const std::byte* at) {
-  T value;
-  std::memcpy(&value, at, sizeof value);
-  return value;
-}
-
 std::uint64_t get64(std::span<const std::byte> b, std::size_t at) {
-  return get<std::uint64_t>(b.data() + at);
+  return load_le<std::uint64_t>(b.data() + at);
 }
 
 std::size_t mark_bytes(const snapshot_mark& m) {
@@ -39,16 +28,16 @@ std::size_t mark_bytes(const snapshot_mark& m) {
 }
 
 std::byte* put_mark(std::byte* at, const snapshot_mark& m) {
-  put<std::uint64_t>(at, m.index.value());
-  put<std::uint64_t>(at + 8, m.term.value());
-  put<std::uint32_t>(at + 16, static_cast<std::uint32_t>(m.members.voters.size()));
-  put<std::uint32_t>(at + 20, static_cast<std::uint32_t>(m.members.outgoing.size()));
-  put<std::uint32_t>(at + 24, static_cast<std::uint32_t>(m.members.learners.size()));
-  put<std::uint32_t>(at + 28, 0);
+  store_le<std::uint64_t>(at, m.index.value());
+  store_le<std::uint64_t>(at + 8, m.term.value());
+  store_le<std::uint32_t>(at + 16, static_cast<std::uint32_t>(m.members.voters.size()));
+  store_le<std::uint32_t>(at + 20, static_cast<std::uint32_t>(m.members.outgoing.size()));
+  store_le<std::uint32_t>(at + 24, static_cast<std::uint32_t>(m.members.learners.size()));
+  store_le<std::uint32_t>(at + 28, 0);
   at += mark_head_bytes;
   for (const auto* ids : {&m.members.voters, &m.members.outgoing, &m.members.learners})
     for (const node_id id : *ids) {
-      put<std::uint64_t>(at, id.value());
+      store_le<std::uint64_t>(at, id.value());
       at += 8;
     }
   return at;
@@ -59,8 +48,8 @@ bool take_mark(std::span<const std::byte>& b, snapshot_mark& m) {
   if (b.size() < mark_head_bytes) return false;
   m.index = log_index(get64(b, 0));
   m.term = term(get64(b, 8));
-  const std::uint32_t counts[] = {get<std::uint32_t>(b.data() + 16), get<std::uint32_t>(b.data() + 20),
-                                  get<std::uint32_t>(b.data() + 24)};
+  const std::uint32_t counts[] = {load_le<std::uint32_t>(b.data() + 16), load_le<std::uint32_t>(b.data() + 20),
+                                  load_le<std::uint32_t>(b.data() + 24)};
   b = b.subspan(mark_head_bytes);
   std::vector<node_id>* const lists[] = {&m.members.voters, &m.members.outgoing, &m.members.learners};
   for (std::size_t l = 0; l < 3; ++l) {
@@ -93,7 +82,7 @@ std::optional<record_body> parse_body(std::uint16_t kind, std::span<const std::b
   case record_kind::entries:
   case record_kind::moved: {
     if (b.size() < entries_head_bytes) return std::nullopt;
-    const entries_record r{log_index(get64(b, 0)), get<std::uint32_t>(b.data() + 8), b.subspan(entries_head_bytes)};
+    const entries_record r{log_index(get64(b, 0)), load_le<std::uint32_t>(b.data() + 8), b.subspan(entries_head_bytes)};
     if (static_cast<record_kind>(kind) == record_kind::moved) return moved_record{r};
     return r;
   }
@@ -140,23 +129,23 @@ std::optional<std::uint64_t> parse_segment_name(std::string_view name) {
 void encode(const segment_header& h, std::span<std::byte, block_bytes> into, std::uint32_t version) {
   std::fill(into.begin(), into.end(), std::byte{0});
   std::byte* p = into.data();
-  put(p, segment_magic);
-  put(p + 8, version);
-  put(p + 16, h.id);
-  put(p + 24, h.sequence);
-  put(p + 32, h.oldest);
-  put(p + 40, h.first_number);
-  put(p + 48, h.previous_id);
-  put(p + 56, h.previous_end);
-  put(p + 12, crc32c(into.subspan(16), crc32c(into.first(12))));
+  store_le(p, segment_magic);
+  store_le(p + 8, version);
+  store_le(p + 16, h.id);
+  store_le(p + 24, h.sequence);
+  store_le(p + 32, h.oldest);
+  store_le(p + 40, h.first_number);
+  store_le(p + 48, h.previous_id);
+  store_le(p + 56, h.previous_end);
+  store_le(p + 12, crc32c(into.subspan(16), crc32c(into.first(12))));
 }
 
 parsed_segment_header parse_segment_header(std::span<const std::byte> block) {
   parsed_segment_header r;
   if (block.size() < block_bytes || get64(block, 0) != segment_magic) return r;
   block = block.first(block_bytes);
-  if (get<std::uint32_t>(block.data() + 12) != crc32c(block.subspan(16), crc32c(block.first(12)))) return r;
-  r.version = get<std::uint32_t>(block.data() + 8);
+  if (load_le<std::uint32_t>(block.data() + 12) != crc32c(block.subspan(16), crc32c(block.first(12)))) return r;
+  r.version = load_le<std::uint32_t>(block.data() + 8);
   if (r.version == 0 || r.version > wal_format_version) {
     r.state = header_state::other_version;
     return r;
@@ -168,16 +157,16 @@ parsed_segment_header parse_segment_header(std::span<const std::byte> block) {
 }
 
 std::optional<batch_header> peek_batch_header(std::span<const std::byte> bytes) {
-  if (bytes.size() < batch_header_bytes || get<std::uint32_t>(bytes.data()) != batch_magic) return std::nullopt;
+  if (bytes.size() < batch_header_bytes || load_le<std::uint32_t>(bytes.data()) != batch_magic) return std::nullopt;
   return batch_header{.segment_id = get64(bytes, 8),
                       .number = get64(bytes, 16),
                       .durable = get64(bytes, 24),
-                      .length = get<std::uint32_t>(bytes.data() + 32),
-                      .records = get<std::uint32_t>(bytes.data() + 36)};
+                      .length = load_le<std::uint32_t>(bytes.data() + 32),
+                      .records = load_le<std::uint32_t>(bytes.data() + 36)};
 }
 
 bool batch_checksum_holds(std::span<const std::byte> padded) {
-  return get<std::uint32_t>(padded.data() + 4) == crc32c(padded.subspan(8));
+  return load_le<std::uint32_t>(padded.data() + 4) == crc32c(padded.subspan(8));
 }
 
 std::optional<record> record_reader::next() {
@@ -186,8 +175,8 @@ std::optional<record> record_reader::next() {
     problem_ = "a record is cut short";
     return std::nullopt;
   }
-  const auto kind = get<std::uint16_t>(rest_.data());
-  const auto bytes = get<std::uint32_t>(rest_.data() + 4);
+  const auto kind = load_le<std::uint16_t>(rest_.data());
+  const auto bytes = load_le<std::uint32_t>(rest_.data() + 4);
   if (bytes % 8 != 0 || rest_.size() - record_header_bytes < bytes) {
     problem_ = "a record claims more bytes than its batch has";
     return std::nullopt;
@@ -219,26 +208,26 @@ std::byte* batch_builder::grow(std::size_t bytes) {
 std::byte* batch_builder::add(record_kind kind, group_id g, std::size_t body_bytes) {
   QUORUMD_INVARIANT(body_bytes % 8 == 0 && body_bytes < UINT32_MAX, "a record's body is padded and within its bound");
   std::byte* at = grow(record_header_bytes + body_bytes);
-  put<std::uint16_t>(at, static_cast<std::uint16_t>(kind));
-  put<std::uint16_t>(at + 2, 0);
-  put<std::uint32_t>(at + 4, static_cast<std::uint32_t>(body_bytes));
-  put<std::uint64_t>(at + 8, g.value());
+  store_le<std::uint16_t>(at, static_cast<std::uint16_t>(kind));
+  store_le<std::uint16_t>(at + 2, 0);
+  store_le<std::uint32_t>(at + 4, static_cast<std::uint32_t>(body_bytes));
+  store_le<std::uint64_t>(at + 8, g.value());
   ++records_;
   return at + record_header_bytes;
 }
 
 void batch_builder::add_opening(group_id g, const opening_record& r) {
   std::byte* at = add(record_kind::opening, g, 24 + mark_bytes(r.start) + mark_bytes(r.snapshot));
-  put(at, r.hard.term.value());
-  put(at + 8, r.hard.vote.value());
-  put(at + 16, r.commit.value());
+  store_le(at, r.hard.term.value());
+  store_le(at + 8, r.hard.vote.value());
+  store_le(at + 16, r.commit.value());
   put_mark(put_mark(at + 24, r.start), r.snapshot);
 }
 
 void batch_builder::add_hard_state(group_id g, const hard_state& h) {
   std::byte* at = add(record_kind::hard_state, g, 16);
-  put(at, h.term.value());
-  put(at + 8, h.vote.value());
+  store_le(at, h.term.value());
+  store_le(at + 8, h.vote.value());
 }
 
 void batch_builder::add_install(group_id g, const snapshot_mark& m) {
@@ -248,9 +237,9 @@ void batch_builder::add_install(group_id g, const snapshot_mark& m) {
 std::byte* batch_builder::add_entries_head(record_kind kind, group_id g, log_index first, std::uint32_t count,
                                            std::size_t bytes) {
   std::byte* at = add(kind, g, entries_head_bytes + bytes);
-  put(at, first.value());
-  put(at + 8, count);
-  put<std::uint32_t>(at + 12, 0);
+  store_le(at, first.value());
+  store_le(at + 8, count);
+  store_le<std::uint32_t>(at + 12, 0);
   return at + entries_head_bytes;
 }
 
@@ -269,13 +258,13 @@ void batch_builder::add_entries(group_id g, std::span<const entry> entries) {
 }
 
 void batch_builder::add_commit(group_id g, log_index i) {
-  put(add(record_kind::commit, g, 8), i.value());
+  store_le(add(record_kind::commit, g, 8), i.value());
 }
 
 void batch_builder::add_prefix(group_id g, const prefix_record& r) {
   std::byte* at = add(record_kind::prefix, g, 16 + mark_bytes(r.mark));
-  put(at, r.start.value());
-  put(at + 8, r.start_term.value());
+  store_le(at, r.start.value());
+  store_le(at + 8, r.start_term.value());
   put_mark(at + 16, r.mark);
 }
 
@@ -290,13 +279,13 @@ std::span<const std::byte> batch_builder::finish(const batch_header& numbers, co
   if (buffer_.size() < batch_at + padded) buffer_.resize(batch_at + padded);
   std::byte* at = buffer_.data() + batch_at;
   std::memset(buffer_.data() + used_, 0, batch_at + padded - used_);
-  put(at, batch_magic);
-  put(at + 8, numbers.segment_id);
-  put(at + 16, numbers.number);
-  put(at + 24, numbers.durable);
-  put(at + 32, static_cast<std::uint32_t>(records));
-  put(at + 36, records_);
-  put(at + 4, crc32c({at + 8, padded - 8}));
+  store_le(at, batch_magic);
+  store_le(at + 8, numbers.segment_id);
+  store_le(at + 16, numbers.number);
+  store_le(at + 24, numbers.durable);
+  store_le(at + 32, static_cast<std::uint32_t>(records));
+  store_le(at + 36, records_);
+  store_le(at + 4, crc32c({at + 8, padded - 8}));
   if (opening == nullptr) return {at, padded};
   encode(*opening, std::span<std::byte, block_bytes>(buffer_.data(), block_bytes));
   return {buffer_.data(), batch_at + padded};

@@ -1,7 +1,8 @@
 #include "consensus/types/crc32c.hpp"
 
+#include "consensus/types/little_endian.hpp"
+
 #include <array>
-#include <cstring>
 
 #if defined(__x86_64__)
 #include <nmmintrin.h>
@@ -28,16 +29,10 @@ constexpr auto tables = [] {
   return t;
 }();
 
-std::uint64_t load64(const std::byte* p) {
-  std::uint64_t v;
-  std::memcpy(&v, p, sizeof v);
-  return v;
-}
-
 #if defined(__x86_64__)
 __attribute__((target("sse4.2"))) std::uint32_t by_instruction(const std::byte* p, std::size_t n, std::uint32_t crc) {
   std::uint64_t c = ~crc;
-  for (; n >= 8; n -= 8, p += 8) c = _mm_crc32_u64(c, load64(p));
+  for (; n >= 8; n -= 8, p += 8) c = _mm_crc32_u64(c, load_le<std::uint64_t>(p));
   auto c32 = static_cast<std::uint32_t>(c);
   for (; n > 0; --n, ++p) c32 = _mm_crc32_u8(c32, static_cast<unsigned char>(*p));
   return ~c32;
@@ -48,7 +43,7 @@ bool has_instruction() {
 #elif defined(__aarch64__)
 __attribute__((target("+crc"))) std::uint32_t by_instruction(const std::byte* p, std::size_t n, std::uint32_t crc) {
   std::uint32_t c = ~crc;
-  for (; n >= 8; n -= 8, p += 8) c = __crc32cd(c, load64(p));
+  for (; n >= 8; n -= 8, p += 8) c = __crc32cd(c, load_le<std::uint64_t>(p));
   for (; n > 0; --n, ++p) c = __crc32cb(c, static_cast<unsigned char>(*p));
   return ~c;
 }
@@ -71,7 +66,7 @@ std::uint32_t crc32c_portable(std::span<const std::byte> bytes, std::uint32_t be
   const std::byte* p = bytes.data();
   std::size_t n = bytes.size();
   for (; n >= 8; n -= 8, p += 8) {
-    std::uint64_t v = load64(p) ^ c; // little-endian, as every host that quorumd builds for
+    std::uint64_t v = load_le<std::uint64_t>(p) ^ c;
     c = 0;
     for (std::size_t k = 0; k < 8; ++k) c ^= tables[7 - k][(v >> (8 * k)) & 0xff];
   }

@@ -2,27 +2,13 @@
 
 #include "consensus/types/crc32c.hpp"
 #include "consensus/types/invariant.hpp"
+#include "consensus/types/little_endian.hpp"
 
-#include <bit>
 #include <cstring>
 #include <utility>
 
 namespace quorumd {
 namespace {
-
-static_assert(std::endian::native == std::endian::little, "the portable formats are written in the host's order");
-
-template <class T>
-void put(std::byte* at, T value) {
-  std::memcpy(at, &value, sizeof value);
-}
-
-template <class T>
-T get(const std::byte* at) {
-  T value;
-  std::memcpy(&value, at, sizeof value);
-  return value;
-}
 
 constexpr std::size_t header_crc_at = 36;
 
@@ -31,14 +17,14 @@ constexpr std::size_t header_crc_at = 36;
 std::optional<entry_header> read_entry_header(std::span<const std::byte> bytes) {
   if (bytes.size() < entry_header_bytes) return std::nullopt;
   const std::byte* p = bytes.data();
-  if (get<std::uint32_t>(p + header_crc_at) != crc32c(bytes.first(header_crc_at))) return std::nullopt;
-  return entry_header{.version = get<std::uint16_t>(p),
-                      .kind = static_cast<entry_kind>(get<std::uint16_t>(p + 2)),
-                      .payload_bytes = get<std::uint32_t>(p + 4),
-                      .group = group_id(get<std::uint64_t>(p + 8)),
-                      .term = term(get<std::uint64_t>(p + 16)),
-                      .index = log_index(get<std::uint64_t>(p + 24)),
-                      .payload_crc = get<std::uint32_t>(p + 32)};
+  if (load_le<std::uint32_t>(p + header_crc_at) != crc32c(bytes.first(header_crc_at))) return std::nullopt;
+  return entry_header{.version = load_le<std::uint16_t>(p),
+                      .kind = static_cast<entry_kind>(load_le<std::uint16_t>(p + 2)),
+                      .payload_bytes = load_le<std::uint32_t>(p + 4),
+                      .group = group_id(load_le<std::uint64_t>(p + 8)),
+                      .term = term(load_le<std::uint64_t>(p + 16)),
+                      .index = log_index(load_le<std::uint64_t>(p + 24)),
+                      .payload_crc = load_le<std::uint32_t>(p + 32)};
 }
 
 entry::parsed entry::parse(chunk_ref chunk, std::span<const std::byte> bytes, group_id group) {
@@ -105,14 +91,14 @@ void proposal::finish() {
 }
 
 entry proposal::seal(group_id group, quorumd::term term, log_index index) && {
-  put<std::uint16_t>(data_, entry_version);
-  put<std::uint16_t>(data_ + 2, static_cast<std::uint16_t>(kind_));
-  put<std::uint32_t>(data_ + 4, payload_bytes_);
-  put<std::uint64_t>(data_ + 8, group.value());
-  put<std::uint64_t>(data_ + 16, term.value());
-  put<std::uint64_t>(data_ + 24, index.value());
-  put<std::uint32_t>(data_ + 32, payload_crc_);
-  put<std::uint32_t>(data_ + header_crc_at, crc32c({data_, header_crc_at}));
+  store_le<std::uint16_t>(data_, entry_version);
+  store_le<std::uint16_t>(data_ + 2, static_cast<std::uint16_t>(kind_));
+  store_le<std::uint32_t>(data_ + 4, payload_bytes_);
+  store_le<std::uint64_t>(data_ + 8, group.value());
+  store_le<std::uint64_t>(data_ + 16, term.value());
+  store_le<std::uint64_t>(data_ + 24, index.value());
+  store_le<std::uint32_t>(data_ + 32, payload_crc_);
+  store_le<std::uint32_t>(data_ + header_crc_at, crc32c({data_, header_crc_at}));
 
   entry e;
   e.chunk_ = std::move(chunk_);

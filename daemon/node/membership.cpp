@@ -1,7 +1,8 @@
 #include "daemon/node/membership.hpp"
 
+#include "consensus/types/little_endian.hpp"
+
 #include <cstdio>
-#include <cstring>
 
 namespace quorumd::node {
 namespace {
@@ -12,15 +13,8 @@ constexpr std::size_t record_bytes = 16;
 
 template <class T>
 void append(std::vector<std::byte>& out, T value) {
-  const auto* bytes = reinterpret_cast<const std::byte*>(&value);
-  out.insert(out.end(), bytes, bytes + sizeof value);
-}
-
-template <class T>
-T read(const std::byte* at) {
-  T value;
-  std::memcpy(&value, at, sizeof value);
-  return value;
+  out.resize(out.size() + sizeof value);
+  store_le<T>(out.data() + out.size() - sizeof value, value);
 }
 
 void append_header(std::vector<std::byte>& out, std::size_t count) {
@@ -53,12 +47,12 @@ std::vector<std::byte> membership::encode() const {
 }
 
 bool membership::apply(std::span<const std::byte> payload) {
-  if (payload.size() < header_bytes || read<std::uint16_t>(payload.data()) != format) return false;
-  const auto count = read<std::uint32_t>(payload.data() + 4);
+  if (payload.size() < header_bytes || load_le<std::uint16_t>(payload.data()) != format) return false;
+  const auto count = load_le<std::uint32_t>(payload.data() + 4);
   if (payload.size() != header_bytes + std::size_t{count} * record_bytes) return false;
   for (std::size_t i = 0; i < count; ++i) {
     const std::byte* at = payload.data() + header_bytes + i * record_bytes;
-    recorded_.emplace(node_id(read<std::uint64_t>(at)), incarnation(read<std::uint64_t>(at + 8)));
+    recorded_.emplace(node_id(load_le<std::uint64_t>(at)), incarnation(load_le<std::uint64_t>(at + 8)));
   }
   return true;
 }
