@@ -3,7 +3,7 @@ FROM debian:bookworm-slim AS build
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
       clang-16 lld-16 cmake ninja-build libboost1.81-dev libboost-program-options1.81-dev capnproto libcapnp-dev \
-      libyaml-cpp-dev libspdlog-dev libabsl-dev libsystemd-dev pkgconf \
+      libyaml-cpp-dev libspdlog-dev libabsl-dev libxxhash-dev libsystemd-dev pkgconf \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .

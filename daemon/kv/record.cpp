@@ -2,54 +2,31 @@
 
 #include "consensus/types/invariant.hpp"
 
+// The header alone: a call for each hash costs more than hashing a key.
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include <algorithm>
 #include <cstring>
 #include <utility>
 
 namespace quorumd::kv {
-namespace {
 
-// Odd constants with balanced bits, from the digits of pi.
-constexpr std::uint64_t salt_a = 0x243f6a8885a308d3;
-constexpr std::uint64_t salt_b = 0x13198a2e03707345;
-constexpr std::uint64_t salt_c = 0xa4093822299f31d1;
+// The hashes go into snapshots: what they are of, and in which order, is part of the format.
 
-/// The two halves of a 128-bit product folded together: every input bit reaches every output bit.
-std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
-  const auto product = static_cast<unsigned __int128>(a) * b;
-  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
-}
-
-std::uint64_t load(const char* p) {
-  std::uint64_t v; // little-endian, as every host that quorumd builds for (entry.cpp asserts it)
-  std::memcpy(&v, p, sizeof v);
-  return v;
-}
-
-std::uint64_t hash_bytes(std::uint64_t hash, std::string_view bytes) {
-  const char* p = bytes.data();
-  std::size_t left = bytes.size();
-  for (; left > 16; left -= 16, p += 16) hash = fold(load(p) ^ salt_a, load(p + 8) ^ hash);
-  char tail[16] = {};
-  if (left != 0) std::memcpy(tail, p, left);
-  hash = fold(load(tail) ^ salt_a, load(tail + 8) ^ hash);
-  return mix(hash, bytes.size());
-}
-
-} // namespace
-
-std::uint64_t mix(std::uint64_t hash, std::uint64_t number) {
-  return fold(hash ^ salt_b, number ^ salt_c);
+std::uint64_t hash_of(std::span<const std::uint64_t> numbers) {
+  return XXH3_64bits(numbers.data(), numbers.size_bytes());
 }
 
 std::uint64_t version_hash(std::string_view key, const version& v) {
-  std::uint64_t hash = hash_bytes(salt_c, key);
-  hash = hash_bytes(hash, v.value.view());
-  hash = mix(hash, v.create.value());
-  hash = mix(hash, v.mod.value());
-  hash = mix(hash, v.sub);
-  hash = mix(hash, v.number);
-  return mix(hash, v.lease.value());
+  const std::uint64_t parts[] = {XXH3_64bits(key.data(), key.size()),
+                                 XXH3_64bits(v.value.view().data(), v.value.size()),
+                                 v.create.value(),
+                                 v.mod.value(),
+                                 v.sub,
+                                 v.number,
+                                 v.lease.value()};
+  return hash_of(parts);
 }
 
 stable_bytes::stable_bytes(std::string_view bytes)

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -37,10 +38,10 @@ struct version {
   [[nodiscard]] bool tombstone() const { return number == 0; }
 };
 
-/// The same on every machine and in every process; strong enough that a sum of these tells two histories apart.
+/// The same on every machine and in every process (XXH3); strong enough that a sum of these tells two histories apart.
 [[nodiscard]] std::uint64_t version_hash(std::string_view key, const version& v);
-/// Mixes one number into a hash.
-[[nodiscard]] std::uint64_t mix(std::uint64_t hash, std::uint64_t number);
+/// XXH3 of the numbers, each as eight bytes.
+[[nodiscard]] std::uint64_t hash_of(std::span<const std::uint64_t> numbers);
 
 /// Older versions of a key, oldest first: pushed at the back, dropped from the front, each in amortised O(1), so that
 /// a single key holding the whole of history costs no more than many keys.

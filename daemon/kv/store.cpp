@@ -171,14 +171,16 @@ std::optional<revision> store::due_compaction(std::uint64_t keep_revisions) cons
 }
 
 std::uint64_t store::content_hash() const {
-  return mix(mix(versions_hash_, current_.value()), compacted_.value());
+  const std::uint64_t parts[] = {versions_hash_, current_.value(), compacted_.value()};
+  return hash_of(parts);
 }
 
 std::uint64_t store::recompute_content_hash() const {
   std::uint64_t sum = 0;
   for (const auto& [key, r] : map_)
     for (std::size_t i = r->first_readable(compacted_); i < r->size(); ++i) sum += version_hash(key, (*r)[i]);
-  return mix(mix(sum, current_.value()), compacted_.value());
+  const std::uint64_t parts[] = {sum, current_.value(), compacted_.value()};
+  return hash_of(parts);
 }
 
 } // namespace quorumd::kv
