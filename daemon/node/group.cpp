@@ -25,6 +25,7 @@ group::group(group_options o, seams s, const raft::initial_state& recovered, app
     , reads_inbox_(s.loop)
     , peers_inbox_(s.loop)
     , calls_inbox_(s.loop)
+    , room_inbox_(s.loop)
     , pending_([this](const pending_table::record& r, request_errc why) { sinks_.failed(r.to, why); })
     ,
     // A late answer to this node's earlier life must name none of the requests of this one.
@@ -32,7 +33,9 @@ group::group(group_options o, seams s, const raft::initial_state& recovered, app
               options_.self.boot.value() >> 1 | 1)
     , reads_(
           options_.self.boot, [this](const read_request& r, request_errc why) { sinks_.failed(r.to, why); },
-          [this](const read_request& r) { serve(r); })
+          [this](read_request r) { ready_reads_.add(std::move(r)); })
+    , ready_reads_([this](const read_request& r) { return serve(r); },
+                   [this](const read_request& r, request_errc why) { sinks_.failed(r.to, why); })
     , applier_(std::move(state), pending_, sinks_, s.observer, options_.complete_by_index)
     , core_(options_.raft, recovered)
     , soft_(core_.soft())
@@ -58,6 +61,7 @@ group::group(group_options o, seams s, const raft::initial_state& recovered, app
   reads_inbox_.set_waker(wake_);
   peers_inbox_.set_waker(wake_);
   calls_inbox_.set_waker(wake_);
+  room_inbox_.set_waker(wake_);
   for (const node_id member : core_.members().voters)
     if (member != options_.raft.self) peers_.emplace(member, peer{});
   check_members();
@@ -125,6 +129,7 @@ void group::turn() {
   // The core has decided by now: what it wants is on its way to the log.
   installer_.drop_unwanted();
   if (applier_.store().compact_step(compaction_step)) wake_.set();
+  serve_reads();
   sinks_.flush();
 }
 
@@ -145,6 +150,10 @@ void group::take_inbox() {
   if (reads_inbox_.take(reads_in_)) {
     for (read_request& r : reads_in_) accept(std::move(r));
     reads_in_.clear();
+  }
+  if (room_inbox_.take(room_in_)) {
+    ready_reads_.room_returned();
+    room_in_.clear();
   }
 }
 
@@ -253,7 +262,7 @@ coro::task<void> group::drain(coro::duration at_most) {
       const node_id to = core_.transfer_target();
       if (to) core_.transfer_leadership(to);
       wake_.set();
-    } else if (pending_.size() == 0 && forwards_.size() == 0 && reads_.size() == 0) {
+    } else if (pending_.size() == 0 && forwards_.size() == 0 && reads_.size() == 0 && ready_reads_.size() == 0) {
       break;
     }
     co_await seams_.loop.timers().sleep_for(options_.tick);
@@ -266,6 +275,7 @@ void group::fail_all() {
   pending_.clear();
   forwards_.clear();
   reads_.clear(request_errc::shutting_down);
+  ready_reads_.clear(request_errc::shutting_down);
   for (const write_request& r : waiting_) sinks_.failed(r.to, request_errc::shutting_down);
   waiting_.clear();
   status_.expire(coro::time_point::max());

@@ -14,6 +14,7 @@
 #include "daemon/node/observer.hpp"
 #include "daemon/node/pending_table.hpp"
 #include "daemon/node/read_queue.hpp"
+#include "daemon/node/read_server.hpp"
 #include "daemon/node/request.hpp"
 #include "daemon/node/sink_set.hpp"
 #include "daemon/node/snapshot_installer.hpp"
@@ -27,6 +28,8 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <optional>
+#include <variant>
 #include <vector>
 
 namespace quorumd::node {
@@ -83,6 +86,9 @@ class group final : public storage::completion {
   /// Runs f on the group's loop in its next turn.
   void call(std::function<void()> f) { calls_inbox_.push(std::move(f)); }
 
+  /// Some sink that had no room may have it now.
+  void room_returned() { room_inbox_.push({}); }
+
   // --- on the group's loop ---
   /// Endless: turns whenever something came, and ticks. Cancelled to end; throws nothing else.
   [[nodiscard]] coro::task<void> run();
@@ -125,7 +131,8 @@ class group final : public storage::completion {
   void forward(node_id leader, write_request r);
   void wait_for_leader(write_request r);
   void accept(read_request r);
-  void serve(const read_request& r);
+  void serve_reads();
+  [[nodiscard]] read_server::slice serve(const read_request& r);
   void retry_waiting();
   void expire(coro::time_point now);
   void propose_own(entry_kind kind, std::span<const std::byte> payload);
@@ -152,15 +159,18 @@ class group final : public storage::completion {
   coro::mailbox<read_request> reads_inbox_;
   coro::mailbox<peer_event> peers_inbox_;
   coro::mailbox<std::function<void()>> calls_inbox_;
+  coro::mailbox<std::monostate> room_inbox_;
   std::vector<write_request> writes_in_;
   std::vector<read_request> reads_in_;
   std::vector<peer_event> peers_in_;
   std::vector<std::function<void()>> calls_in_;
+  std::vector<std::monostate> room_in_;
 
   sink_set sinks_;
   pending_table pending_;
   forward_table forwards_;
   read_queue reads_;
+  read_server ready_reads_;
   applier applier_;
   raft::core core_;
   raft::soft_state soft_;

@@ -7,6 +7,9 @@
 #include <utility>
 
 namespace quorumd::node {
+namespace {
+constexpr auto reading_in_a_turn = std::chrono::milliseconds(2);
+} // namespace
 
 void group::accept(write_request r) {
   if (draining_)
@@ -93,19 +96,32 @@ void group::accept(read_request r) {
   if (draining_)
     sinks_.failed(r.to, request_errc::shutting_down);
   else if (r.stale)
-    serve(r);
+    ready_reads_.add(std::move(r));
   else
     reads_.add(std::move(r));
 }
 
-void group::serve(const read_request& r) {
-  sinks_.ranged(r.to, applier_.store().range(r.range));
+/// Not longer than a turn may take: what is left goes on in the next, after whatever came meanwhile.
+void group::serve_reads() {
+  const coro::time_point until = seams_.loop.now() + reading_in_a_turn;
+  ready_reads_.serve([&] { return seams_.loop.now() < until; });
+  if (ready_reads_.has_work()) wake_.set();
+}
+
+read_server::slice group::serve(const read_request& r) {
+  const kv::result<kv::range_reply> found = applier_.store().range(r.range);
+  sinks_.ranged(r.to, found);
+  read_server::slice s;
+  if (found)
+    for (const kv::key_value_view& k : found->kvs) s.bytes += k.key.size() + k.value.size();
+  return s;
 }
 
 void group::expire(coro::time_point now) {
   pending_.expire(now);
   forwards_.expire(now);
   reads_.expire(now);
+  ready_reads_.expire(now);
   std::erase_if(waiting_, [&](const write_request& r) {
     if (r.deadline > now) return false;
     sinks_.failed(r.to, request_errc::no_quorum);

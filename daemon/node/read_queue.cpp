@@ -84,7 +84,7 @@ std::size_t read_queue::waiting() const {
 }
 
 void read_queue::serve_all(std::vector<read_request>& reads) {
-  for (const read_request& r : reads) serve_(r);
+  for (read_request& r : reads) serve_(std::move(r));
 }
 
 std::vector<read_request> read_queue::spare() {

@@ -12,12 +12,12 @@
 namespace quorumd::node {
 
 /// Linearizable reads on their way (thesis §6.4): gathered during a turn, asked for under one context, then waiting
-/// for the state machine to reach the index that came back. A read whose index nobody could give is asked for again
-/// until its deadline.
+/// for the state machine to reach the index that came back, when they may be served. A read whose index nobody could
+/// give is asked for again until its deadline.
 class read_queue {
  public:
   using fail = std::function<void(const read_request&, request_errc)>;
-  using serve = std::function<void(const read_request&)>;
+  using serve = std::function<void(read_request)>;
 
   read_queue(boot_id boot, fail f, serve s)
       : boot_(boot)
@@ -31,7 +31,7 @@ class read_queue {
   [[nodiscard]] raft::read_context ask();
   /// The core's answer. What it could not answer is kept to be gathered again by retry().
   void answered(const raft::read_state& answer, log_index applied);
-  /// The state machine has reached the index: serves what waited for it.
+  /// The state machine has reached the index: what waited for it may be served.
   void applied(log_index index);
   /// Gathers again what could not be answered.
   void retry();

@@ -41,6 +41,11 @@ class reply_sink {
   virtual void failed(const reply_to& to, request_errc why, std::string_view detail) = 0;
   /// No more answers will come in this turn: pass on what came.
   virtual void flush() = 0;
+  /// Whether a reply that may be large can be made now: whoever is to get it has room. Until then its request waits;
+  /// group::room_returned() says when to ask again.
+  [[nodiscard]] virtual bool has_room(const reply_to& /*to*/) const { return true; }
+  /// Whether nobody is there any more to read the answer: what was asked for need not be done.
+  [[nodiscard]] virtual bool gone(const reply_to& /*to*/) const { return false; }
 
  private:
   friend class sink_set;
@@ -53,6 +58,7 @@ struct write_request {
   coro::time_point deadline;
   proposal command;
   bool grows = true; ///< may need disk space that is not given back: refused when there is little
+  bool bulk = false; ///< of a client that yields to the others
 };
 
 /// A read; `hold` keeps the bytes that the range's views point to.
@@ -62,6 +68,8 @@ struct read_request {
   chunk_ref hold;
   kv::range_request range;
   bool stale = false; ///< answer from what this node has applied, without asking the leader
+  bool bulk = false;  ///< of a client that yields to the others
+  bool begun = false; ///< the read_server's: a part of it is done
 };
 
 } // namespace quorumd::node

@@ -15,7 +15,7 @@ struct queue {
   std::vector<std::pair<std::uint64_t, request_errc>> failed;
   read_queue reads{boot_id(5),
                    [this](const node::read_request& r, request_errc why) { failed.emplace_back(r.to.id, why); },
-                   [this](const node::read_request& r) { served.push_back(r.to.id); }};
+                   [this](node::read_request r) { served.push_back(r.to.id); }};
 
   void add(std::uint64_t id, int deadline_ms = 1000) {
     node::read_request r;
