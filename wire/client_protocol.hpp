@@ -34,7 +34,7 @@ inline constexpr std::size_t client_request_frame_max = kv::request_bytes_max + 
 inline constexpr std::size_t client_reply_frame_max = std::size_t{4} * 1024 * 1024;
 /// Lists in a reply stop before their encoding passes this; a range then says `more`, and a delete has fewer `prev`
 /// than `deleted`. The reply's first item is always there.
-inline constexpr std::size_t reply_bytes_max = std::size_t{1024} * 1024;
+inline constexpr std::size_t reply_bytes_max = kv::reply_bytes_max;
 /// Transactions within transactions.
 inline constexpr std::size_t txn_depth_max = 8;
 

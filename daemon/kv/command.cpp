@@ -1,6 +1,22 @@
 #include "daemon/kv/command.hpp"
 
+#include <algorithm>
+
 namespace quorumd::kv {
+namespace {
+
+bool only_reads(const std::vector<operation>& list) {
+  return std::all_of(list.begin(), list.end(), [](const operation& o) {
+    if (const auto* nested = std::get_if<txn>(&o.what)) return kv::only_reads(*nested);
+    return std::holds_alternative<range_request>(o.what);
+  });
+}
+
+} // namespace
+
+bool only_reads(const txn& t) {
+  return only_reads(t.success) && only_reads(t.failure);
+}
 
 std::string prefix_end(std::string_view prefix) {
   std::string end(prefix);

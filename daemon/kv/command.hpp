@@ -21,6 +21,13 @@ inline constexpr std::size_t operations_max = 128;
 /// The bytes of keys and values that one command may carry in all. A constant, not an option: every node must judge
 /// a command in the log alike.
 inline constexpr std::size_t request_bytes_max = std::size_t{3} * 512 * 1024;
+/// What the keys and values in one answer may take, or one item beyond it. A range by itself ends with `more`; a
+/// transaction or deletion that would answer with more than that fails and changes nothing. Constant, as above.
+inline constexpr std::size_t reply_bytes_max = std::size_t{1024} * 1024;
+/// What one key and value in an answer take beside their bytes.
+inline constexpr std::size_t reply_item_bytes = 64;
+/// The records that the compares and ranges of one replicated transaction may visit. Constant, as above.
+inline constexpr std::size_t txn_visits_max = 1'000'000;
 
 /// Sets a key.
 struct put {
@@ -59,8 +66,8 @@ struct range_request {
   quorumd::revision min_create_revision;
   quorumd::revision max_create_revision;
 
-  /// For whoever pages through a range (not part of etcd's request). A page ends, with `more`, before the key and value
-  /// bytes pass this bound; it holds at least one key. 0: no bound.
+  /// For whoever pages through a range (not part of etcd's request). A page ends, with `more`, before the keys, the
+  /// values and reply_item_bytes for each pass this bound; it holds at least one key. 0: no bound.
   std::uint64_t page_bytes_max = 0;
   /// End at the page's end instead of counting the whole range: `count` is then the number of keys in the reply.
   bool skip_count = false;
@@ -102,6 +109,9 @@ struct compact {
 
 /// What is replicated.
 using command = std::variant<put, delete_range, txn, compact>;
+
+/// Whether the transaction, whichever lists run, changes nothing.
+[[nodiscard]] bool only_reads(const txn& t);
 
 /// The range_end for which [prefix, range_end) holds exactly the keys with that prefix; one zero byte if there is no
 /// greater key. For the empty prefix use one zero byte as the key too.

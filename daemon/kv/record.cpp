@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
+#include <new>
 #include <utility>
 
 namespace quorumd::kv {
@@ -30,29 +32,74 @@ std::uint64_t version_hash(std::string_view key, const version& v) {
 }
 
 stable_bytes::stable_bytes(std::string_view bytes)
-    : size_(bytes.size()) {
+    : size_(static_cast<std::uint32_t>(bytes.size())) {
+  QUORUMD_INVARIANT(bytes.size() == size_, "a value is smaller than 4 GiB");
   if (bytes.empty()) return;
   data_ = std::make_unique_for_overwrite<char[]>(bytes.size());
   std::memcpy(data_.get(), bytes.data(), bytes.size());
 }
 
+version_queue::~version_queue() {
+  release();
+}
+
+void version_queue::release() {
+  if (block_ == nullptr) return;
+  std::destroy(versions() + block_->head, versions() + block_->end);
+  ::operator delete(block_);
+  block_ = nullptr;
+}
+
+/// A block of that many versions, which begins with those that are held.
+void version_queue::move_to(std::size_t capacity) {
+  const std::size_t held = size();
+  auto* memory = static_cast<std::byte*>(::operator new(versions_at + capacity * sizeof(version)));
+  if (held != 0)
+    std::uninitialized_move_n(versions() + block_->head, held, reinterpret_cast<version*>(memory + versions_at));
+  release();
+  block_ = new (memory) block{0, static_cast<std::uint32_t>(held), static_cast<std::uint32_t>(capacity)};
+}
+
 void version_queue::push_back(version v) {
-  if (versions_.size() == versions_.capacity() && head_ >= versions_.size() - head_) {
-    versions_.erase(versions_.begin(), versions_.begin() + static_cast<std::ptrdiff_t>(head_));
-    head_ = 0;
-  }
-  versions_.push_back(std::move(v));
+  if (block_ == nullptr)
+    move_to(1);
+  else if (block_->end == block_->capacity)
+    move_to(block_->head >= size() && block_->head != 0 ? block_->capacity : std::size_t{block_->capacity} * 2);
+  new (versions() + block_->end++) version(std::move(v));
 }
 
 void version_queue::pop_front() {
   QUORUMD_INVARIANT(size() > 0, "a version that is dropped from history is in it");
-  versions_[head_] = version{};
-  if (++head_ < versions_.size()) return;
+  std::destroy_at(versions() + block_->head++);
+  if (size() != 0) return;
   // The room of a key that is overwritten now and then is kept; that of a burst goes.
-  constexpr std::size_t kept_capacity = 4;
-  if (versions_.capacity() > kept_capacity) versions_ = std::vector<version>();
-  versions_.clear();
-  head_ = 0;
+  constexpr std::uint32_t kept_capacity = 2;
+  if (block_->capacity > kept_capacity)
+    release();
+  else
+    block_->head = block_->end = 0;
+}
+
+version version_queue::pop_back() {
+  QUORUMD_INVARIANT(size() > 0, "a version that is taken back from history is in it");
+  version* last = versions() + --block_->end;
+  version v = std::move(*last);
+  std::destroy_at(last);
+  if (size() == 0) release();
+  return v;
+}
+
+record::owner record::make(std::string_view key) {
+  QUORUMD_INVARIANT(key.size() <= UINT32_MAX, "a key is smaller than 4 GiB");
+  auto* memory = static_cast<std::byte*>(::operator new(sizeof(record) + key.size()));
+  owner r(new (memory) record(static_cast<std::uint32_t>(key.size())));
+  std::memcpy(memory + sizeof(record), key.data(), key.size());
+  return r;
+}
+
+void record::destroyer::operator()(record* r) const {
+  r->~record();
+  ::operator delete(r);
 }
 
 std::size_t record::up_to(revision r) const {
@@ -83,6 +130,10 @@ void record::push(version v) {
   QUORUMD_INVARIANT(newest_.mod < v.mod, "a key changes at most once a revision, and revisions grow");
   if (newest_.mod) history_.push_back(std::move(newest_));
   newest_ = std::move(v);
+}
+
+void record::pop_newest() {
+  newest_ = history_.size() == 0 ? version() : history_.pop_back();
 }
 
 } // namespace quorumd::kv

@@ -7,11 +7,10 @@
 #include <memory>
 #include <span>
 #include <string_view>
-#include <vector>
 
 namespace quorumd::kv {
 
-/// Bytes that never move once copied: what key and value views point to. Empty bytes take no memory.
+/// Bytes that never move once copied: what value views point to. Empty bytes take no memory.
 class stable_bytes {
  public:
   stable_bytes() = default;
@@ -22,21 +21,22 @@ class stable_bytes {
 
  private:
   std::unique_ptr<char[]> data_;
-  std::size_t size_ = 0;
+  std::uint32_t size_ = 0;
 };
 
 /// One version of a key; a tombstone has version 0.
 struct version {
-  stable_bytes value;
+  [[no_unique_address]] stable_bytes value;
+  std::uint32_t sub = 0; ///< the place of the change within its revision
   revision create;
   revision mod;
   std::uint64_t number = 0; ///< what clients call the version: 1 at creation
   lease_id lease;
   std::uint64_t hash = 0; ///< of the key and all the other members: see version_hash
-  std::uint32_t sub = 0;  ///< the place of the change within its revision
 
   [[nodiscard]] bool tombstone() const { return number == 0; }
 };
+static_assert(sizeof(version) == 56, "a million keys take a million of them");
 
 /// The same on every machine and in every process (XXH3); strong enough that a sum of these tells two histories apart.
 [[nodiscard]] std::uint64_t version_hash(std::string_view key, const version& v);
@@ -44,26 +44,49 @@ struct version {
 [[nodiscard]] std::uint64_t hash_of(std::span<const std::uint64_t> numbers);
 
 /// Older versions of a key, oldest first: pushed at the back, dropped from the front, each in amortised O(1), so that
-/// a single key holding the whole of history costs no more than many keys.
+/// a single key holding the whole of history costs no more than many keys. Empty, it takes a pointer.
 class version_queue {
  public:
-  [[nodiscard]] std::size_t size() const { return versions_.size() - head_; }
-  [[nodiscard]] const version& operator[](std::size_t i) const { return versions_[head_ + i]; }
+  version_queue() = default;
+  version_queue(const version_queue&) = delete;
+  version_queue& operator=(const version_queue&) = delete;
+  ~version_queue();
+
+  [[nodiscard]] std::size_t size() const { return block_ == nullptr ? 0 : block_->end - block_->head; }
+  [[nodiscard]] const version& operator[](std::size_t i) const { return versions()[block_->head + i]; }
   void push_back(version v);
   void pop_front();
+  /// Takes the newest of them back.
+  [[nodiscard]] version pop_back();
 
  private:
-  std::vector<version> versions_;
-  std::size_t head_ = 0;
+  struct block { // the versions follow it
+    std::uint32_t head = 0;
+    std::uint32_t end = 0;
+    std::uint32_t capacity = 0;
+  };
+  static constexpr std::size_t versions_at =
+      (sizeof(block) + alignof(version) - 1) / alignof(version) * alignof(version);
+  [[nodiscard]] version* versions() const {
+    return reinterpret_cast<version*>(reinterpret_cast<std::byte*>(block_) + versions_at);
+  }
+  void move_to(std::size_t capacity);
+  void release();
+
+  block* block_ = nullptr;
 };
 
 /// A key with its versions, numbered from the oldest that is held. It is in the store as long as it has one.
 class record {
  public:
-  explicit record(std::string_view key)
-      : key_(key) {}
+  struct destroyer {
+    void operator()(record* r) const;
+  };
+  using owner = std::unique_ptr<record, destroyer>;
+  /// The key's bytes lie behind the record: one allocation.
+  [[nodiscard]] static owner make(std::string_view key);
 
-  [[nodiscard]] std::string_view key() const { return key_.view(); }
+  [[nodiscard]] std::string_view key() const { return {reinterpret_cast<const char*>(this + 1), key_size_}; }
   [[nodiscard]] bool live() const { return !newest_.tombstone(); }
   [[nodiscard]] const version& newest() const { return newest_; }
   /// How many versions are held.
@@ -82,15 +105,20 @@ class record {
 
   /// Makes it the newest version; its revision is above that of the newest so far, which becomes history.
   void push(version v);
+  /// Takes the newest version back; the one before it, if there is one, is the newest again.
+  void pop_newest();
   /// Drops the oldest version of at least two.
   void pop_oldest() { history_.pop_front(); }
 
  private:
+  explicit record(std::uint32_t key_size)
+      : key_size_(key_size) {}
+  ~record() = default;
   [[nodiscard]] const version* older_at(revision r) const;
 
-  stable_bytes key_;
-  version newest_; ///< beside the key, for the reads and puts that need no other
+  version newest_; ///< here, for the reads and puts that need no other
   version_queue history_;
+  std::uint32_t key_size_;
 };
 
 } // namespace quorumd::kv

@@ -28,6 +28,11 @@ const char* describe(errc code) {
     return "the request's keys and values take more than 1.5 MiB";
   case errc::invalid_option:
     return "the request has an option that this quorumd does not know";
+  case errc::reply_too_large:
+    return "the answer would take more than 1 MiB; nothing was changed. Ask for less: a limit, keys or counts only, no "
+           "previous values, or ranges by themselves, which come in pages";
+  case errc::too_many_visits:
+    return "the transaction's compares and ranges look at more than 1,000,000 keys; nothing was changed. Narrow them";
   case errc::snapshot_order:
     return "the snapshot's records are out of order";
   case errc::snapshot_record:

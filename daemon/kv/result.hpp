@@ -27,6 +27,8 @@ enum class errc : std::uint8_t {
   duplicate_key,       ///< a transaction that would change one key twice
   request_too_large,   ///< more than request_bytes_max of keys and values
   invalid_option,      ///< an enumerator out of its range
+  reply_too_large,     ///< a transaction or deletion that would answer with more than reply_bytes_max
+  too_many_visits,     ///< a transaction whose compares and ranges pass txn_visits_max
   snapshot_order,      ///< a snapshot's records are not in order of key and revision
   snapshot_record,     ///< a snapshot's record contradicts its header or its neighbours
   snapshot_hash,       ///< a snapshot's records are not those that its header was taken of

@@ -45,9 +45,9 @@ std::span<const record_view> snapshot_cursor::next(std::size_t bytes_max) {
     return true;
   };
   // A key that was left halfway is still there: what it has yet to yield is pinned.
-  auto at = store_.map_.lower_bound(key_);
-  for (; at != store_.map_.end(); ++at, after_ = {}) {
-    const record& r = *at->second;
+  auto at = store_.tree_.lower_bound(key_);
+  for (; at != store_.tree_.end(); ++at, after_ = {}) {
+    const record& r = *at;
     if (stop(r, after_)) return slice_;
     const std::size_t yielded = slice_.size();
     const std::size_t last = r.up_to(header_.current);
@@ -104,7 +104,9 @@ result<void> store_builder::add(const record_view& r) {
   if (same_key ? !follows(last_->newest(), r) : !opens(r)) return error(errc::snapshot_record);
   if (!same_key) {
     close_record();
-    last_ = &store_->record_of(r.key);
+    const store::placed made = store_->record_of(r.key);
+    last_ = made.of;
+    place_ = *made.at;
   }
   version v;
   v.value = stable_bytes(r.value);
@@ -114,7 +116,7 @@ result<void> store_builder::add(const record_view& r) {
   v.number = r.version;
   v.lease = r.lease;
   v.hash = version_hash(r.key, v);
-  store_->versions_hash_ += v.hash;
+  store_->now_.versions_hash += v.hash;
   store_->held_bytes_ += v.value.size();
   if (last_->live()) left_behind_.push_back({v.mod, v.sub, last_, last_->newest().hash + (v.tombstone() ? v.hash : 0)});
   last_->push(std::move(v));
@@ -123,8 +125,9 @@ result<void> store_builder::add(const record_view& r) {
 
 void store_builder::close_record() {
   if (last_ == nullptr || !last_->live()) return;
-  ++store_->keys_;
-  store_->bytes_ += last_->key().size() + last_->newest().value.size();
+  store_->tree_.became_live(place_);
+  ++store_->now_.keys;
+  store_->now_.bytes += last_->key().size() + last_->newest().value.size();
 }
 
 result<std::unique_ptr<store>> store_builder::finish() {
@@ -139,6 +142,7 @@ result<std::unique_ptr<store>> store_builder::finish() {
     store_->superseded_.push_back({l.at, l.of, store_->superseded_sum_});
   }
   left_behind_.clear();
+  store_->changed_ = store_->now_;
   return std::move(store_);
 }
 

@@ -91,6 +91,7 @@ class store_builder {
   snapshot_header header_;
   std::unique_ptr<store> store_;
   record* last_ = nullptr;
+  key_tree::iterator place_; ///< of the last one
   std::vector<left_behind> left_behind_;
 };
 

@@ -1,59 +1,175 @@
 #include "daemon/kv/store.hpp"
 
 #include "consensus/types/invariant.hpp"
-#include "daemon/kv/key_ranges.hpp"
+#include "daemon/kv/store_walk.hpp"
 #include "daemon/kv/validate.hpp"
 
 #include <algorithm>
 #include <iterator>
+#include <limits>
 #include <utility>
 
 namespace quorumd::kv {
+
+store::run_state::run_state() = default;
 
 store::store(const options& o)
     : options_(o) {}
 
 store::~store() {
-  QUORUMD_INVARIANT(pinned_floors_.empty(), "a snapshot cursor does not outlive its store");
+  QUORUMD_INVARIANT(pinned_floors_.empty(), "a snapshot cursor or reading does not outlive its store");
+  running_.reset();
+  for (key_tree::iterator at = tree_.begin(); at != tree_.end(); ++at) record::destroyer()(&*at);
 }
 
 void store::skip(log_index index) {
-  QUORUMD_INVARIANT(index > applied_, "log entries are applied in order, each once");
+  QUORUMD_INVARIANT(index > applied_ && !busy(), "log entries are applied in order, each once");
   applied_ = index;
 }
 
+// --- a command's course ---
+
+void store::begin(log_index index, const command& c, bool answered) {
+  QUORUMD_INVARIANT(index > applied_ && !busy(), "log entries are applied in order, each once");
+  beginning_ = index;
+  outcome_.reset();
+  if (const result<void> ok = validate(c); !ok) {
+    outcome_ = ok.error();
+    return;
+  }
+  state_.emplace();
+  state_->at = current_;
+  state_->floor = compacted_;
+  state_->making = &making_;
+  state_->answered = answered;
+  state_->visits_max = txn_visits_max;
+  std::visit([this](const auto& each) { start(each); }, c);
+}
+
+bool store::proceed(std::size_t visits_max) {
+  if (!running_) return true;
+  if (!running_->run(state_->work, visits_max)) return false;
+  outcome_ = running_->take();
+  running_.reset();
+  return true;
+}
+
+result<reply> store::finish() {
+  QUORUMD_INVARIANT(busy() && outcome_ && !running_, "a command is finished once, when it has come to something");
+  applied_ = beginning_;
+  beginning_ = {};
+  return std::move(*outcome_);
+}
+
 result<reply> store::apply(log_index index, const command& c) {
-  skip(index);
-  if (const result<void> ok = validate(c); !ok) return ok.error();
-  return std::visit([this](const auto& each) { return execute(each); }, c);
+  begin(index, c);
+  while (!proceed(std::numeric_limits<std::size_t>::max())) {
+  }
+  return finish();
 }
 
-result<reply> store::execute(const put& p) {
-  if (const result<void> ok = check(p); !ok) return ok.error();
-  change c{current_.next()};
-  put_reply done = run(p, c);
-  finish(c);
-  return reply{current_, std::move(done)};
+void store::start(const put& p) {
+  if (const result<void> ok = check(p); !ok) {
+    outcome_ = ok.error();
+    return;
+  }
+  start_change();
+  put_reply done = run(p, making_);
+  complete(making_);
+  outcome_ = reply{current_, std::move(done)};
 }
 
-result<reply> store::execute(const delete_range& d) {
-  change c{current_.next()};
-  delete_range_reply done = run(d, c);
-  finish(c);
-  return reply{current_, std::move(done)};
+void store::start(const delete_range& d) {
+  if (!d.range_end.empty()) {
+    running_.emplace(execute(d));
+    return;
+  }
+  start_change();
+  delete_range_reply done;
+  const bool fits = erase_one(d, done, *state_);
+  QUORUMD_INVARIANT(fits, "the first item of a reply always fits");
+  complete(making_);
+  outcome_ = reply{current_, std::move(done)};
 }
+
+void store::start(const txn& t) {
+  running_.emplace(execute(t));
+}
+
+void store::start(const compact& c) {
+  if (c.revision <= compacted_) {
+    outcome_ = error(errc::compacted, compacted_);
+  } else if (c.revision > current_) {
+    outcome_ = error(errc::future_revision, current_);
+  } else {
+    compacted_ = c.revision;
+    forget_up_to(c.revision);
+    outcome_ = reply{current_, compact_reply{}};
+  }
+}
+
+sliced<result<reply>> store::execute(const delete_range& d) {
+  start_change();
+  delete_range_reply done;
+  const bool well = co_await run(d, done, *state_);
+  if (!well) {
+    co_await undo(*state_);
+    co_return error(*state_->failed);
+  }
+  complete(making_);
+  co_return reply{current_, std::move(done)};
+}
+
+void store::start_change() {
+  making_ = {.main = current_.next(), .sum_before = superseded_sum_, .appeared = {}};
+}
+
+void store::complete(const change& c) {
+  if (c.subs != 0) {
+    current_ = c.main;
+    now_ = changed_;
+  }
+  making_ = {};
+}
+
+/// Takes everything back that the command changed.
+sliced<bool> store::undo(run_state& s) {
+  change& c = *s.making;
+  for (; c.superseded != 0; --c.superseded) {
+    if (!s.work.spend()) co_await s.work.pause();
+    record& r = *superseded_.back().of;
+    superseded_.pop_back();
+    held_bytes_ -= r.newest().value.size();
+    const bool revives = !r.live();
+    r.pop_newest();
+    if (revives) tree_.became_live(tree_.lower_bound(r.key()));
+  }
+  superseded_sum_ = c.sum_before;
+  for (record* r : c.appeared) {
+    held_bytes_ -= r->newest().value.size();
+    tree_.became_dead(tree_.lower_bound(r->key()));
+    r->pop_newest();
+    if (r->size() == 0) remove(*r);
+  }
+  changed_ = now_;
+  making_ = {};
+  co_return true;
+}
+
+// --- operations ---
 
 result<void> store::check(const put& p) const {
   // Leases are granted by no command yet, so every lease but none is unknown.
   if (p.lease) return error(errc::lease_not_found);
   if (!p.ignore_value && !p.ignore_lease) return {};
-  const record* r = find(p.key);
+  const record* r = index_.find(p.key);
   if (r == nullptr || !r->live()) return error(errc::key_not_found);
   return {};
 }
 
 put_reply store::run(const put& p, change& c) {
-  record& r = record_of(p.key);
+  const placed found = record_of(p.key);
+  record& r = *found.of;
   const version& before = r.newest();
   put_reply done;
   if (p.prev_kv && r.live()) done.prev = view_of(r, before);
@@ -62,66 +178,86 @@ put_reply store::run(const put& p, change& c) {
   next.lease = p.ignore_lease ? before.lease : p.lease;
   next.create = r.live() ? before.create : c.main;
   next.number = before.number + 1;
-  write(r, std::move(next), c);
+  write(r, std::move(next), c, found.at);
   return done;
 }
 
-delete_range_reply store::run(const delete_range& d, change& c) {
-  delete_range_reply done;
-  for (auto [at, last] = find(d.key, d.range_end); at != last; ++at) {
-    record& r = *at->second;
-    if (!r.live()) continue;
-    ++done.deleted;
-    if (d.prev_kv) done.prev.push_back(view_of(r, r.newest()));
-    write(r, version{}, c);
+bool store::run(const put& p, put_reply& done, run_state& s) {
+  done = run(p, *s.making);
+  if (!done.prev || s.room.take(item_bytes(*done.prev))) return true;
+  s.failed = errc::reply_too_large;
+  return false;
+}
+
+sliced<bool> store::run(const delete_range& d, delete_range_reply& done, run_state& s) {
+  walk w(tree_, d.key, d.range_end);
+  for (;;) {
+    if (!s.work.spend()) {
+      w.leave();
+      co_await s.work.pause();
+      w.come_back();
+    }
+    record* r = w.next(true);
+    if (r == nullptr) co_return true;
+    if (!erase(*r, w.here(), d.prev_kv, done, s)) co_return false;
   }
-  return done;
 }
 
-record* store::find(std::string_view key) const {
-  const auto at = index_.find(key);
-  return at == index_.end() ? nullptr : at->of;
+bool store::erase_one(const delete_range& d, delete_range_reply& done, run_state& s) {
+  record* r = index_.find(d.key);
+  return r == nullptr || !r->live() || erase(*r, {}, d.prev_kv, done, s);
 }
 
-record& store::record_of(std::string_view key) {
-  if (record* known = find(key)) return *known;
-  auto made = std::make_unique<record>(key);
-  record& r = *made;
+bool store::erase(record& r, std::optional<key_tree::iterator> at, bool prev_kv, delete_range_reply& done,
+                  run_state& s) {
+  if (prev_kv) {
+    const key_value_view before = view_of(r, r.newest());
+    if (!s.room.take(item_bytes(before))) {
+      s.failed = errc::reply_too_large;
+      return false;
+    }
+    if (s.answered) done.prev.push_back(before);
+  }
+  ++done.deleted;
+  write(r, version{}, *s.making, at);
+  return true;
+}
+
+store::placed store::record_of(std::string_view key) {
+  if (record* known = index_.find(key)) return {known, {}};
+  record* made = record::make(key).release();
   held_bytes_ += key.size();
-  index_.insert({index_hash{}(key), &r});
-  map_.emplace(r.key(), std::move(made));
-  return r;
+  index_.insert(*made);
+  return {made, tree_.insert(*made)};
 }
 
-void store::write(record& r, version next, change& c) {
+void store::write(record& r, version next, change& c, std::optional<key_tree::iterator> at) {
   next.mod = c.main;
   next.sub = c.subs++;
   next.hash = version_hash(r.key(), next);
-  versions_hash_ += next.hash;
+  changed_.versions_hash += next.hash;
   held_bytes_ += next.value.size();
-  if (r.live()) {
-    --keys_;
-    bytes_ -= r.key().size() + r.newest().value.size();
-    superseded_sum_ += r.newest().hash + (next.tombstone() ? next.hash : 0);
+  const bool was_live = r.live();
+  const bool lives = !next.tombstone();
+  if (was_live) {
+    --changed_.keys;
+    changed_.bytes -= r.key().size() + r.newest().value.size();
+    superseded_sum_ += r.newest().hash + (lives ? 0 : next.hash);
     superseded_.push_back({next.mod, &r, superseded_sum_});
+    ++c.superseded;
   }
-  if (!next.tombstone()) {
-    ++keys_;
-    bytes_ += r.key().size() + next.value.size();
+  if (lives) {
+    ++changed_.keys;
+    changed_.bytes += r.key().size() + next.value.size();
   }
   r.push(std::move(next));
-}
-
-void store::finish(const change& c) {
-  if (c.subs != 0) current_ = c.main;
-}
-
-result<reply> store::execute(const compact& c) {
-  if (c.revision <= compacted_) return error(errc::compacted, compacted_);
-  if (c.revision > current_) return error(errc::future_revision, current_);
-  compacted_ = c.revision;
-  forget_up_to(c.revision);
-  return reply{current_, compact_reply{}};
+  if (was_live == lives) return;
+  if (lives) {
+    c.appeared.push_back(&r);
+    tree_.became_live(at ? *at : tree_.lower_bound(r.key()));
+  } else {
+    tree_.became_dead(at ? *at : tree_.lower_bound(r.key()));
+  }
 }
 
 /// Takes what the compaction hides out of the hash, without visiting it.
@@ -130,7 +266,8 @@ void store::forget_up_to(revision floor) {
   const auto end = std::upper_bound(superseded_.begin(), superseded_.end(), floor, above);
   if (end == superseded_.begin()) return;
   const std::uint64_t sum = std::prev(end)->hash_sum;
-  versions_hash_ -= sum - forgotten_sum_;
+  now_.versions_hash -= sum - forgotten_sum_;
+  changed_ = now_;
   forgotten_sum_ = sum;
 }
 
@@ -154,13 +291,19 @@ void store::free(const superseding& s) {
   held_bytes_ -= r[0].value.size();
   const bool deletion = r[1].tombstone();
   if (deletion && r.size() == 2) {
-    held_bytes_ -= r.key().size();
-    index_.erase(index_.find(r.key()));
-    map_.erase(map_.find(r.key()));
+    remove(r);
     return;
   }
   r.pop_oldest();
   if (deletion) r.pop_oldest();
+}
+
+/// The record leaves the store.
+void store::remove(record& r) {
+  held_bytes_ -= r.key().size();
+  index_.erase(r);
+  tree_.erase(r);
+  record::destroyer()(&r);
 }
 
 std::optional<revision> store::due_compaction(std::uint64_t keep_revisions) const {
@@ -171,14 +314,15 @@ std::optional<revision> store::due_compaction(std::uint64_t keep_revisions) cons
 }
 
 std::uint64_t store::content_hash() const {
-  const std::uint64_t parts[] = {versions_hash_, current_.value(), compacted_.value()};
+  const std::uint64_t parts[] = {now_.versions_hash, current_.value(), compacted_.value()};
   return hash_of(parts);
 }
 
 std::uint64_t store::recompute_content_hash() const {
   std::uint64_t sum = 0;
-  for (const auto& [key, r] : map_)
-    for (std::size_t i = r->first_readable(compacted_); i < r->size(); ++i) sum += version_hash(key, (*r)[i]);
+  for (key_tree::iterator r = tree_.begin(); r != tree_.end(); ++r)
+    for (std::size_t i = r->first_readable(compacted_), n = r->up_to(current_); i < n; ++i)
+      sum += version_hash(r->key(), (*r)[i]);
   const std::uint64_t parts[] = {sum, current_.value(), compacted_.value()};
   return hash_of(parts);
 }

@@ -2,16 +2,15 @@
 
 #include "consensus/types/ids.hpp"
 #include "daemon/kv/command.hpp"
+#include "daemon/kv/key_index.hpp"
+#include "daemon/kv/key_tree.hpp"
 #include "daemon/kv/record.hpp"
 #include "daemon/kv/result.hpp"
-
-#include <absl/container/btree_map.h>
-#include <absl/container/flat_hash_set.h>
+#include "daemon/kv/work.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -28,22 +27,35 @@ struct options {
 /// The state machine: etcd v3's data model in memory. A pure function of the commands applied: no clock, no I/O, no
 /// randomness. Belongs to one loop. An empty store is at revision 1; each command that changes something makes the
 /// next revision, which all of its operations share. A key's versions are kept until compacted.
+///
+/// A command whose work grows with the store is applied in slices. Until it is finished nothing of it can be seen: the
+/// revision it makes is above every one that can be read, and what is said of the whole store here (applied(), keys(),
+/// content_hash() and the like) is said of the revision before it. However the slices fall, the outcome is the same.
 class store {
  public:
   explicit store(const options& o);
   store(const store&) = delete;
   store& operator=(const store&) = delete;
-  /// Every snapshot_cursor of the store is gone by then.
+  /// Every snapshot_cursor and reading of the store is gone by then.
   ~store();
 
-  /// Applies the command of the log entry at that index, which is above applied(). Judges it as validate() does; an
-  /// error changes nothing but applied(). The reply's views hold until the next apply or compact_step.
+  /// Begins with the command of the log entry at that index, which is above applied(); the command and its bytes stay
+  /// until finish(). Judges it as validate() does; an error changes nothing but applied(). Nobody waits for an answer:
+  /// the reply need not hold what the command read.
+  void begin(log_index index, const command& c, bool answered = true);
+  /// Goes on with it for so many visits of records at most; whether it is ready to be finished.
+  [[nodiscard]] bool proceed(std::size_t visits_max);
+  /// What it came to; once. The reply's views hold until the next begin or compact_step.
+  [[nodiscard]] result<reply> finish();
+  /// Whether a command is under way, between begin() and finish().
+  [[nodiscard]] bool busy() const { return beginning_ != log_index(); }
+  /// All of that at once.
   [[nodiscard]] result<reply> apply(log_index index, const command& c);
   /// Notes an entry that carries no command for the state machine.
   void skip(log_index index);
 
-  /// Reads; the views hold until the next apply or compact_step. O(keys in the range), unless skip_count and a limit
-  /// or page end it sooner.
+  /// Reads, all at once; the views hold until the next begin or compact_step. O(log n) for one key, O(keys in the
+  /// range) for others: what may be long is for a `reading`.
   [[nodiscard]] result<range_reply> range(const range_request& r) const;
 
   [[nodiscard]] log_index applied() const { return applied_; }
@@ -51,9 +63,9 @@ class store {
   /// The lowest revision that can be read; 0 before the first compaction.
   [[nodiscard]] revision compacted() const { return compacted_; }
   /// Keys that exist now.
-  [[nodiscard]] std::uint64_t keys() const { return keys_; }
+  [[nodiscard]] std::uint64_t keys() const { return now_.keys; }
   /// Bytes of the keys that exist now and of their values.
-  [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
+  [[nodiscard]] std::uint64_t bytes() const { return now_.bytes; }
   /// Bytes of keys and values that are in memory, with history and what physical compaction has yet to free. Differs
   /// between nodes at the same applied index; all the others here do not.
   [[nodiscard]] std::uint64_t held_bytes() const { return held_bytes_; }
@@ -75,27 +87,11 @@ class store {
   [[nodiscard]] std::optional<revision> due_compaction(std::uint64_t keep_revisions) const;
 
  private:
+  friend class reading;
   friend class snapshot_cursor;
   friend class store_builder;
-
-  using map = absl::btree_map<std::string_view, std::unique_ptr<record>, std::less<>>;
-
-  /// A record with its key's hash, so that growing the table reads no keys.
-  struct indexed {
-    std::size_t hash;
-    record* of;
-  };
-  struct index_hash {
-    using is_transparent = void;
-    std::size_t operator()(const indexed& i) const { return i.hash; }
-    std::size_t operator()(std::string_view key) const { return std::hash<std::string_view>{}(key); }
-  };
-  struct index_equal {
-    using is_transparent = void;
-    bool operator()(const indexed& a, const indexed& b) const { return a.of == b.of; }
-    bool operator()(const indexed& a, std::string_view key) const { return a.of->key() == key; }
-    bool operator()(std::string_view key, const indexed& a) const { return a.of->key() == key; }
-  };
+  class walk;
+  class page;
 
   /// A change that left something unreachable for reads from its revision on: the version before it and, if it is a
   /// deletion, its own tombstone.
@@ -105,70 +101,172 @@ class store {
     std::uint64_t hash_sum; ///< of what this and all earlier changes left behind
   };
 
-  /// The revision that a command is making, and how many changes it holds so far.
+  /// What is said of the whole store.
+  struct totals {
+    std::uint64_t keys = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t versions_hash = 0; ///< the sum over the versions that can be read
+  };
+
+  /// The revision that a command is making, and what it holds so far.
   struct change {
     revision main;
     std::uint32_t subs = 0;
+    std::size_t superseded = 0;    ///< of them left something behind: the last ones in superseded_
+    std::uint64_t sum_before = 0;  ///< superseded_sum_, then
+    std::vector<record*> appeared; ///< became live
+  };
+
+  /// How much a reply may still take. The first item always fits.
+  class reply_room {
+   public:
+    explicit reply_room(std::size_t bytes_max = reply_bytes_max)
+        : most_(bytes_max)
+        , left_(bytes_max) {}
+    [[nodiscard]] std::size_t most() const { return most_; }
+    [[nodiscard]] bool take(std::size_t bytes) {
+      if (bytes > left_ && !untouched_) return false;
+      left_ -= bytes < left_ ? bytes : left_;
+      untouched_ = false;
+      return true;
+    }
+
+   private:
+    std::size_t most_;
+    std::size_t left_;
+    bool untouched_ = true;
+  };
+
+  /// One command or reading that runs in slices.
+  struct run_state {
+    run_state();
+    kv::work work;
+    revision at;              ///< what compares see, and reads that say no revision unless something is being made
+    revision floor;           ///< the lowest that can be read
+    change* making = nullptr; ///< null: it only reads
+    reply_room room;
+    bool answered = true;
+    std::size_t visits_max = 0; ///< of compares and ranges; 0: no bound
+    std::size_t visits = 0;
+    std::optional<errc> failed; ///< nothing that it did is to stay
   };
 
   /// Which list each transaction runs, outer before inner, in order.
   using path = std::vector<bool>;
 
-  [[nodiscard]] result<reply> execute(const put& p);
-  [[nodiscard]] result<reply> execute(const delete_range& d);
-  [[nodiscard]] result<reply> execute(const txn& t);
-  [[nodiscard]] result<reply> execute(const compact& c);
+  void start(const put& p);
+  void start(const delete_range& d);
+  void start(const txn& t);
+  void start(const compact& c);
+  [[nodiscard]] sliced<result<reply>> execute(const delete_range& d);
+  [[nodiscard]] sliced<result<reply>> execute(const txn& t);
+  [[nodiscard]] sliced<result<reply>> execute_reads(const txn& t, run_state& s);
+  [[nodiscard]] sliced<result<range_reply>> execute_read(const range_request& r, run_state& s) const;
 
   // What the compares of a transaction decide, and whether its operations can then run.
-  void decide(const txn& t, path& decided) const;
-  [[nodiscard]] bool holds(const compare& c) const;
+  [[nodiscard]] sliced<bool> decide(const txn& t, path& decided, run_state& s) const;
+  [[nodiscard]] sliced<bool> holds(const compare& c, run_state& s) const;
+  [[nodiscard]] bool holds_for_one(const compare& c, revision at) const;
+  [[nodiscard]] static bool holds_for_none(const compare& c);
   [[nodiscard]] result<void> check(const put& p) const;
-  [[nodiscard]] result<void> check_readable(revision r) const;
-  [[nodiscard]] result<void> check(const txn& t, path::const_iterator& decided) const;
+  [[nodiscard]] static result<void> check_readable(revision r, revision floor, revision latest);
+  [[nodiscard]] result<void> check(const txn& t, path::const_iterator& decided, const run_state& s) const;
 
-  // Checked operations: these cannot fail.
+  // Checked operations. False: failed, as the state says.
   [[nodiscard]] put_reply run(const put& p, change& c);
-  [[nodiscard]] delete_range_reply run(const delete_range& d, change& c);
-  [[nodiscard]] range_reply run(const range_request& r, change& c);
-  [[nodiscard]] txn_reply run(const txn& t, change& c, path::const_iterator& decided);
+  [[nodiscard]] bool run(const put& p, put_reply& done, run_state& s);
+  [[nodiscard]] sliced<bool> run(const delete_range& d, delete_range_reply& done, run_state& s);
+  [[nodiscard]] bool erase_one(const delete_range& d, delete_range_reply& done, run_state& s);
+  [[nodiscard]] bool erase(record& r, std::optional<key_tree::iterator> at, bool prev_kv, delete_range_reply& done,
+                           run_state& s);
+  [[nodiscard]] sliced<bool> run(const range_request& r, range_reply& done, run_state& s) const;
+  [[nodiscard]] sliced<bool> run(const txn& t, txn_reply& done, path::const_iterator& decided, run_state& s);
+  [[nodiscard]] sliced<bool> undo(run_state& s);
 
-  struct span {
-    map::const_iterator first, last;
+  // Reads of a range as of a revision.
+  [[nodiscard]] sliced<bool> read(const range_request& r, revision when, range_reply& done, run_state& s) const;
+  [[nodiscard]] sliced<bool> read_in_order(const range_request& r, revision when, range_reply& done,
+                                           run_state& s) const;
+  [[nodiscard]] sliced<bool> read_sorted(const range_request& r, revision when, range_reply& done, run_state& s) const;
+  [[nodiscard]] sliced<bool> count(const range_request& r, revision when, range_reply& done, run_state& s) const;
+  [[nodiscard]] bool read_one(const range_request& r, revision when, range_reply& done, run_state& s) const;
+  /// Counts a visit of a compare or range; false: too many.
+  [[nodiscard]] static bool look(run_state& s);
+  /// Whether what is live in the tree is what is live at the revision.
+  [[nodiscard]] bool exact(revision when) const { return when == (making_.main ? making_.main : current_); }
+  [[nodiscard]] std::uint64_t live_in(std::string_view key, std::string_view range_end) const;
+
+  struct placed {
+    record* of;
+    std::optional<key_tree::iterator> at; ///< if that is known
   };
-  [[nodiscard]] span find(std::string_view key, std::string_view range_end) const;
-  [[nodiscard]] range_reply read(const range_request& r, revision at) const;
-  [[nodiscard]] range_reply read_one(const range_request& r, revision at) const;
-
-  /// The record of the key; null if there is none.
-  [[nodiscard]] record* find(std::string_view key) const;
   /// The record of the key, made if need be.
-  record& record_of(std::string_view key);
-  /// Gives the record its next version and keeps the books.
-  void write(record& r, version next, change& c);
-  void finish(const change& c);
+  placed record_of(std::string_view key);
+  void start_change();
+  /// Gives the record its next version and keeps the books. `at` is its place in the tree, if that is known.
+  void write(record& r, version next, change& c, std::optional<key_tree::iterator> at = {});
+  void complete(const change& c);
   void forget_up_to(revision floor);
   void free(const superseding& s);
+  void remove(record& r);
   /// Up to where nobody needs what was superseded.
   [[nodiscard]] revision physical_floor() const;
 
   options options_;
-  map map_; ///< by views of the records' own keys, so that views handed out survive its moves
-  /// The same records by hash, for single keys: two cache misses instead of one for each level of the map. Never
-  /// iterated, since its order differs between processes.
-  absl::flat_hash_set<indexed, index_hash, index_equal> index_;
+  key_tree tree_; ///< owns the records
+  key_index index_;
   std::deque<superseding> superseded_;    ///< in the order of changes; freed from the front
   std::uint64_t superseded_sum_ = 0;      ///< the last one's hash_sum
   std::uint64_t forgotten_sum_ = 0;       ///< the hash_sum of the last one at or below compacted_
-  std::multiset<revision> pinned_floors_; ///< the compaction floors of the snapshots being taken
+  std::multiset<revision> pinned_floors_; ///< the lowest revisions that cursors and readings need
 
   log_index applied_;
   revision current_{1};
   revision compacted_;
-  std::uint64_t keys_ = 0;
-  std::uint64_t bytes_ = 0;
+  totals now_;     ///< at current_
+  totals changed_; ///< with what is being made
   std::uint64_t held_bytes_ = 0;
-  std::uint64_t versions_hash_ = 0; ///< the sum over the versions that can be read
+
+  // The command under way.
+  log_index beginning_; ///< 0: none
+  change making_;       ///< main is 0 while nothing is being made
+  std::optional<run_state> state_;
+  std::optional<sliced<result<reply>>> running_;
+  std::optional<result<reply>> outcome_;
 };
+
+/// A read that may be long, done in slices at the revision that is the current one when it begins, or an earlier one,
+/// while the store goes on being written and compacted. On the store's loop; gone before the store is. The request and
+/// its bytes stay as long.
+class reading {
+ public:
+  reading(store& s, const range_request& r);
+  /// A transaction that only reads, as only_reads() says: one whole at the current revision.
+  reading(store& s, const txn& t);
+  reading(const reading&) = delete;
+  reading& operator=(const reading&) = delete;
+  ~reading();
+
+  /// Goes on for so many visits of records at most; whether it has ended.
+  [[nodiscard]] bool proceed(std::size_t visits_max);
+  /// What it came to; the views hold until the store's next begin or compact_step, or the reading's end.
+  [[nodiscard]] result<range_reply> take_range();
+  [[nodiscard]] result<reply> take_txn();
+
+ private:
+  store& store_;
+  store::run_state state_;
+  revision needs_; ///< the lowest one that it reads
+  bool pinned_ = false;
+  std::optional<error> refused_;
+  std::optional<sliced<result<range_reply>>> range_;
+  std::optional<sliced<result<reply>>> txn_;
+};
+
+/// What it takes in a reply.
+[[nodiscard]] inline std::size_t item_bytes(const key_value_view& kv) {
+  return kv.key.size() + kv.value.size() + reply_item_bytes;
+}
 
 /// The version as clients see it.
 [[nodiscard]] inline key_value_view view_of(const record& r, const version& v) {

@@ -1,4 +1,4 @@
-#include "daemon/kv/store.hpp"
+#include "daemon/kv/store_walk.hpp"
 
 #include <utility>
 
@@ -48,72 +48,135 @@ const std::vector<operation>& chosen(const txn& t, bool succeeded) {
 
 } // namespace
 
-bool store::holds(const compare& c) const {
-  bool any = false;
-  for (auto [at, last] = find(c.key, c.range_end); at != last; ++at) {
-    const record& r = *at->second;
-    if (!r.live()) continue;
-    any = true;
-    if (!holds_for(c, r.newest())) return false;
-  }
-  if (any) return true;
+/// A range without keys compares as one record of zeros, except by value.
+bool store::holds_for_none(const compare& c) {
   return c.target != compare_target::value && holds_for(c, version{});
 }
 
-void store::decide(const txn& t, path& decided) const {
-  bool succeeded = true;
-  for (const compare& c : t.compares) succeeded = succeeded && holds(c);
-  decided.push_back(succeeded);
-  for (const operation& o : chosen(t, succeeded))
-    if (const txn* nested = std::get_if<txn>(&o.what)) decide(*nested, decided);
+bool store::holds_for_one(const compare& c, revision at) const {
+  const record* r = index_.find(c.key);
+  const version* v = r == nullptr ? nullptr : r->at(at);
+  return v == nullptr ? holds_for_none(c) : holds_for(c, *v);
 }
 
-result<void> store::check(const txn& t, path::const_iterator& decided) const {
+sliced<bool> store::holds(const compare& c, run_state& s) const {
+  bool any = false;
+  walk w(tree_, c.key, c.range_end);
+  for (;;) {
+    if (!s.work.spend()) {
+      w.leave();
+      co_await s.work.pause();
+      w.come_back();
+    }
+    const record* r = w.next(exact(s.at));
+    if (r == nullptr) break;
+    if (!look(s)) co_return false;
+    const version* v = r->at(s.at);
+    if (v == nullptr) continue;
+    any = true;
+    if (!holds_for(c, *v)) co_return false;
+  }
+  co_return any || holds_for_none(c);
+}
+
+/// False: failed.
+sliced<bool> store::decide(const txn& t, path& decided, run_state& s) const {
+  bool succeeded = true;
+  for (const compare& c : t.compares) {
+    if (c.range_end.empty()) {
+      succeeded = holds_for_one(c, s.at);
+    } else {
+      const bool held = co_await holds(c, s);
+      succeeded = held;
+    }
+    if (!succeeded) break;
+  }
+  if (s.failed) co_return false;
+  decided.push_back(succeeded);
+  for (const operation& o : chosen(t, succeeded)) {
+    const txn* nested = std::get_if<txn>(&o.what);
+    if (nested == nullptr) continue;
+    const bool well = co_await decide(*nested, decided, s);
+    if (!well) co_return false;
+  }
+  co_return true;
+}
+
+result<void> store::check(const txn& t, path::const_iterator& decided, const run_state& s) const {
   for (const operation& o : chosen(t, *decided++)) {
     result<void> ok;
     if (const put* p = std::get_if<put>(&o.what)) ok = check(*p);
-    if (const range_request* r = std::get_if<range_request>(&o.what)) ok = check_readable(r->revision);
-    if (const txn* nested = std::get_if<txn>(&o.what)) ok = check(*nested, decided);
+    if (const range_request* r = std::get_if<range_request>(&o.what)) ok = check_readable(r->revision, s.floor, s.at);
+    if (const txn* nested = std::get_if<txn>(&o.what)) ok = check(*nested, decided, s);
     if (!ok) return ok;
   }
   return {};
 }
 
-result<reply> store::execute(const txn& t) {
+sliced<result<reply>> store::execute(const txn& t) {
   path decided;
-  decide(t, decided);
+  const bool few = co_await decide(t, decided, *state_);
+  if (!few) co_return error(*state_->failed);
   path::const_iterator at = decided.begin();
-  if (const result<void> ok = check(t, at); !ok) return ok.error();
+  if (const result<void> ok = check(t, at, *state_); !ok) co_return ok.error();
   at = decided.begin();
-  change c{current_.next()};
-  txn_reply done = run(t, c, at);
-  finish(c);
-  return reply{current_, std::move(done)};
+  start_change();
+  txn_reply done;
+  const bool well = co_await run(t, done, at, *state_);
+  if (!well) {
+    co_await undo(*state_);
+    co_return error(*state_->failed);
+  }
+  complete(making_);
+  co_return reply{current_, std::move(done)};
+}
+
+sliced<result<reply>> store::execute_reads(const txn& t, run_state& s) {
+  path decided;
+  const bool few = co_await decide(t, decided, s);
+  if (!few) co_return error(*s.failed);
+  path::const_iterator at = decided.begin();
+  if (const result<void> ok = check(t, at, s); !ok) co_return ok.error();
+  at = decided.begin();
+  txn_reply done;
+  const bool well = co_await run(t, done, at, s);
+  if (!well) co_return error(*s.failed);
+  co_return reply{s.at, std::move(done)};
 }
 
 /// Reads of the current revision see what the transaction did before them.
-range_reply store::run(const range_request& r, change& c) {
-  range_reply done = read(r, r.revision ? r.revision : c.main);
-  done.revision = c.subs != 0 ? c.main : current_;
-  return done;
+sliced<bool> store::run(const range_request& r, range_reply& done, run_state& s) const {
+  const revision latest = s.making == nullptr ? s.at : s.making->main;
+  done.revision = s.making == nullptr || s.making->subs == 0 ? s.at : latest;
+  const bool well = co_await read(r, r.revision ? r.revision : latest, done, s);
+  co_return well;
 }
 
-txn_reply store::run(const txn& t, change& c, path::const_iterator& decided) {
-  txn_reply done;
+sliced<bool> store::run(const txn& t, txn_reply& done, path::const_iterator& decided, run_state& s) {
   done.succeeded = *decided++;
   const std::vector<operation>& list = chosen(t, done.succeeded);
   done.responses.reserve(list.size());
   for (const operation& o : list) {
-    if (const txn* nested = std::get_if<txn>(&o.what))
-      done.responses.push_back({run(*nested, c, decided)});
-    else if (const put* p = std::get_if<put>(&o.what))
-      done.responses.push_back({run(*p, c)});
-    else if (const delete_range* d = std::get_if<delete_range>(&o.what))
-      done.responses.push_back({run(*d, c)});
-    else
-      done.responses.push_back({run(std::get<range_request>(o.what), c)});
+    bool well = true;
+    if (const txn* nested = std::get_if<txn>(&o.what)) {
+      auto& to = std::get<txn_reply>(done.responses.emplace_back(operation_reply{txn_reply()}).what);
+      well = co_await run(*nested, to, decided, s);
+    } else if (const put* p = std::get_if<put>(&o.what)) {
+      auto& to = std::get<put_reply>(done.responses.emplace_back(operation_reply{put_reply()}).what);
+      well = run(*p, to, s);
+    } else if (const delete_range* d = std::get_if<delete_range>(&o.what)) {
+      auto& to = std::get<delete_range_reply>(done.responses.emplace_back(operation_reply{delete_range_reply()}).what);
+      if (d->range_end.empty())
+        well = erase_one(*d, to, s);
+      else
+        well = co_await run(*d, to, s);
+    } else {
+      auto& to = std::get<range_reply>(done.responses.emplace_back(operation_reply{range_reply()}).what);
+      well = co_await run(std::get<range_request>(o.what), to, s);
+    }
+    if (!well) co_return false;
   }
-  return done;
+  co_return true;
 }
 
 } // namespace quorumd::kv

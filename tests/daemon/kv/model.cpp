@@ -75,7 +75,7 @@ range_reply model::read(const range_request& r, std::uint64_t at, std::uint64_t 
   if (r.page_bytes_max != 0) {
     std::size_t bytes = 0;
     for (std::size_t i = 0; i < take; ++i) {
-      bytes += all[i].key.size() + all[i].value.size();
+      bytes += all[i].key.size() + all[i].value.size() + 64;
       if (i > 0 && bytes > r.page_bytes_max) take = i;
     }
   }

@@ -52,6 +52,15 @@ class generator {
     return compact{revision(m.compacted() + below(m.current() - m.compacted() + 2))};
   }
 
+  /// A transaction that changes nothing.
+  txn draw_reads(const model& m, unsigned depth = 2) {
+    txn t;
+    for (std::uint64_t n = below(3); n > 0; --n) t.compares.push_back(draw_compare(m));
+    t.success = draw_list_of_reads(m, depth);
+    t.failure = draw_list_of_reads(m, depth);
+    return t;
+  }
+
   range_request draw_range(const model& m) {
     range_request r{.key = key(), .range_end = range_end()};
     if (one_in(3)) r.limit = 1 + below(5);
@@ -66,7 +75,7 @@ class generator {
     r.max_mod_revision = bound();
     r.min_create_revision = bound();
     r.max_create_revision = bound();
-    if (one_in(5)) r.page_bytes_max = 1 + below(40);
+    if (one_in(5)) r.page_bytes_max = 1 + below(340);
     r.skip_count = !r.count_only && one_in(5);
     return r;
   }
@@ -98,6 +107,13 @@ class generator {
     if (one_in(3)) c.number = 0;
     c.value = value();
     return c;
+  }
+
+  std::vector<operation> draw_list_of_reads(const model& m, unsigned depth) {
+    std::vector<operation> list;
+    for (std::uint64_t n = below(4); n > 0; --n)
+      list.push_back(depth != 0 && one_in(4) ? operation{draw_reads(m, depth - 1)} : operation{draw_range(m)});
+    return list;
   }
 
   txn draw_txn(const model& m, unsigned depth) {
@@ -158,8 +174,31 @@ struct transfer {
   }
 };
 
-/// Two stores and the model under one sequence of commands. The first store frees memory at random times; the second
-/// never does, and is replaced now and then by one installed from a snapshot of the first.
+/// A read under way, with what it must come to however the store changes meanwhile.
+struct open_reading {
+  open_reading(store& s, const range_request& r, const model& m)
+      : request(r)
+      , want(text(m.range(r)))
+      , it(s, request) {}
+
+  range_request request;
+  std::string want;
+  reading it;
+};
+struct open_transaction {
+  open_transaction(store& s, txn t, model m)
+      : request(std::move(t))
+      , want(text(m.apply(request)))
+      , it(s, request) {}
+
+  txn request;
+  std::string want;
+  reading it;
+};
+
+/// Two stores and the model under one sequence of commands. The first store applies them in slices, with reads, freed
+/// memory and snapshots between the slices; the second all at once, it frees nothing, and is replaced now and then by
+/// one installed from a snapshot of the first.
 class run {
  public:
   explicit run(std::uint64_t seed)
@@ -168,14 +207,16 @@ class run {
   void operations(int count) {
     for (int i = 0; i < count; ++i) {
       change();
-      read();
-      if (random_.one_in(4)) freed_ += compact();
-      move_snapshot();
+      between();
       if (i % 50 == 0) CHECK(a_->recompute_content_hash() == a_->content_hash());
     }
     CHECK(b_->recompute_content_hash() == b_->content_hash());
+    readings_.clear();
+    transactions_.clear();
   }
 
+  int slices() const { return slices_; }
+  int long_reads() const { return long_reads_; }
   int installed() const { return installed_; }
   int freed() const { return freed_; }
   int refused() const { return refused_; }
@@ -184,15 +225,49 @@ class run {
   void change() {
     const command c = random_.next(model_);
     index_ = index_.next();
+    a_->begin(index_, c);
+    while (!a_->proceed(random_.below(3))) { // what is half made does not show
+      ++slices_;
+      between();
+      REQUIRE(a_->keys() == model_.keys());
+      REQUIRE(a_->bytes() == b_->bytes());
+      REQUIRE(a_->content_hash() == b_->content_hash());
+      REQUIRE(a_->applied() == b_->applied());
+    }
     const result<reply> expected = model_.apply(c);
     refused_ += expected ? 0 : 1;
     const std::string want = text(expected);
-    REQUIRE(text(a_->apply(index_, c)) == want);
+    REQUIRE(text(a_->finish()) == want);
     REQUIRE(text(b_->apply(index_, c)) == want);
     REQUIRE(a_->content_hash() == b_->content_hash());
     REQUIRE(a_->keys() == model_.keys());
     REQUIRE(a_->bytes() == b_->bytes());
     if (transfer_) transfer_->since.push_back(c);
+  }
+
+  void between() {
+    read();
+    go_on_reading();
+    if (random_.one_in(4)) freed_ += compact();
+    move_snapshot();
+  }
+
+  void go_on_reading() {
+    if (random_.one_in(6)) readings_.push_back(std::make_unique<open_reading>(*a_, random_.draw_range(model_), model_));
+    if (random_.one_in(6))
+      transactions_.push_back(std::make_unique<open_transaction>(*a_, random_.draw_reads(model_), model_));
+    std::erase_if(readings_, [&](const auto& r) {
+      if (!r->it.proceed(random_.below(3))) return false;
+      REQUIRE(text(r->it.take_range()) == r->want);
+      ++long_reads_;
+      return true;
+    });
+    std::erase_if(transactions_, [&](const auto& t) {
+      if (!t->it.proceed(random_.below(3))) return false;
+      REQUIRE(text(t->it.take_txn()) == t->want);
+      ++long_reads_;
+      return true;
+    });
   }
 
   void read() {
@@ -231,7 +306,9 @@ class run {
   std::unique_ptr<store> b_ = std::make_unique<store>(options{});
   std::optional<transfer> transfer_; // gone before the store it reads
   log_index index_;
-  int installed_ = 0, freed_ = 0, refused_ = 0;
+  std::vector<std::unique_ptr<open_reading>> readings_; // likewise
+  std::vector<std::unique_ptr<open_transaction>> transactions_;
+  int installed_ = 0, freed_ = 0, refused_ = 0, slices_ = 0, long_reads_ = 0;
 };
 
 } // namespace
@@ -239,7 +316,7 @@ class run {
 // Random commands and reads, with compaction, snapshots and installs in between, agree with the model at every step;
 // and every part of that happens often.
 TEST_CASE("random operations agree with the model") {
-  int installed = 0, freed = 0, refused = 0;
+  int installed = 0, freed = 0, refused = 0, slices = 0, long_reads = 0;
   for (std::uint64_t seed = 1; seed <= 40; ++seed) {
     CAPTURE(seed);
     run r(seed);
@@ -247,10 +324,14 @@ TEST_CASE("random operations agree with the model") {
     installed += r.installed();
     freed += r.freed();
     refused += r.refused();
+    slices += r.slices();
+    long_reads += r.long_reads();
   }
   CHECK(installed > 40);
   CHECK(freed > 200);
   CHECK(refused > 40);
+  CHECK(slices > 4000);
+  CHECK(long_reads > 2000);
 }
 
 } // namespace quorumd::kv::test

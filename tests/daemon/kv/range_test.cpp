@@ -58,8 +58,8 @@ TEST_CASE("limit, count and more") {
 // A page holds at least one key and ends before its bound; whoever pages may do without the count.
 TEST_CASE("pages") {
   const four_keys m;
-  CHECK(m.range({.key = "a", .range_end = rest, .page_bytes_max = 4}) == "r6 2/4 more [a=3 c2 m2 v1, b=1 c3 m3 v1]");
-  CHECK(m.range({.key = "a", .range_end = rest, .page_bytes_max = 5}) == "r6 2/4 more [a=3 c2 m2 v1, b=1 c3 m3 v1]");
+  CHECK(m.range({.key = "a", .range_end = rest, .page_bytes_max = 132}) == "r6 2/4 more [a=3 c2 m2 v1, b=1 c3 m3 v1]");
+  CHECK(m.range({.key = "a", .range_end = rest, .page_bytes_max = 133}) == "r6 2/4 more [a=3 c2 m2 v1, b=1 c3 m3 v1]");
   CHECK(m.range({.key = "a", .range_end = rest, .page_bytes_max = 1, .skip_count = true}) ==
         "r6 1/1 more [a=3 c2 m2 v1]");
   CHECK(m.range({.key = "d", .range_end = rest, .page_bytes_max = 1, .skip_count = true}) == "r6 1/1 [d=0 c6 m6 v1]");
