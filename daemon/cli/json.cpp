@@ -2,53 +2,21 @@
 
 #include "daemon/cli/text.hpp"
 
+#include <boost/json/basic_parser_impl.hpp>
+#include <boost/json/serialize.hpp>
+
+#include <array>
+#include <charconv>
 #include <cmath>
-#include <cstdio>
 #include <optional>
+#include <utility>
 
 namespace quorumd::cli {
 namespace {
 
+namespace json = boost::json;
+
 constexpr std::string_view replacement = "\xef\xbf\xbd";
-
-void append_utf8(std::string& out, std::uint32_t c) {
-  if (c < 0x80) {
-    out += static_cast<char>(c);
-  } else if (c < 0x800) {
-    out += static_cast<char>(0xc0 | c >> 6);
-    out += static_cast<char>(0x80 | (c & 63));
-  } else if (c < 0x10000) {
-    out += static_cast<char>(0xe0 | c >> 12);
-    out += static_cast<char>(0x80 | (c >> 6 & 63));
-    out += static_cast<char>(0x80 | (c & 63));
-  } else {
-    out += static_cast<char>(0xf0 | c >> 18);
-    out += static_cast<char>(0x80 | (c >> 12 & 63));
-    out += static_cast<char>(0x80 | (c >> 6 & 63));
-    out += static_cast<char>(0x80 | (c & 63));
-  }
-}
-
-void append_json_string(std::string& out, std::string_view text) {
-  out += '"';
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (c == '\n') {
-      out += "\\n";
-    } else if (c == '\t') {
-      out += "\\t";
-    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-      char escape[8];
-      std::snprintf(escape, sizeof escape, "\\u%04x", static_cast<unsigned>(static_cast<unsigned char>(c)));
-      out += escape;
-    } else {
-      out += c;
-    }
-  }
-  out += '"';
-}
 
 /// A copy in which each byte that is not of a UTF-8 character is replaced.
 std::string repaired(std::string_view text) {
@@ -63,129 +31,98 @@ std::string repaired(std::string_view text) {
   return out;
 }
 
-/// Reads one line of JSON, as far as two string members need it.
-class pair_reader {
+/// Takes what Boost's parser finds, as far as an object of two strings wants it; false with a reason stops the parser.
+class pair_handler {
  public:
-  explicit pair_reader(std::string_view line)
-      : line_(line) {}
+  static constexpr std::size_t max_object_size = static_cast<std::size_t>(-1);
+  static constexpr std::size_t max_array_size = static_cast<std::size_t>(-1);
+  static constexpr std::size_t max_key_size = static_cast<std::size_t>(-1);
+  static constexpr std::size_t max_string_size = static_cast<std::size_t>(-1);
 
-  result<json_pair> read() {
-    if (!take('{')) return wrong("expected an object: {\"key\": …, \"value\": …}");
-    do {
-      auto name = read_string();
-      if (name.has_error()) return name.error();
-      if (!take(':')) return wrong("expected a colon");
-      auto text = read_string();
-      if (text.has_error()) return text.error();
-      if (auto stored = store(*name, std::move(*text)); stored.has_error()) return stored.error();
-    } while (take(','));
-    if (!take('}')) return wrong("expected a comma or a closing brace");
-    skip_space();
-    if (at_ != line_.size()) return wrong("nothing may follow the object");
-    if (!key_) return wrong("the member \"key\" is missing");
-    if (!value_) return wrong("the member \"value\" is missing");
-    return json_pair{std::move(*key_), std::move(*value_)};
-  }
-
- private:
-  error wrong(const std::string& what) const { return usage("column " + std::to_string(at_ + 1) + ": " + what); }
-
-  void skip_space() {
-    while (at_ < line_.size() && (line_[at_] == ' ' || line_[at_] == '\t' || line_[at_] == '\r')) ++at_;
-  }
-
-  bool take(char c) {
-    skip_space();
-    if (at_ == line_.size() || line_[at_] != c) return false;
-    ++at_;
+  bool on_document_begin(json::error_code&) { return true; }
+  bool on_object_begin(json::error_code& ec) {
+    if (inside_) return fail(ec, not_text);
+    inside_ = true;
     return true;
   }
+  bool on_object_end(std::size_t, json::error_code& ec) {
+    if (!key_) return fail(ec, "the member \"key\" is missing");
+    if (!value_) return fail(ec, "the member \"value\" is missing");
+    return true;
+  }
+  bool on_document_end(json::error_code&) { return true; }
+  bool on_array_begin(json::error_code& ec) { return fail(ec, not_text); }
+  bool on_array_end(std::size_t, json::error_code& ec) { return fail(ec, not_text); }
+  bool on_key_part(json::string_view s, std::size_t, json::error_code&) {
+    name_.append(s.data(), s.size());
+    return true;
+  }
+  bool on_key(json::string_view s, std::size_t, json::error_code& ec) {
+    name_.append(s.data(), s.size());
+    return choose(ec);
+  }
+  bool on_string_part(json::string_view s, std::size_t, json::error_code& ec) {
+    if (!inside_) return fail(ec, not_text);
+    text_.append(s.data(), s.size());
+    return true;
+  }
+  bool on_string(json::string_view s, std::size_t n, json::error_code& ec) {
+    if (!on_string_part(s, n, ec)) return false;
+    if (base64_) {
+      auto bytes = decode_base64(text_);
+      if (!bytes) return fail(ec, "this is not base64");
+      text_ = std::move(*bytes);
+    }
+    *slot_ = std::exchange(text_, {});
+    return true;
+  }
+  bool on_number_part(json::string_view, json::error_code& ec) { return fail(ec, not_text); }
+  bool on_int64(std::int64_t, json::string_view, json::error_code& ec) { return fail(ec, not_text); }
+  bool on_uint64(std::uint64_t, json::string_view, json::error_code& ec) { return fail(ec, not_text); }
+  bool on_double(double, json::string_view, json::error_code& ec) { return fail(ec, not_text); }
+  bool on_bool(bool, json::error_code& ec) { return fail(ec, not_text); }
+  bool on_null(json::error_code& ec) { return fail(ec, not_text); }
+  bool on_comment_part(json::string_view, json::error_code&) { return true; }
+  bool on_comment(json::string_view, json::error_code&) { return true; }
 
-  result<void> store(std::string_view name, std::string text) {
+  /// Why it stopped the parser; empty if it did not.
+  [[nodiscard]] const std::string& reason() const { return reason_; }
+  [[nodiscard]] bool inside() const { return inside_; }
+  [[nodiscard]] json_pair take() { return {std::move(*key_), std::move(*value_)}; }
+
+ private:
+  static constexpr const char* not_text = "expected an object of two strings: {\"key\": …, \"value\": …}";
+
+  bool fail(json::error_code& ec, std::string reason) {
+    reason_ = std::move(reason);
+    ec = json::error::test_failure; // any: the reason is what counts
+    return false;
+  }
+
+  bool choose(json::error_code& ec) {
     constexpr std::string_view suffix = "_base64";
-    if (name.ends_with(suffix)) {
-      name.remove_suffix(suffix.size());
-      auto bytes = decode_base64(text);
-      if (!bytes) return wrong("this is not base64");
-      text = std::move(*bytes);
-    }
+    std::string name = std::exchange(name_, {});
+    base64_ = name.ends_with(suffix);
+    if (base64_) name.resize(name.size() - suffix.size());
     if (name != "key" && name != "value")
-      return wrong("the member " + shown(name) + " is not known: expected key, value, key_base64 or value_base64");
-    auto& slot = name == "key" ? key_ : value_;
-    if (slot) return wrong("the " + std::string(name) + " is given twice");
-    slot = std::move(text);
-    return {};
+      return fail(ec, "the member " + shown(name) + " is not known: expected key, value, key_base64 or value_base64");
+    slot_ = name == "key" ? &key_ : &value_;
+    return !*slot_ || fail(ec, "the " + name + " is given twice");
   }
 
-  std::optional<std::uint32_t> read_unit() {
-    std::uint32_t unit = 0;
-    for (int i = 0; i < 4; ++i, ++at_) {
-      const char c = at_ < line_.size() ? line_[at_] : '\0';
-      std::uint32_t digit = 0;
-      if (c >= '0' && c <= '9')
-        digit = static_cast<std::uint32_t>(c - '0');
-      else if (c >= 'a' && c <= 'f')
-        digit = static_cast<std::uint32_t>(c - 'a' + 10);
-      else if (c >= 'A' && c <= 'F')
-        digit = static_cast<std::uint32_t>(c - 'A' + 10);
-      else
-        return std::nullopt;
-      unit = unit * 16 + digit;
-    }
-    return unit;
-  }
-
-  /// The rest of \uXXXX, and its second half if it is one of a pair.
-  result<void> read_unicode(std::string& out) {
-    auto c = read_unit();
-    if (!c) return wrong("\\u is followed by four hexadecimal digits");
-    if (*c >= 0xd800 && *c < 0xdc00) {
-      const bool pair = line_.substr(at_).starts_with("\\u");
-      if (pair) at_ += 2;
-      const auto low = pair ? read_unit() : std::nullopt;
-      if (!low || *low < 0xdc00 || *low > 0xdfff) return wrong("half of a surrogate pair");
-      c = 0x10000 + ((*c - 0xd800) << 10) + (*low - 0xdc00);
-    } else if (*c >= 0xdc00 && *c <= 0xdfff) {
-      return wrong("half of a surrogate pair");
-    }
-    append_utf8(out, *c);
-    return {};
-  }
-
-  result<std::string> read_string() {
-    if (!take('"')) return wrong("expected a string");
-    std::string out;
-    while (at_ < line_.size() && line_[at_] != '"') {
-      const char c = line_[at_];
-      if (static_cast<unsigned char>(c) < 0x20) return wrong("a control character inside a string");
-      ++at_;
-      if (c != '\\') {
-        out += c;
-        continue;
-      }
-      constexpr std::string_view names = "\"\\/bfnrt";
-      constexpr std::string_view meanings = "\"\\/\b\f\n\r\t";
-      const char kind = at_ < line_.size() ? line_[at_] : '\0';
-      const std::size_t which = kind == '\0' ? std::string_view::npos : names.find(kind);
-      if (which == std::string_view::npos && kind != 'u') return wrong("not an escape of JSON");
-      ++at_;
-      if (kind == 'u') {
-        if (auto read = read_unicode(out); read.has_error()) return read.error();
-      } else {
-        out += meanings[which];
-      }
-    }
-    if (at_ == line_.size()) return wrong("the string has no end");
-    ++at_;
-    if (!is_utf8(out)) return wrong("the string is not UTF-8: use the member's _base64 form");
-    return out;
-  }
-
-  std::string_view line_;
-  std::size_t at_ = 0;
+  bool inside_ = false;
+  bool base64_ = false;
+  std::string name_;
+  std::string text_;
+  std::string reason_;
   std::optional<std::string> key_;
   std::optional<std::string> value_;
+  std::optional<std::string>* slot_ = nullptr;
 };
+
+void append_string(std::string& out, std::string_view text) {
+  out += json::serialize(json::string_view(text.data(), text.size()));
+}
 
 } // namespace
 
@@ -223,7 +160,7 @@ json_writer& json_writer::end_array() {
 
 json_writer& json_writer::key(std::string_view name) {
   before_value();
-  append_json_string(out_, name);
+  append_string(out_, name);
   out_ += ':';
   after_key_ = true;
   return *this;
@@ -231,25 +168,24 @@ json_writer& json_writer::key(std::string_view name) {
 
 json_writer& json_writer::text(std::string_view value) {
   before_value();
-  if (is_utf8(value))
-    append_json_string(out_, value);
-  else
-    append_json_string(out_, repaired(value));
+  append_string(out_, is_utf8(value) ? std::string(value) : repaired(value));
   return *this;
 }
 
 json_writer& json_writer::number(std::uint64_t value) {
   before_value();
-  out_ += std::to_string(value);
+  out_ += json::serialize(json::value(value));
   return *this;
 }
 
 json_writer& json_writer::number(double value, int decimals) {
   if (!std::isfinite(value)) return null();
   before_value();
-  char digits[400];
-  std::snprintf(digits, sizeof digits, "%.*f", decimals, value);
-  out_ += digits;
+  // Boost.JSON writes 1.5E0, which a person does not like to read.
+  std::array<char, 400> digits;
+  const auto end =
+      std::to_chars(digits.data(), digits.data() + digits.size(), value, std::chars_format::fixed, decimals);
+  out_.append(digits.data(), end.ptr);
   return *this;
 }
 
@@ -266,9 +202,12 @@ json_writer& json_writer::null() {
 }
 
 json_writer& json_writer::bytes(std::string_view name, std::string_view value) {
-  if (is_utf8(value)) return key(name).text(value);
-  key(std::string(name) + "_base64");
-  before_value();
+  if (is_utf8(value)) {
+    key(name).before_value();
+    append_string(out_, value);
+    return *this;
+  }
+  key(std::string(name) + "_base64").before_value();
   out_ += '"';
   append_base64(out_, value);
   out_ += '"';
@@ -276,7 +215,19 @@ json_writer& json_writer::bytes(std::string_view name, std::string_view value) {
 }
 
 result<json_pair> parse_json_pair(std::string_view line) {
-  return pair_reader(line).read();
+  json::basic_parser<pair_handler> parser{json::parse_options{}};
+  json::error_code ec;
+  constexpr bool more_follows = false;
+  const std::size_t taken = parser.write_some(more_follows, line.data(), line.size(), ec);
+  const auto wrong = [&](const std::string& what) {
+    return usage("column " + std::to_string(taken + 1) + ": " + what);
+  };
+  if (!parser.handler().reason().empty()) return wrong(parser.handler().reason());
+  if (ec && !is_utf8(line)) return wrong("this is not UTF-8: use the member's _base64 form");
+  if (ec && !parser.handler().inside()) return wrong("expected an object: {\"key\": …, \"value\": …}");
+  if (ec) return wrong("this is not JSON: " + ec.message());
+  if (taken != line.size()) return wrong("nothing may follow the object");
+  return parser.handler().take();
 }
 
 } // namespace quorumd::cli

@@ -8,8 +8,8 @@
 
 namespace quorumd::cli {
 
-/// Writes JSON into a string, in one go and in order; the caller keeps objects and arrays balanced. Commas come by
-/// themselves.
+/// Writes JSON into a string, piece by piece and in order, so that a long result never stands in memory as a tree; the
+/// caller keeps objects and arrays balanced, commas come by themselves. Texts and numbers are Boost.JSON's.
 class json_writer {
  public:
   explicit json_writer(std::string& out)
@@ -22,6 +22,7 @@ class json_writer {
   json_writer& key(std::string_view name);
   /// The text is UTF-8; what is not becomes U+FFFD.
   json_writer& text(std::string_view value);
+  /// Exact, also beyond 2^53.
   json_writer& number(std::uint64_t value);
   /// With so many decimals; JSON has no infinity, which becomes null.
   json_writer& number(double value, int decimals);

@@ -1,13 +1,13 @@
 #include "daemon/cli/text.hpp"
 
-#include <array>
+#include <absl/strings/escaping.h>
+
 #include <cstdint>
 
 namespace quorumd::cli {
 namespace {
 
 constexpr char hex_digits[] = "0123456789abcdef";
-constexpr char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 std::uint8_t byte_at(std::string_view s, std::size_t i) {
   return static_cast<std::uint8_t>(s[i]);
@@ -49,24 +49,17 @@ int hex_value(char c) {
   return -1;
 }
 
-void append_hex(std::string& out, std::uint8_t byte) {
-  out += "\\x";
-  out += hex_digits[byte >> 4];
-  out += hex_digits[byte & 15];
-}
-
-std::array<std::int8_t, 256> base64_values() {
-  std::array<std::int8_t, 256> values;
-  values.fill(-1);
-  for (std::int8_t i = 0; i < 64; ++i) values[static_cast<std::uint8_t>(base64_digits[i])] = i;
-  return values;
-}
-
 error bad_escape(std::size_t at, const std::string& what) {
   return usage("column " + std::to_string(at + 1) + ": " + what);
 }
 
 } // namespace
+
+void append_hex_escape(std::string& out, std::uint8_t byte) {
+  out += "\\x";
+  out += hex_digits[byte >> 4];
+  out += hex_digits[byte & 15];
+}
 
 bool is_utf8(std::string_view bytes) {
   while (!bytes.empty()) {
@@ -88,7 +81,7 @@ void append_escaped(std::string& out, std::string_view bytes) {
     } else if (c == '\\') {
       out += "\\\\";
     } else if (c < 0x20 || c == 0x7f || character_bytes(bytes) == 0) {
-      append_hex(out, c);
+      append_hex_escape(out, c);
     } else {
       n = character_bytes(bytes);
       out.append(bytes.substr(0, n));
@@ -126,30 +119,14 @@ result<void> append_unescaped(std::string& out, std::string_view text) {
 }
 
 void append_base64(std::string& out, std::string_view bytes) {
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const std::size_t n = std::min<std::size_t>(3, bytes.size() - i);
-    std::uint32_t bits = 0;
-    for (std::size_t k = 0; k < 3; ++k) bits = bits << 8 | (k < n ? byte_at(bytes, i + k) : 0u);
-    for (std::size_t k = 0; k < 4; ++k) out += k <= n ? base64_digits[bits >> (18 - 6 * k) & 63] : '=';
-  }
+  out += absl::Base64Escape({bytes.data(), bytes.size()});
 }
 
 std::optional<std::string> decode_base64(std::string_view text) {
-  static const auto values = base64_values();
-  if (text.size() % 4 != 0) return std::nullopt;
+  // Abseil also takes texts without padding, with dots for it, and with spaces anywhere.
   std::string out;
-  out.reserve(text.size() / 4 * 3);
-  for (std::size_t i = 0; i < text.size(); i += 4) {
-    const bool last = i + 4 == text.size();
-    const std::size_t padding = last ? (text[i + 3] == '=') + (text[i + 3] == '=' && text[i + 2] == '=') : 0;
-    std::uint32_t bits = 0;
-    for (std::size_t k = 0; k < 4; ++k) {
-      const int value = k >= 4 - padding ? 0 : values[byte_at(text, i + k)];
-      if (value < 0) return std::nullopt;
-      bits = bits << 6 | static_cast<std::uint32_t>(value);
-    }
-    for (std::size_t k = 0; k < 3 - padding; ++k) out += static_cast<char>(bits >> (16 - 8 * k) & 255);
-  }
+  if (text.size() % 4 != 0 || text.find_first_of(". \t\n\v\f\r") != std::string_view::npos) return std::nullopt;
+  if (!absl::Base64Unescape({text.data(), text.size()}, &out)) return std::nullopt;
   return out;
 }
 

@@ -2,6 +2,7 @@
 
 #include "daemon/cli/error.hpp"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +15,9 @@ namespace quorumd::cli {
 /// Appends the bytes so that they fit into a field of a line: a tab becomes \t, a line feed \n, a backslash \\, other
 /// control characters and what is not UTF-8 \xHH; the rest stands for itself.
 void append_escaped(std::string& out, std::string_view bytes);
+
+/// Appends \xHH.
+void append_hex_escape(std::string& out, std::uint8_t byte);
 
 /// Appends what append_escaped() was given, from what it wrote. The error names the column, from 1.
 [[nodiscard]] result<void> append_unescaped(std::string& out, std::string_view text);

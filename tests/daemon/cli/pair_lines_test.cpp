@@ -59,7 +59,7 @@ TEST_CASE("bad lines") {
   CHECK(read_all(pair_format::lines, "a\t1\t2\n", 4) ==
         std::vector<std::string>{"line 1: value, column 2: a tab inside a field is written \\t"});
   CHECK(read_all(pair_format::jsonl, "{\"key\":\"a\",\"value\":\"1\"}\n{}\n", 100).back() ==
-        "line 2: column 2: expected a string");
+        "line 2: column 2: the member \"key\" is missing");
 }
 
 // A pair at the limit of a request is accepted, one byte more is not; nor is a line without an end in sight.
