@@ -11,6 +11,7 @@
 #include "daemon/telemetry/log.hpp"
 #include "daemon/telemetry/service_manager.hpp"
 #include "daemon/telemetry/watchdog.hpp"
+#include "daemon/version/version.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_future.hpp>
@@ -255,7 +256,7 @@ class server {
 
 int serve(const config::settings& settings) {
   telemetry::set_up_log(settings.log.level);
-  spdlog::info("quorumd {} starting", QUORUMD_VERSION);
+  spdlog::info("quorumd {} (commit {}) starting", version::number(), version::commit());
   server s(settings);
   return s.run();
 }

@@ -1,12 +1,14 @@
 #include "daemon/cli/args.hpp"
 
 #include "config/values.hpp"
+#include "daemon/cli/other_words.hpp"
 #include "daemon/cli/text.hpp"
 
 #include <boost/program_options.hpp>
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <utility>
 
 namespace quorumd::cli {
@@ -15,28 +17,56 @@ namespace po = boost::program_options;
 namespace {
 
 const std::array<option_spec, 5> globals{{
-    {"endpoint", "HOST:PORT[,…]", option_kind::text, "the nodes to talk to, tried in this order"},
+    {.name = "endpoint",
+     .value = "HOST[:PORT][,…]",
+     .kind = option_kind::text,
+     .help = "the nodes to talk to, tried in this order",
+     .also = "endpoints"},
     {"socket", "PATH", option_kind::text, "talk through this node's admin socket instead"},
-    {"timeout", "5s", option_kind::duration, "how long one request may take"},
-    {"output", "text|json", option_kind::choice, "how results are printed"},
-    {"help", "", option_kind::flag, "print help and end"},
+    {.name = "timeout",
+     .value = "5s",
+     .kind = option_kind::duration,
+     .help = "how long one request may take",
+     .also = "command-timeout"},
+    {.name = "output",
+     .value = "text|json",
+     .kind = option_kind::choice,
+     .help = "how results and errors are printed",
+     .letter = 'w',
+     .also = "write-out"},
+    {.name = "help", .kind = option_kind::flag, .help = "print help and end", .letter = 'h'},
 }};
+
+bool applies(const option_spec& o, const common_options& wanted) {
+  if (o.name == "endpoint" || o.name == "socket") return wanted.endpoints;
+  if (o.name == "timeout") return wanted.timeout;
+  return o.name != "output" || wanted.output;
+}
 
 std::vector<std::string_view> option_names(const command_spec* c) {
   std::vector<std::string_view> names;
   if (c != nullptr)
     for (const auto& o : c->options) names.push_back(o.name);
-  for (const auto& o : globals) names.push_back(o.name);
+  for (const auto& o : globals)
+    if (c == nullptr || applies(o, c->common)) names.push_back(o.name);
   return names;
 }
 
+/// By its name, or by etcdctl's.
 const option_spec* find_option(std::span<const option_spec> options, std::string_view name) {
-  const auto found = std::find_if(options.begin(), options.end(), [&](const auto& o) { return o.name == name; });
+  const auto found = std::find_if(options.begin(), options.end(),
+                                  [&](const auto& o) { return o.name == name || (!o.also.empty() && o.also == name); });
   return found == options.end() ? nullptr : &*found;
 }
 
 error in_command(const command_spec& c, const std::string& what) {
   return usage(std::string(c.name) + ": " + what + " (see 'quorumd help " + std::string(c.name) + "')");
+}
+
+std::string lower(std::string text) {
+  for (char& c : text)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return text;
 }
 
 /// A value's mistake, if it has one.
@@ -85,17 +115,6 @@ class parser {
   }
 
  private:
-  const command_spec* lookup(std::string_view name) const {
-    const auto found = std::find_if(commands_.begin(), commands_.end(), [&](const auto& c) { return c.name == name; });
-    return found == commands_.end() ? nullptr : &*found;
-  }
-
-  error unknown_subcommand(const std::string& word) const {
-    std::vector<std::string_view> names{"help"};
-    for (const auto& c : commands_) names.push_back(c.name);
-    return usage(shown(word) + " is not a subcommand" + suggestion(word, names) + " (see 'quorumd help')");
-  }
-
   /// Takes the subcommand out of the words.
   result<void> find_subcommand() {
     std::size_t i = 0;
@@ -108,14 +127,9 @@ class parser {
         version_ = true;
         ++i;
       } else if (word.size() > 1 && word[0] == '-' && word != "--") {
-        const std::string stem = word.substr(0, word.find('='));
-        const std::string name = stem.substr(stem.find_first_not_of('-') == 1 ? 1 : 2);
-        if (!word.starts_with("--") || find_option(globals, name) == nullptr) {
-          const auto names = option_names(nullptr);
-          return usage("no option " + shown(stem) + " stands before a subcommand" + suggestion(name, names, "--") +
-                       " (see 'quorumd help')");
-        }
-        i += word.find('=') == std::string::npos ? 2 : 1;
+        auto taken = global_words(word);
+        if (taken.has_error()) return taken.error();
+        i += *taken;
       } else {
         return take_subcommand(word == "--" ? i + 1 : i, i);
       }
@@ -123,20 +137,28 @@ class parser {
     return {};
   }
 
+  /// How many words a global option before the subcommand takes.
+  result<std::size_t> global_words(const std::string& word) const {
+    const std::string stem = word.substr(0, word.find('='));
+    const std::string name = stem.substr(stem.find_first_not_of('-') == 1 ? 1 : 2);
+    if (word.starts_with("--") && find_option(globals, name) != nullptr) return word == stem ? 2 : 1;
+    const auto of_letter =
+        std::find_if(globals.begin(), globals.end(), [&](const auto& o) { return o.letter == word[1]; });
+    if (word[1] != '-' && of_letter != globals.end()) return word.size() == 2 ? 2 : 1;
+    if (const std::string other = other_option(name); !other.empty()) return usage(shown(stem) + ": " + other);
+    const auto names = option_names(nullptr);
+    return usage("no option " + shown(stem) + " stands before a subcommand" + suggestion(name, names, "--") +
+                 " (see 'quorumd help')");
+  }
+
   result<void> take_subcommand(std::size_t at, std::size_t from) {
     if (at >= words_.size()) return {};
     const std::string word = words_[at];
     words_.erase(words_.begin() + static_cast<std::ptrdiff_t>(from),
                  words_.begin() + static_cast<std::ptrdiff_t>(at) + 1);
-    if (word == "help") {
-      help_ = true;
-      if (from >= words_.size() || words_[from].starts_with("-")) return {};
-      command_ = lookup(words_[from]);
-      if (command_ == nullptr) return unknown_subcommand(words_[from]);
-      return {};
-    }
-    command_ = lookup(word);
-    if (command_ == nullptr) return unknown_subcommand(word);
+    const auto found = find_command(commands_, word);
+    if (found.has_error()) return found.error();
+    command_ = *found;
     // A value can look like --help too, but asking for help then is harmless.
     for (std::size_t i = from; i < words_.size() && words_[i] != "--"; ++i)
       if (words_[i] == "--help" || words_[i] == "-h") help_ = true;
@@ -146,11 +168,14 @@ class parser {
   po::options_description description() const {
     po::options_description d;
     const auto add = [&](const option_spec& o) {
-      const std::string name(o.name);
-      if (o.kind == option_kind::flag)
-        d.add_options()(name.c_str(), "");
-      else
-        d.add_options()(name.c_str(), po::value<std::vector<std::string>>(), "");
+      std::vector<std::string> names{std::string(o.name)};
+      if (o.letter != '\0') names.front() += {',', o.letter};
+      if (!o.also.empty()) names.emplace_back(o.also);
+      for (const std::string& name : names)
+        if (o.kind == option_kind::flag)
+          d.add_options()(name.c_str(), "");
+        else
+          d.add_options()(name.c_str(), po::value<std::vector<std::string>>(), "");
     };
     for (const auto& o : command_->options) add(o);
     for (const auto& o : globals) add(o);
@@ -160,8 +185,8 @@ class parser {
   result<parsed> parse_rest() {
     const po::options_description known = description();
     using namespace po::command_line_style;
-    const int style =
-        allow_long | allow_short | allow_dash_for_short | short_allow_next | long_allow_adjacent | long_allow_next;
+    const int style = allow_long | allow_short | allow_dash_for_short | short_allow_next | short_allow_adjacent |
+                      long_allow_adjacent | long_allow_next;
     invocation out(*command_);
     try {
       const auto found = po::command_line_parser(words_).options(known).style(style).run();
@@ -181,11 +206,17 @@ class parser {
     const option_spec* o = find_option(command_->options, name);
     if (o == nullptr) o = find_option(globals, name);
     if (o == nullptr) return in_command(*command_, "no option '--" + name + "'");
-    auto& values = out.options_[name];
-    if (!values.empty() && !o->repeated) return in_command(*command_, "--" + name + " is given twice");
-    values.push_back(value.empty() ? std::string() : value.front());
-    const std::string mistake = mistake_in(*o, values.back());
+    if (!applies(*o, command_->common) && find_option(command_->options, name) == nullptr)
+      return in_command(*command_, "--" + std::string(o->name) + " means nothing to it" +
+                                       (o->name == "output" && find_option(command_->options, "format") != nullptr
+                                            ? ": the form is chosen with --format"
+                                            : ""));
+    auto& values = out.options_[std::string(o->name)];
+    if (!values.empty() && !o->repeated) return in_command(*command_, "--" + std::string(o->name) + " is given twice");
+    std::string text = value.empty() ? std::string() : value.front();
+    const std::string mistake = mistake_in(*o, o->kind == option_kind::choice ? lower(text) : text);
     if (!mistake.empty()) return in_command(*command_, mistake);
+    values.push_back(o->kind == option_kind::choice ? lower(std::move(text)) : std::move(text));
     return {};
   }
 
@@ -193,6 +224,8 @@ class parser {
     if (const auto* unknown = dynamic_cast<const po::unknown_option*>(&e)) {
       std::string name = unknown->get_option_name();
       name.erase(0, name.find_first_not_of('-'));
+      if (const std::string other = other_option(name); !other.empty())
+        return in_command(*command_, shown(unknown->get_option_name()) + ": " + other);
       const auto names = option_names(command_);
       return in_command(*command_, "no option " + shown(unknown->get_option_name()) + suggestion(name, names, "--") +
                                        (unknown->get_option_name().starts_with("--")
@@ -205,7 +238,8 @@ class parser {
   result<parsed> check_arguments(invocation out) const {
     const auto& wanted = command_->arguments;
     const std::size_t given = out.arguments_.size();
-    if (given > wanted.size())
+    const bool any_number = !wanted.empty() && wanted.back().repeated;
+    if (given > wanted.size() && !any_number)
       return in_command(*command_, shown(out.arguments_[wanted.size()]) + " is one argument too many");
     for (std::size_t i = given; i < wanted.size(); ++i)
       if (!wanted[i].optional) return in_command(*command_, std::string(wanted[i].name) + " is missing");
@@ -223,6 +257,23 @@ class parser {
 
 std::span<const option_spec> global_options() {
   return globals;
+}
+
+std::vector<option_spec> global_options(const command_spec& c) {
+  std::vector<option_spec> out;
+  for (const auto& o : globals)
+    if (applies(o, c.common)) out.push_back(o);
+  return out;
+}
+
+result<const command_spec*> find_command(std::span<const command_spec> commands, std::string_view word) {
+  std::vector<std::string_view> names;
+  for (const auto& c : commands) {
+    if (c.name == word) return &c;
+    names.push_back(c.name);
+  }
+  if (const std::string other = other_command(word); !other.empty()) return usage(shown(word) + ": " + other);
+  return usage(shown(word) + " is not a subcommand" + suggestion(word, names) + " (see 'quorumd help')");
 }
 
 std::string invocation::text(std::string_view option, std::string_view otherwise) const {

@@ -28,11 +28,21 @@ struct option_spec {
   option_kind kind = option_kind::flag;
   std::string_view help;
   bool repeated = false;
+  char letter = '\0';         ///< the short form: `w` for -w
+  std::string_view also = {}; ///< etcdctl's name for it, which is understood and not shown
 };
 
 struct argument_spec {
   std::string_view name;
   bool optional = false;
+  bool repeated = false; ///< any number from here on; the last one only
+};
+
+/// Which of the options that stand before or after a subcommand mean something to it; --help always does.
+struct common_options {
+  bool endpoints = true; ///< --endpoint and --socket
+  bool timeout = true;
+  bool output = true;
 };
 
 class invocation;
@@ -46,10 +56,12 @@ struct command_spec {
   std::string_view details; ///< more lines
   std::vector<std::string_view> examples;
   int (*run)(const invocation&) = nullptr;
+  common_options common = {};
 };
 
-/// The options that stand before or after any subcommand.
+/// The options that stand before or after a subcommand: all of them, and those that this one takes.
 [[nodiscard]] std::span<const option_spec> global_options();
+[[nodiscard]] std::vector<option_spec> global_options(const command_spec& c);
 
 /// A command line that was understood; every value is of its option's kind.
 class invocation {
@@ -77,7 +89,7 @@ class invocation {
   std::map<std::string, std::vector<std::string>, std::less<>> options_;
 };
 
-/// `--help`, `help` or nothing at all was asked for; with a subcommand or without.
+/// `--help` was asked for, with a subcommand or without.
 struct help_wanted {
   const command_spec* command = nullptr;
 };
@@ -86,11 +98,16 @@ struct version_wanted {};
 using parsed = std::variant<invocation, help_wanted, version_wanted>;
 
 /// Understands a command line, without the program's name. The subcommand is the first word that is neither a global
-/// option nor its value; abbreviations are not guessed; `--` ends the options.
+/// option nor its value; abbreviations are not guessed, choices are taken in any case; `--` ends the options.
 [[nodiscard]] result<parsed> parse_command_line(std::span<const command_spec> commands, std::vector<std::string> words);
+
+/// The one of that name; the error says what is near, or what another tool's word for it is here.
+[[nodiscard]] result<const command_spec*> find_command(std::span<const command_spec> commands, std::string_view word);
 
 /// What `quorumd help` prints.
 [[nodiscard]] std::string overview(std::span<const command_spec> commands);
+/// `quorumd get [OPTION…] KEY`
+[[nodiscard]] std::string usage_line(const command_spec& c);
 /// What `quorumd help COMMAND` prints.
 [[nodiscard]] std::string help_text(const command_spec& c);
 

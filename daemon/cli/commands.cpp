@@ -4,26 +4,45 @@
 #include "daemon/cli/terminal.hpp"
 
 #include <csignal>
+#include <utility>
 
 namespace quorumd::cli {
 
 std::span<const command_spec> all_commands() {
   static const std::vector<command_spec> commands = {
-      serve_command(),  check_config_command(), put_command(),     get_command(),     del_command(),
-      txn_command(),    compact_command(),      import_command(),  export_command(),  status_command(),
-      health_command(), bench_command(),        inspect_command(), version_command(),
+      serve_command(),   check_config_command(), put_command(),    get_command(),     del_command(),    txn_command(),
+      compact_command(), import_command(),       export_command(), status_command(),  health_command(), bench_command(),
+      inspect_command(), completion_command(),   help_command(),   version_command(),
   };
   return commands;
 }
 
+namespace {
+
+/// Whether a command line that was not understood asks for JSON, as far as that can be told.
+bool wants_json(const std::vector<std::string>& words) {
+  for (std::size_t i = 0; i < words.size() && words[i] != "--"; ++i) {
+    const std::string& w = words[i];
+    if (w == "--output=json" || w == "--write-out=json" || w == "-wjson") return true;
+    if ((w == "--output" || w == "--write-out" || w == "-w") && i + 1 < words.size() && words[i + 1] == "json")
+      return true;
+  }
+  return false;
+}
+
+} // namespace
+
 int run(std::span<const command_spec> commands, std::vector<std::string> words) {
   std::signal(SIGPIPE, SIG_IGN);
+  const bool json_wanted = wants_json(words);
   auto what = parse_command_line(commands, std::move(words));
+  speak_json(what.has_error() && json_wanted);
   if (what.has_error()) return complain(what.error());
   if (const auto* help = std::get_if<help_wanted>(&*what))
     return print(help->command == nullptr ? overview(commands) : help_text(*help->command));
-  if (std::holds_alternative<version_wanted>(*what)) return print("quorumd " QUORUMD_VERSION "\n");
+  if (std::holds_alternative<version_wanted>(*what)) return print(version_text() + "\n");
   const auto& in = std::get<invocation>(*what);
+  speak_json(in.json());
   return in.command().run(in);
 }
 

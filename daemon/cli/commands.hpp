@@ -22,10 +22,15 @@ namespace quorumd::cli {
 [[nodiscard]] command_spec bench_command();
 [[nodiscard]] command_spec check_config_command();
 [[nodiscard]] command_spec inspect_command();
+[[nodiscard]] command_spec completion_command();
+[[nodiscard]] command_spec help_command();
 [[nodiscard]] command_spec version_command();
 
 /// Every subcommand, in the order of the help.
 [[nodiscard]] std::span<const command_spec> all_commands();
+
+/// `quorumd 0.1.0 (commit 0123456789ab)`
+[[nodiscard]] std::string version_text();
 
 /// The whole program, given its subcommands and its command line without the name; the result is the exit code.
 [[nodiscard]] int run(std::span<const command_spec> commands, std::vector<std::string> words);

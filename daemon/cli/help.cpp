@@ -1,4 +1,7 @@
-#include "daemon/cli/args.hpp"
+#include "config/exit_codes.hpp"
+#include "daemon/cli/commands.hpp"
+#include "daemon/cli/manual.hpp"
+#include "daemon/cli/terminal.hpp"
 
 #include <algorithm>
 
@@ -6,8 +9,13 @@ namespace quorumd::cli {
 namespace {
 
 std::string grammar(const option_spec& o) {
-  std::string out = "--" + std::string(o.name);
-  if (!o.value.empty()) out += " " + std::string(o.value);
+  std::string out = o.letter == '\0' ? "" : std::string("-") + o.letter + ", ";
+  out += "--";
+  out += o.name;
+  if (!o.value.empty()) {
+    out += ' ';
+    out += o.value;
+  }
   return out;
 }
 
@@ -26,18 +34,44 @@ void append_row(std::string& out, std::string_view left, std::string_view right,
 }
 
 void append_options(std::string& out, std::span<const option_spec> options) {
-  constexpr std::size_t width = 28;
+  constexpr std::size_t width = 30;
   for (const auto& o : options) append_row(out, grammar(o), o.help, width);
 }
 
+int run_help(const invocation& in) {
+  const auto commands = all_commands();
+  if (in.argument_count() == 0) return print(in.has("man") ? overview_manual(commands) : overview(commands));
+  std::string out;
+  for (std::size_t i = 0; i < in.argument_count(); ++i) {
+    if (in.has("man") && in.argument(i) == "quorumd.yaml") {
+      out += configuration_manual();
+      continue;
+    }
+    const auto c = find_command(commands, in.argument(i));
+    if (c.has_error()) return complain(c.error());
+    if (i != 0) out += '\n';
+    out += in.has("man") ? command_manual(**c) : help_text(**c);
+  }
+  return print(out);
+}
+
 } // namespace
+
+std::string usage_line(const command_spec& c) {
+  std::string out = "quorumd " + std::string(c.name);
+  if (!c.options.empty()) out += " [OPTION…]";
+  for (const auto& a : c.arguments) {
+    const std::string name = std::string(a.name) + (a.repeated ? "…" : "");
+    out += a.optional ? " [" + name + "]" : " " + name;
+  }
+  return out;
+}
 
 std::string overview(std::span<const command_spec> commands) {
   std::string out = "quorumd: a replicated, linearizable key-value store\n\n"
                     "usage: quorumd [OPTION…] COMMAND [OPTION…] [ARGUMENT…]\n\ncommands:\n";
   for (const auto& c : commands) append_row(out, c.name, c.summary, 14);
-  append_row(out, "help", "print this, or a command's help with examples: quorumd help put", 14);
-  out += "\noptions, before or after any command:\n";
+  out += "\noptions, before or after a command to which they mean something:\n";
   append_options(out, global_options());
   out += "\nWithout --endpoint and --socket: QUORUMD_ENDPOINT, then the socket /run/quorumd/admin.sock if it exists,\n"
          "then 127.0.0.1:2379. An argument that begins with a dash comes after '--'.\n\n"
@@ -46,13 +80,7 @@ std::string overview(std::span<const command_spec> commands) {
 }
 
 std::string help_text(const command_spec& c) {
-  std::string out = "usage: quorumd " + std::string(c.name);
-  if (!c.options.empty()) out += " [OPTION…]";
-  for (const auto& a : c.arguments) {
-    const std::string name(a.name);
-    out += a.optional ? " [" + name + "]" : " " + name;
-  }
-  out += "\n\n";
+  std::string out = "usage: " + usage_line(c) + "\n\n";
   out += c.summary;
   out += '\n';
   if (!c.details.empty()) {
@@ -64,8 +92,9 @@ std::string help_text(const command_spec& c) {
     out += "\noptions:\n";
     append_options(out, c.options);
   }
-  out += "\noptions of every command:\n";
-  append_options(out, global_options());
+  const auto common = global_options(c);
+  out += common.size() == 1 ? "\n" : "\noptions of most commands:\n";
+  append_options(out, common);
   out += "\nexamples:\n";
   for (const auto e : c.examples) {
     out += "  ";
@@ -73,6 +102,17 @@ std::string help_text(const command_spec& c) {
     out += '\n';
   }
   return out;
+}
+
+command_spec help_command() {
+  return {.name = "help",
+          .summary = "print the list of commands, or the help of those that are named",
+          .arguments = {{.name = "COMMAND", .optional = true, .repeated = true}},
+          .options = {{"man", "", option_kind::flag, "as the source of a manual page, for man -l"}},
+          .examples = {"quorumd help", "quorumd help put get", "quorumd help --man put | man -l -",
+                       "quorumd help --man quorumd.yaml | man -l -"},
+          .run = run_help,
+          .common = {.endpoints = false, .timeout = false, .output = false}};
 }
 
 } // namespace quorumd::cli

@@ -180,8 +180,8 @@ class importer {
     bar_.clear();
     if (!failure_.empty()) complain(failure_);
     if (repeated_ != 0)
-      complain("note: " + counted(repeated_, "put") +
-               " without an answer, or refused for the moment, were sent again (a put is idempotent)");
+      remark(counted(repeated_, "put") +
+             " without an answer, or refused for the moment, were sent again (a put is idempotent)");
     std::string out;
     if (session_.json)
       json_writer(out)

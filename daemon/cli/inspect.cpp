@@ -120,7 +120,8 @@ command_spec inspect_command() {
           "stands there, and what it says. Exits with 71 if there is something that a start would refuse.",
       .examples = {"quorumd inspect wal /var/lib/quorumd/wal",
                    "quorumd inspect snapshot /var/lib/quorumd/snapshots/1-42.snap --output json"},
-      .run = run_inspect};
+      .run = run_inspect,
+      .common = {.endpoints = false, .timeout = false}};
 }
 
 } // namespace quorumd::cli

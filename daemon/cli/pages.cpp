@@ -18,7 +18,7 @@ coro::task<wire::call_result> range_pages::next() {
   r.revision = what_.revision;
   r.limit = what_.limit;
   r.keys_only = what_.keys_only;
-  r.skip_count = true;
+  r.skip_count = !what_.count;
   wire::client_body body = wire::range_read{.request = r, .serializable = what_.serializable};
   const coro::time_point deadline = session_.deadline();
   wire::call_result answer = co_await session_.client.call(std::move(body), deadline);
@@ -27,6 +27,10 @@ coro::task<wire::call_result> range_pages::next() {
   const auto* page = body_of<kv::range_reply>(answer);
   if (page == nullptr) co_return unexpected_answer(session_);
   if (!what_.revision) what_.revision = page->revision;
+  if (what_.count) {
+    count_ = page->count;
+    what_.count = false;
+  }
   if (!page->more || page->kvs.empty() || what_.range_end.empty()) co_return answer;
   if (what_.limit != 0) {
     if (page->kvs.size() >= what_.limit) co_return answer;

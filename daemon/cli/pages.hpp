@@ -19,6 +19,7 @@ class range_pages {
     std::uint64_t limit = 0;
     bool keys_only = false;
     bool serializable = false;
+    bool count = false; ///< the whole range, at the first page
   };
 
   range_pages(session& s, what w)
@@ -28,12 +29,15 @@ class range_pages {
   [[nodiscard]] bool done() const { return done_; }
   /// The revision that is read; known after the first page.
   [[nodiscard]] quorumd::revision revision() const { return what_.revision; }
+  /// How many keys the whole range has, whatever the limit; known after the first page if it was asked for.
+  [[nodiscard]] std::uint64_t count() const { return count_; }
   /// The next page, whose answer is a kv::range_reply.
   [[nodiscard]] coro::task<wire::call_result> next();
 
  private:
   session& session_;
   what what_;
+  std::uint64_t count_ = 0;
   bool done_ = false;
 };
 

@@ -1,36 +1,55 @@
 #include "daemon/cli/commands.hpp"
 #include "daemon/cli/json.hpp"
+#include "daemon/cli/kv_output.hpp"
 #include "daemon/cli/pages.hpp"
 #include "daemon/cli/session.hpp"
 #include "daemon/cli/terminal.hpp"
 
+#include <utility>
+
 namespace quorumd::cli {
 namespace {
 
-coro::task<int> put(session* s, std::string key, std::string value) {
-  wire::client_body body = kv::command(kv::put{.key = key, .value = value});
+struct put_options {
+  std::string key;
+  std::string value;
+  bool prev_kv = false;
+  spelling how = spelling::escaped;
+};
+
+coro::task<int> put(session* s, const put_options* o) {
+  wire::client_body body = kv::command(kv::put{.key = o->key, .value = o->value, .prev_kv = o->prev_kv});
   const coro::time_point deadline = s->deadline();
   const wire::call_result answer = co_await s->client.call(std::move(body), deadline);
   if (answer.has_error()) co_return complain(answer.error());
   const auto* done = body_of<kv::reply>(answer);
-  if (done == nullptr) co_return complain(unexpected_answer(*s));
+  const auto* was = done == nullptr ? nullptr : std::get_if<kv::put_reply>(&done->body);
+  if (was == nullptr) co_return complain(unexpected_answer(*s));
   std::string out;
-  if (s->json)
-    json_writer(out).begin_object().key("revision").number(done->revision.value()).end_object();
-  else
-    out = "OK";
-  co_return print(out + "\n");
+  if (s->json) {
+    json_writer w(out);
+    w.begin_object().key("revision").number(done->revision.value());
+    if (was->prev) append_json(w.key("prev_kv"), shown_part::both, *was->prev);
+    w.end_object();
+    out += '\n';
+  } else {
+    out = "OK\n";
+    if (was->prev) append_line(out, o->how, shown_part::both, *was->prev);
+  }
+  co_return print(out);
 }
 
 int run_put(const invocation& in) {
-  if (in.argument(0).empty()) return complain(usage("put: the key is empty"));
-  std::string value = in.argument(1);
-  if (value == "-") {
+  put_options o{in.argument(0), in.argument(1), in.has("prev-kv"), in.has("hex") ? spelling::hex : spelling::escaped};
+  if (o.key.empty()) return complain(usage("put: the key is empty"));
+  if (in.has("hex") && (!o.prev_kv || in.json()))
+    return complain(usage("put: --hex is for what --prev-kv prints as text"));
+  if (o.value == "-") {
     auto input = read_standard_input();
     if (input.has_error()) return complain(input.error());
-    value = std::move(*input);
+    o.value = std::move(*input);
   }
-  return run_client(in, [&](session& s) { return put(&s, in.argument(0), value); });
+  return run_client(in, [&](session& s) { return put(&s, &o); });
 }
 
 } // namespace
@@ -39,10 +58,13 @@ command_spec put_command() {
   return {.name = "put",
           .summary = "set a key",
           .arguments = {{"KEY"}, {"VALUE"}},
+          .options = {{"prev-kv", "", option_kind::flag, "print what it replaces too, as key<TAB>value"},
+                      {"hex", "", option_kind::flag, "every byte of that as \\xHH"}},
           .details =
               "VALUE '-' reads the value from standard input, byte for byte. Prints OK once a majority has it on\n"
               "disk; as JSON, the revision that it made.",
-          .examples = {"quorumd put greeting hello", "quorumd put logo - < logo.png", "quorumd put -- -dashed-key -5"},
+          .examples = {"quorumd put greeting hello", "quorumd put logo - < logo.png", "quorumd put -- -dashed-key -5",
+                       "quorumd put greeting hi --prev-kv"},
           .run = run_put};
 }
 

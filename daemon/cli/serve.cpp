@@ -39,7 +39,8 @@ command_spec serve_command() {
       .examples = {"quorumd serve --config /etc/quorumd/quorumd.yaml",
                    "quorumd serve --config n1.yaml --set raft.heartbeat=100ms --set log.level=debug",
                    "quorumd serve --data-dir /tmp/quorumd"},
-      .run = run_serve};
+      .run = run_serve,
+      .common = {.endpoints = false, .timeout = false, .output = false}};
 }
 
 } // namespace quorumd::cli

@@ -4,16 +4,20 @@
 #include "coro/asio_network.hpp"
 #include "coro/clock.hpp"
 #include "coro/entropy.hpp"
+#include "daemon/cli/json.hpp"
 #include "daemon/cli/target.hpp"
 #include "daemon/cli/terminal.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <cstdlib>
 #include <exception>
 #include <future>
 #include <memory>
-#include <unistd.h>
+#include <utility>
 
 namespace quorumd::cli {
 namespace {
@@ -47,7 +51,8 @@ coro::task<int> run_session(const room* r) {
 } // namespace
 
 int run_client(const invocation& in, const std::function<coro::task<int>(session&)>& body, bool patient) {
-  auto endpoints = find_endpoints(in, std::getenv(endpoint_variable), ::access(default_socket, F_OK) == 0);
+  auto endpoints = find_endpoints(in, {std::getenv(endpoint_variable), std::getenv(endpoints_variable)},
+                                  ::access(default_socket, F_OK) == 0);
   if (endpoints.has_error()) return complain(endpoints.error());
   wire::client_options options;
   options.endpoints = std::move(*endpoints);
@@ -75,8 +80,23 @@ int run_client(const invocation& in, const std::function<coro::task<int>(session
 }
 
 int complain(const wire::call_error& e) {
-  complain(e.message());
-  return config::exit_code::unavailable;
+  constexpr int code = config::exit_code::unavailable;
+  if (!speaks_json()) {
+    complain(e.message());
+    return code;
+  }
+  std::string name = e.code() == wire::request_errc::none ? "unreachable" : wire::name_of(e.code());
+  std::replace(name.begin(), name.end(), ' ', '_');
+  std::string out;
+  json_writer w(out);
+  w.begin_object().key("error").text(e.message()).key("code").text(name).key("endpoint");
+  if (e.endpoint().empty())
+    w.null();
+  else
+    w.text(e.endpoint());
+  w.key("exit_code").number(static_cast<std::uint64_t>(code)).end_object();
+  write_message(std::move(out));
+  return code;
 }
 
 } // namespace quorumd::cli

@@ -1,6 +1,7 @@
 #include "daemon/cli/terminal.hpp"
 
 #include "config/exit_codes.hpp"
+#include "daemon/cli/json.hpp"
 
 #include <unistd.h>
 
@@ -8,8 +9,15 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 namespace quorumd::cli {
+namespace {
+
+// Everything that is said comes through here, from wherever the command line's one command is.
+bool messages_are_json = false;
+
+} // namespace
 
 bool print_part(std::string_view text, int& print_code) {
   while (!text.empty()) {
@@ -37,16 +45,45 @@ int print(std::string_view text) {
   return config::exit_code::ok;
 }
 
-void complain(std::string_view message) {
-  std::string line = "quorumd: " + std::string(message);
+void speak_json(bool json) {
+  messages_are_json = json;
+}
+
+bool speaks_json() {
+  return messages_are_json;
+}
+
+void write_message(std::string line) {
   if (!line.ends_with('\n')) line += '\n';
   std::fwrite(line.data(), 1, line.size(), stderr);
   std::fflush(stderr);
 }
 
+void complain(std::string_view message) {
+  if (!messages_are_json) return write_message("quorumd: " + std::string(message));
+  std::string out;
+  json_writer(out).begin_object().key("error").text(message).end_object();
+  write_message(std::move(out));
+}
+
 int complain(const error& e) {
-  complain(e.message());
+  if (!messages_are_json) {
+    complain(e.message());
+    return e.exit_code();
+  }
+  std::string out;
+  json_writer w(out);
+  w.begin_object().key("error").text(e.message()).key("exit_code").number(static_cast<std::uint64_t>(e.exit_code()));
+  w.end_object();
+  write_message(std::move(out));
   return e.exit_code();
+}
+
+void remark(std::string_view message) {
+  if (!messages_are_json) return write_message("quorumd: note: " + std::string(message));
+  std::string out;
+  json_writer(out).begin_object().key("note").text(message).end_object();
+  write_message(std::move(out));
 }
 
 result<std::string> read_standard_input() {

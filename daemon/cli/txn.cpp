@@ -1,5 +1,6 @@
 #include "daemon/cli/commands.hpp"
 #include "daemon/cli/json.hpp"
+#include "daemon/cli/kv_output.hpp"
 #include "daemon/cli/pages.hpp"
 #include "daemon/cli/session.hpp"
 #include "daemon/cli/terminal.hpp"
@@ -11,17 +12,30 @@ namespace {
 /// As etcdctl prints it: an empty line, then OK, or the number deleted, or keys and values in turn.
 struct text_printer {
   std::string& out;
+  bool hex = false;
 
-  void operator()(const kv::put_reply&) const { out += "OK\n"; }
-  void operator()(const kv::delete_range_reply& d) const { out += std::to_string(d.deleted) + "\n"; }
+  void line(std::string_view bytes) const {
+    if (hex)
+      append_spelled(out, spelling::hex, bytes);
+    else
+      out += bytes;
+    out += '\n';
+  }
+  void pair(const kv::key_value_view& v) const {
+    line(v.key);
+    line(v.value);
+  }
+  void operator()(const kv::put_reply& p) const {
+    out += "OK\n";
+    if (p.prev) pair(*p.prev);
+  }
+  void operator()(const kv::delete_range_reply& d) const {
+    out += std::to_string(d.deleted) + "\n";
+    for (const auto& v : d.prev) pair(v);
+  }
   void operator()(const kv::range_reply& r) const {
     if (r.kvs.empty() && r.count != 0) out += std::to_string(r.count) + "\n";
-    for (const auto& v : r.kvs) {
-      out += v.key;
-      out += '\n';
-      out += v.value;
-      out += '\n';
-    }
+    for (const auto& v : r.kvs) pair(v);
   }
   void operator()(const kv::txn_reply& t) const {
     out += t.succeeded ? "SUCCESS\n" : "FAILURE\n";
@@ -35,14 +49,20 @@ struct text_printer {
 struct json_printer {
   json_writer& w;
 
-  void operator()(const kv::put_reply&) const { w.begin_object().key("put").boolean(true).end_object(); }
+  void operator()(const kv::put_reply& p) const {
+    w.begin_object().key("put").boolean(true);
+    if (p.prev) append_json(w.key("prev_kv"), shown_part::both, *p.prev);
+    w.end_object();
+  }
   void operator()(const kv::delete_range_reply& d) const {
-    w.begin_object().key("deleted").number(d.deleted).end_object();
+    w.begin_object().key("deleted").number(d.deleted);
+    if (!d.prev.empty()) list("prev_kvs", d.prev);
+    w.end_object();
   }
   void operator()(const kv::range_reply& r) const {
-    w.begin_object().key("count").number(r.count).key("kvs").begin_array();
-    for (const auto& v : r.kvs) w.begin_object().bytes("key", v.key).bytes("value", v.value).end_object();
-    w.end_array().end_object();
+    w.begin_object().key("count").number(r.count).key("more").boolean(r.more);
+    list("kvs", r.kvs);
+    w.end_object();
   }
   void operator()(const kv::txn_reply& t) const {
     w.begin_object();
@@ -54,9 +74,14 @@ struct json_printer {
     for (const auto& r : t.responses) std::visit(*this, r.what);
     w.end_array();
   }
+  void list(std::string_view name, const std::vector<kv::key_value_view>& kvs) const {
+    w.key(name).begin_array();
+    for (const auto& v : kvs) append_json(w, shown_part::both, v);
+    w.end_array();
+  }
 };
 
-coro::task<int> txn(session* s, const parsed_txn* t) {
+coro::task<int> txn(session* s, const parsed_txn* t, bool hex) {
   wire::client_body body = kv::command(t->what);
   const coro::time_point deadline = s->deadline();
   const wire::call_result answer = co_await s->client.call(std::move(body), deadline);
@@ -72,17 +97,21 @@ coro::task<int> txn(session* s, const parsed_txn* t) {
     w.end_object();
     out += '\n';
   } else {
-    text_printer{out}(*ran);
+    text_printer{out, hex}(*ran);
   }
   co_return print(out);
 }
 
 int run_txn(const invocation& in) {
+  const bool hex = in.has("hex");
+  if (hex && in.json())
+    return complain(usage("txn: --hex is for text; as JSON, what is not UTF-8 is base64 under key_base64 and "
+                          "value_base64"));
   const auto text = read_standard_input();
   if (text.has_error()) return complain(text.error());
   const auto parsed = parse_txn(*text);
   if (parsed.has_error()) return complain(usage("txn: " + parsed.error().message()));
-  return run_client(in, [&](session& s) { return txn(&s, &*parsed); });
+  return run_client(in, [&](session& s) { return txn(&s, &*parsed, hex); });
 }
 
 } // namespace
@@ -91,15 +120,17 @@ command_spec txn_command() {
   return {
       .name = "txn",
       .summary = "compare, then do one thing or the other, all at once",
+      .options = {{"hex", "", option_kind::flag, "every byte of keys and values as \\xHH"}},
       .details =
           "Reads etcdctl's text form from standard input: lines of compares, an empty line, the operations if all\n"
           "compares hold, an empty line, the operations otherwise.\n"
           "  compares:   mod(\"k\") > \"0\"   create(\"k\") = \"0\"   version(\"k\") != \"3\"   value(\"k\") = \"x\"\n"
-          "  operations: put K V    get K [RANGE_END] [--prefix] [--limit N] [--rev R] [--keys-only]\n"
-          "              del K [RANGE_END] [--prefix]\n"
-          "Words may stand in double quotes, where \\t \\n \\r \\\" \\\\ \\xHH are escapes. Prints SUCCESS or FAILURE, "
-          "then\n"
-          "what each operation gave.",
+          "  operations: put K V [--prev-kv]\n"
+          "              get K [RANGE_END] [--prefix] [--limit N] [--rev R] [--keys-only] [--count-only]\n"
+          "              del K [RANGE_END] [--prefix] [--prev-kv]\n"
+          "Words may stand in double quotes, where \\t \\n \\r \\\" \\\\ \\xHH are escapes, or in single quotes, "
+          "where\n"
+          "everything stands for itself. Prints SUCCESS or FAILURE, then what each operation gave.",
       .examples = {"printf 'create(\"lock\") = \"0\"\\n\\nput lock me\\n\\nget lock\\n' | quorumd txn",
                    "quorumd txn --output json < swap.txn"},
       .run = run_txn};

@@ -20,10 +20,12 @@ struct parsed_txn {
 ///
 ///     mod("key") > "0"            also: version, create, value, lease; = != < >
 ///                                 (an empty line)
-///     put key "a value"           get KEY [RANGE_END] [--prefix] [--limit N] [--rev R] [--keys-only] [--count-only]
-///     del "another key" --prefix  del KEY [RANGE_END] [--prefix]
+///     put key "a value"           put KEY VALUE [--prev-kv]
+///     get key                     get KEY [RANGE_END] [--prefix] [--limit N] [--rev R] [--keys-only] [--count-only]
+///     del 'another key' --prefix  del KEY [RANGE_END] [--prefix] [--prev-kv]
 ///
-/// Quoted texts know \t \n \r \" \\ \xHH. The error names the line, from 1.
+/// Texts in double quotes know \t \n \r \" \\ \xHH; in single quotes everything stands for itself. The error names line
+/// and column, from 1.
 [[nodiscard]] result<parsed_txn> parse_txn(std::string_view text);
 
 } // namespace quorumd::cli

@@ -1,5 +1,6 @@
 #include "daemon/cli/args.hpp"
 #include "daemon/cli/commands.hpp"
+#include "daemon/cli/other_words.hpp"
 #include "daemon/cli/target.hpp"
 
 #include <doctest/doctest.h>
@@ -84,7 +85,6 @@ TEST_CASE("mistakes") {
       {{"gte", "k"}, "'gte' is not a subcommand, did you mean 'get'? (see 'quorumd help')"},
       {{"stauts"}, "'stauts' is not a subcommand, did you mean 'status'? (see 'quorumd help')"},
       {{"frobnicate"}, "'frobnicate' is not a subcommand (see 'quorumd help')"},
-      {{"help", "exprot"}, "'exprot' is not a subcommand, did you mean 'export'? (see 'quorumd help')"},
       {{"--limit", "5", "get", "k"}, "no option '--limit' stands before a subcommand (see 'quorumd help')"},
       {{"--endpiont=a:1", "get", "k"},
        "no option '--endpiont' stands before a subcommand, did you mean '--endpoint'? (see 'quorumd help')"},
@@ -110,21 +110,87 @@ TEST_CASE("mistakes") {
     CAPTURE(what);
     CHECK(mistake(w) == what);
   }
+  CHECK(find_command(all_commands(), "exprot").error().message() ==
+        "'exprot' is not a subcommand, did you mean 'export'? (see 'quorumd help')");
   CHECK(mistake({"put", "k", "-5"}).find("an argument that begins with a dash comes after '--'") != std::string::npos);
   CHECK(mistake({"get", "k", "--limit"}).starts_with("get: "));
 }
 
+// A word of another tool is answered by what does it here, or by that it is not in this version.
+TEST_CASE("words of other tools") {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"set", "'put'"},
+      {"delete", "'del'"},
+      {"ls", "'get PREFIX --prefix'"},
+      {"watch", "not in this version"},
+      {"auth", "not in this version"},
+      {"lease", "not in this version"},
+      {"member", "not in this version"},
+      {"endpoint", "'health'"},
+      {"snapshot", "'export'"},
+      {"compaction", "'compact'"},
+      {"start", "'serve'"},
+      {"defrag", "nothing to do"},
+  };
+  for (const auto& [word, answer] : cases) {
+    const std::string what = mistake({word, "x"});
+    CAPTURE(what);
+    CHECK(what.starts_with("'" + word + "': "));
+    CHECK(what.find(answer) != std::string::npos);
+  }
+  // None of them hides a command of its own.
+  for (const auto& c : all_commands()) CHECK(other_command(c.name).empty());
+  CHECK(other_command("").empty());
+  CHECK(other_command("set insert").empty());
+  CHECK(mistake({"put", "k", "v", "--lease", "5"}).find("leases are not in this version") != std::string::npos);
+  CHECK(mistake({"--cacert", "f", "get", "k"}).find("TLS is not in this version") != std::string::npos);
+}
+
+// etcdctl's short option and names are understood; a choice is taken in any case.
+TEST_CASE("etcdctl's spellings") {
+  for (const words& w : std::vector<words>{{"-w", "json", "get", "k"},
+                                           {"-wjson", "get", "k"},
+                                           {"get", "k", "-w", "JSON"},
+                                           {"get", "k", "-wjson"},
+                                           {"get", "k", "--write-out=json"},
+                                           {"--write-out", "json", "get", "k"}})
+    CHECK(understood(w).json());
+  const invocation in = understood({"--endpoints", "a:1", "get", "k", "--rev=7", "--command-timeout", "2s", "--order",
+                                    "DESCEND", "--sort-by=Modify"});
+  CHECK(in.text("endpoint") == "a:1");
+  CHECK(in.count("revision") == 7);
+  CHECK(in.duration("timeout", std::chrono::seconds(5)) == std::chrono::seconds(2));
+  CHECK(in.text("order") == "descend");
+  CHECK(in.text("sort-by") == "modify");
+  CHECK(mistake({"get", "k", "--rev", "1", "--revision", "2"}).starts_with("get: --revision is given twice"));
+}
+
+// An option that means nothing to a subcommand is neither taken nor shown.
+TEST_CASE("options that mean nothing") {
+  CHECK(mistake({"version", "--endpoint", "a:1"}) ==
+        "version: --endpoint means nothing to it (see 'quorumd help version')");
+  CHECK(mistake({"--timeout", "1s", "inspect", "wal", "d"}).starts_with("inspect: --timeout means nothing to it"));
+  CHECK(mistake({"serve", "--data-dir", "d", "-w", "json"}).starts_with("serve: --output means nothing to it"));
+  CHECK(mistake({"export", "--output", "json"}).find("the form is chosen with --format") != std::string::npos);
+  const auto version = find_command(all_commands(), "version");
+  CHECK(help_text(**version).find("--endpoint") == std::string::npos);
+  CHECK(help_text(**version).find("--output") != std::string::npos);
+}
+
 // Help is there for the whole, for each subcommand in three spellings, and shows examples and every option.
 TEST_CASE("help") {
-  for (const words& w : std::vector<words>{{"help"}, {"--help"}, {"-h"}, {"help", "--output", "json"}}) {
+  for (const words& w : std::vector<words>{{"--help"}, {"-h"}, {"--help", "--output", "json"}}) {
     const auto r = parse_command_line(all_commands(), w);
     REQUIRE(r.has_value());
     REQUIRE(std::holds_alternative<help_wanted>(*r));
     CHECK(std::get<help_wanted>(*r).command == nullptr);
   }
+  CHECK(understood({"help"}).argument_count() == 0);
+  CHECK(understood({"help", "put", "get"}).argument(1) == "get");
+  CHECK(understood({"help", "help"}).command().name == "help");
   for (const auto& c : all_commands()) {
     const std::string name(c.name);
-    for (const words& w : std::vector<words>{{"help", name}, {name, "--help"}, {"--help", name}, {name, "-h"}}) {
+    for (const words& w : std::vector<words>{{name, "--help"}, {"--help", name}, {name, "-h"}}) {
       const auto r = parse_command_line(all_commands(), w);
       REQUIRE(r.has_value());
       REQUIRE(std::holds_alternative<help_wanted>(*r));
@@ -134,7 +200,7 @@ TEST_CASE("help") {
     CHECK(text.find("examples:\n  ") != std::string::npos);
     CHECK_FALSE(c.examples.empty());
     for (const auto& o : c.options) CHECK(text.find("--" + std::string(o.name)) != std::string::npos);
-    for (const auto& o : global_options()) CHECK(text.find("--" + std::string(o.name)) != std::string::npos);
+    for (const auto& o : global_options(c)) CHECK(text.find("--" + std::string(o.name)) != std::string::npos);
     CHECK(overview(all_commands()).find("\n  " + name + " ") != std::string::npos);
   }
   const auto version = parse_command_line(all_commands(), {"--version"});
@@ -144,8 +210,8 @@ TEST_CASE("help") {
 
 // The command line wins over the variable, the variable over the socket, the socket over the default.
 TEST_CASE("whom to talk to") {
-  const auto names = [](const words& w, const char* variable, bool socket) {
-    const auto found = find_endpoints(understood(w), variable, socket);
+  const auto names = [](const words& w, const char* variable, bool socket, const char* plural = nullptr) {
+    const auto found = find_endpoints(understood(w), {variable, plural}, socket);
     std::string out;
     if (found.has_error()) return found.error().message();
     for (const auto& e : *found) out += e.name() + " ";
@@ -155,13 +221,38 @@ TEST_CASE("whom to talk to") {
   CHECK(names({"status"}, "", false) == "127.0.0.1:2379 ");
   CHECK(names({"status"}, nullptr, true) == "/run/quorumd/admin.sock ");
   CHECK(names({"status"}, "h:1,[::1]:2", true) == "h:1 [::1]:2 ");
+  CHECK(names({"status"}, nullptr, true, "h:1") == "h:1 ");
+  CHECK(names({"status"}, "h:1", true, "h:1") == "h:1 ");
+  CHECK(names({"status"}, "h:1", true, "h:2") ==
+        "QUORUMD_ENDPOINT and QUORUMD_ENDPOINTS are both set, and differ: unset one of them");
   CHECK(names({"status", "--endpoint", "a:1,b:2"}, "h:1", true) == "a:1 b:2 ");
   CHECK(names({"status", "--socket", "x.sock"}, "h:1", true) == "x.sock ");
-  CHECK(names({"status", "--endpoint", "a:1,b"}, nullptr, true) ==
-        "--endpoint expects HOST:PORT, or several with commas between, and got 'b'");
   CHECK(names({"status"}, "a:99999", true) ==
-        "QUORUMD_ENDPOINT expects HOST:PORT, or several with commas between, and got 'a:99999'");
+        "QUORUMD_ENDPOINT: expected HOST:PORT, or several with commas between, and got 'a:99999'");
   CHECK(names({"status", "--socket", std::string(108, 's')}, nullptr, true).starts_with("--socket expects a path"));
+}
+
+// A bare host gets the port, http:// and blanks are left out, and what cannot be understood is refused by name.
+TEST_CASE("spellings of an endpoint") {
+  const auto read = [](std::string_view list) {
+    const auto found = parse_endpoints(list, "--endpoint");
+    std::string out;
+    if (found.has_error()) return found.error().message();
+    for (const auto& e : *found) out += e.name() + " ";
+    return out;
+  };
+  CHECK(read("db") == "db:2379 ");
+  CHECK(read("10.0.0.1, 10.0.0.2:1 ,\tdb:2\n") == "10.0.0.1:2379 10.0.0.2:1 db:2 ");
+  CHECK(read("::1,[::1],[::1]:5,fe80::1") == "[::1]:2379 [::1]:2379 [::1]:5 [fe80::1]:2379 ");
+  CHECK(read("http://db:1,http://db/") == "db:1 db:2379 ");
+  CHECK(read("https://db:1") == "--endpoint: TLS is not in this version: write 'db:1'");
+  CHECK(read("unix:///x.sock").find("--socket PATH") != std::string::npos);
+  CHECK(read("/x.sock").find("--socket PATH") != std::string::npos);
+  CHECK(read("ftp://db").find("'ftp://' is not understood") != std::string::npos);
+  for (const char* bad : {"", "a:1,", ",a:1", "a:1, ,b:2"})
+    CHECK(read(bad).find("an endpoint is empty") != std::string::npos);
+  for (const char* bad : {"a b:1", "a:1 b:2", ":1", "a:", "a:0", "a:x", "http://", "http://db:1/path"})
+    CHECK(read(bad).starts_with("--endpoint: expected HOST:PORT"));
 }
 
 } // namespace quorumd::cli

@@ -79,28 +79,53 @@ TEST_CASE("parts may be empty") {
   CHECK(parse_txn("").has_value());
 }
 
-// Every mistake names its line.
+// In single quotes everything stands for itself, options too, as in etcdctl's own examples.
+TEST_CASE("single quotes in a transaction") {
+  const auto t = parse_txn("value('k') = '\\t\"x'\n\nput 'a key' '{\"n\": \"\\n\"}'\nput k '--prev-kv' --prev-kv\n"
+                           "put '' ''\nget '--prefix'\ndel 'p' --prefix --prev-kv\n");
+  REQUIRE(t.has_value());
+  REQUIRE(t->what.compares.size() == 1);
+  CHECK(t->what.compares[0].key == "k");
+  CHECK(t->what.compares[0].value == "\\t\"x");
+  REQUIRE(t->what.success.size() == 5);
+  const auto& json = std::get<kv::put>(t->what.success[0].what);
+  CHECK(json.key == "a key");
+  CHECK(json.value == "{\"n\": \"\\n\"}");
+  CHECK_FALSE(json.prev_kv);
+  const auto& option = std::get<kv::put>(t->what.success[1].what);
+  CHECK(option.value == "--prev-kv");
+  CHECK(option.prev_kv);
+  CHECK(std::get<kv::put>(t->what.success[2].what).key.empty());
+  CHECK(std::get<kv::range_request>(t->what.success[3].what).key == "--prefix");
+  CHECK(std::get<kv::delete_range>(t->what.success[4].what).prev_kv);
+}
+
+// Every mistake names its line, and its column in characters.
 TEST_CASE("bad transactions") {
   const std::vector<std::pair<std::string, std::string>> cases = {
-      {"size(\"k\") = 1", "line 1: a compare begins with mod, create, version, value or lease, not with 'size'"},
-      {"mod(k) = 1", "line 1: a compare's key stands in (\"…\")"},
-      {"mod(\"k = 1", "line 1: a text in quotes has no end"},
-      {"mod(\"k\" = 1", "line 1: a closing parenthesis is missing"},
-      {"mod(\"k\") == 1", "line 1: a compare's relation is one of = != < >"},
-      {"mod(\"k\") = x", "line 1: a number is expected, not 'x'"},
-      {"mod(\"k\") = \"x\"", "line 1: a number is expected, not 'x'"},
-      {"mod(\"k\") = \"99999999999999999999\"", "line 1: a number is expected, not '99999999999999999999'"},
-      {"mod(\"k\") = \"1\" or", "line 1: nothing follows a compare's operand"},
-      {"mod(\"k\") = 1\n\nput a", "line 3: put takes a key and a value"},
-      {"\nput a b c", "line 2: put takes a key and a value"},
-      {"\nset a b", "line 2: an operation begins with put, get or del, not with 'set'"},
-      {"\nput a \"b\\q\"", "line 2: an escape is one of \\t \\n \\r \\\" \\\\ \\xHH"},
-      {"\nget", "line 2: get takes a key, and a range's end or --prefix"},
-      {"\nget a b --prefix", "line 2: get takes a key, and a range's end or --prefix"},
-      {"\nget a --limit x", "line 2: --limit takes a whole number"},
-      {"\nget a --limit", "line 2: --limit takes a whole number"},
-      {"\ndel a --limit 3", "line 2: no option '--limit' here"},
-      {"\n\n\nput a b", "line 4: nothing follows the operations of failure"},
+      {"size(\"k\") = 1",
+       "line 1, column 1: a compare begins with mod, create, version, value or lease, not with 'size'"},
+      {"mod(k) = 1", "line 1, column 5: a compare's key stands in (\"…\")"},
+      {"mod(\"k = 1", "line 1, column 5: a text in quotes has no end"},
+      {"mod(\"k\" = 1", "line 1, column 8: a closing parenthesis is missing"},
+      {"mod(\"k\") == 1", "line 1, column 10: a compare's relation is one of = != < >"},
+      {"mod(\"k\") =", "line 1, column 11: a compare's operand is missing"},
+      {"mod(\"k\") = x", "line 1, column 12: a number is expected, not 'x'"},
+      {"mod('ü') = \"x\"", "line 1, column 12: a number is expected, not 'x'"},
+      {"mod(\"k\") = \"99999999999999999999\"", "line 1, column 12: a number is expected, not '99999999999999999999'"},
+      {"mod(\"k\") = \"1\" or", "line 1, column 16: nothing follows a compare's operand"},
+      {"mod(\"k\") = 1\n\nput a", "line 3, column 1: put takes a key and a value"},
+      {"\nput a b c", "line 2, column 9: put takes a key and a value, and this is one word too many"},
+      {"\n  set a b", "line 2, column 3: an operation begins with put, get or del, not with 'set'"},
+      {"\nput a \"b\\q\"", "line 2, column 9: an escape is one of \\t \\n \\r \\\" \\\\ \\xHH"},
+      {"\nput a 'b", "line 2, column 7: a text in quotes has no end"},
+      {"\nget", "line 2, column 1: get takes a key, and a range's end or --prefix"},
+      {"\nget a b --prefix",
+       "line 2, column 7: get takes a key, and a range's end or --prefix, and this is one word too many"},
+      {"\nget a --limit x", "line 2, column 7: --limit takes a whole number"},
+      {"\nget a --limit", "line 2, column 7: --limit takes a whole number"},
+      {"\ndel a --limit 3", "line 2, column 7: no option '--limit' here"},
+      {"\n\n\nput a b", "line 4, column 1: nothing follows the operations of failure"},
   };
   for (const auto& [text, what] : cases) {
     const auto t = parse_txn(text);

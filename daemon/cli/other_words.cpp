@@ -1,0 +1,77 @@
+#include "daemon/cli/other_words.hpp"
+
+#include <algorithm>
+#include <array>
+#include <span>
+
+namespace quorumd::cli {
+namespace {
+
+struct entry {
+  std::string_view words; ///< with spaces between and around
+  std::string_view answer;
+};
+
+constexpr std::array<entry, 22> commands{{
+    {" set insert write store cas ", "a key is set with 'put' (see 'quorumd help put')"},
+    {" read fetch show cat ", "a key is read with 'get' (see 'quorumd help get')"},
+    {" ls list scan keys range ", "keys are listed with 'get PREFIX --prefix', which with --keys-only leaves the "
+                                  "values out (see 'quorumd help get')"},
+    {" count size dbsize ", "keys are counted with 'get PREFIX --prefix --count-only' (see 'quorumd help get')"},
+    {" delete rm remove unset erase ", "keys are deleted with 'del' (see 'quorumd help del')"},
+    {" transaction multi batch begin ", "several operations at once are a 'txn' (see 'quorumd help txn')"},
+    {" compaction ", "history is forgotten with 'compact' (see 'quorumd help compact')"},
+    {" snapshot backup dump save ",
+     "a copy of every key is made with 'export' and read back with 'import' (see 'quorumd help export')"},
+    {" restore load ", "what 'export' wrote is read back with 'import' (see 'quorumd help import')"},
+    {" make-mirror mirror ", "a copy of every key is 'quorumd export | quorumd import - --endpoint OTHER'"},
+    {" endpoint ping ", "whether a node serves says 'health', and 'status' has a row for each node"},
+    {" member members nodes ",
+     "'status' lists the members. To change them while the cluster runs is not in this version: they are part of the "
+     "configuration (cluster.members)"},
+    {" info stats hashkv alarm leader cluster ", "'status' has a row for each node (see 'quorumd help status')"},
+    {" watch subscribe ", "watches are not in this version"},
+    {" lease lock elect election semaphore ",
+     "leases are not in this version, and so there are no locks that end by themselves; 'txn' with create(KEY) = 0 "
+     "takes a key that nobody else has"},
+    {" auth user role login acl ",
+     "users and passwords are not in this version: keep the client port within a network that you trust"},
+    {" move-leader transfer ", "a leader hands over when it is stopped (SIGTERM); there is no command for it in this "
+                               "version"},
+    {" defrag downgrade upgrade ", "there is nothing to do: quorumd needs no such step"},
+    {" check perf benchmark ", "throughput and latency are measured with 'bench' (see 'quorumd help bench')"},
+    {" start run server agent daemon up ", "a node is run with 'serve' (see 'quorumd help serve')"},
+    {" validate lint configtest config ", "a configuration is checked with 'check-config FILE'"},
+    {" stop kill shutdown reload restart down logs ",
+     "a node is a service: 'systemctl stop', 'reload' or 'restart quorumd', and its log is 'journalctl -u quorumd'"},
+}};
+
+constexpr std::array<entry, 7> options{{
+    {" lease ", "leases are not in this version"},
+    {" cacert cert key insecure-transport insecure-skip-tls-verify tls discovery-srv ", "TLS is not in this version"},
+    {" user password ", "users and passwords are not in this version"},
+    {" consistency serializable ", "a read of this node's own state, which may lag behind, is --stale"},
+    {" host port hosts server ", "the nodes to talk to are named with --endpoint HOST:PORT"},
+    {" json format-json ", "results are printed as JSON with --output json"},
+    {" interactive ", "a transaction is read from standard input"},
+}};
+
+std::string answer(std::span<const entry> entries, std::string_view word) {
+  if (word.empty() || word.find(' ') != std::string_view::npos) return {};
+  const std::string wanted = " " + std::string(word) + " ";
+  const auto found = std::find_if(entries.begin(), entries.end(),
+                                  [&](const entry& e) { return e.words.find(wanted) != std::string_view::npos; });
+  return found == entries.end() ? std::string() : std::string(found->answer);
+}
+
+} // namespace
+
+std::string other_command(std::string_view word) {
+  return answer(commands, word);
+}
+
+std::string other_option(std::string_view name) {
+  return answer(options, name);
+}
+
+} // namespace quorumd::cli
