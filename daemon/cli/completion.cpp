@@ -191,9 +191,9 @@ std::string bash_completion(std::span<const command_spec> commands) {
                     "    case ${COMP_WORDS[i]} in\n"
                     "      " +
                     bash_valued(commands) +
-                    ") ((i++)) ;;\n"
+                    ") i=$((i + 1)) ;;\n"
                     "      -?*) ;;\n"
-                    "      *) if [ -z \"$command\" ]; then command=${COMP_WORDS[i]}; else ((place++)); fi ;;\n"
+                    "      *) if [ -z \"$command\" ]; then command=${COMP_WORDS[i]}; else place=$((place + 1)); fi ;;\n"
                     "    esac\n"
                     "  done\n"
                     "  case $command in\n";
