@@ -2,6 +2,8 @@
 
 #include "config/table.hpp"
 
+#include <utility>
+
 namespace quorumd::config {
 
 namespace {
@@ -59,6 +61,16 @@ const std::vector<key_description>& describe_keys() {
     return out;
   }();
   return all;
+}
+
+std::vector<key_change> changed_keys(const settings& before, const settings& after) {
+  std::vector<key_change> out;
+  for (const key_spec& key : table()) {
+    std::string was = value_text(key.value, before);
+    std::string is = value_text(key.value, after);
+    if (was != is) out.push_back({std::string(key.path), std::move(was), std::move(is)});
+  }
+  return out;
 }
 
 std::string keys_markdown() {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "config/config.hpp"
+
 #include <string>
 #include <vector>
 
@@ -17,6 +19,14 @@ struct key_description {
 
 /// Every key there is, in the order of the example file. The parser reads exactly these.
 [[nodiscard]] const std::vector<key_description>& describe_keys();
+/// A key that differs between two configurations.
+struct key_change {
+  std::string path;
+  std::string before; ///< as it would be written
+  std::string after;
+};
+[[nodiscard]] std::vector<key_change> changed_keys(const settings& before, const settings& after);
+
 /// They as a Markdown table, with a heading row; what the documents show.
 [[nodiscard]] std::string keys_markdown();
 /// The example file: every key with its default and a comment, the required ones with a cluster of one on loopback.

@@ -8,6 +8,7 @@
 #include "daemon/log_observer.hpp"
 #include "daemon/node/node.hpp"
 #include "daemon/options.hpp"
+#include "daemon/reload.hpp"
 #include "daemon/telemetry/log.hpp"
 #include "daemon/telemetry/service_manager.hpp"
 #include "daemon/telemetry/watchdog.hpp"
@@ -65,15 +66,18 @@ class exit_on_fatal final : public coro::fatal_hook {
   }
 };
 
-/// The signals that end the daemon, blocked in every thread and waited for by one.
+/// The signals that the daemon hears, blocked in every thread and waited for by one.
 class stop_signals {
  public:
   stop_signals() {
     sigemptyset(&set_);
     sigaddset(&set_, SIGTERM);
     sigaddset(&set_, SIGINT);
+    sigaddset(&set_, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &set_, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
+    // A limit on the size of files is then an error of the write, which is treated as a full disk.
+    std::signal(SIGXFSZ, SIG_IGN);
   }
   [[nodiscard]] int wait() const {
     int which = 0;
@@ -89,8 +93,9 @@ class stop_signals {
 /// Everything that a running daemon is made of, built bottom up and taken down top down.
 class server {
  public:
-  explicit server(const config::settings& s)
-      : settings_(s) {
+  server(const config::settings& s, const reread& again)
+      : settings_(s)
+      , reread_(again) {
     const std::size_t n = loops_of(s);
     for (std::size_t i = 0; i < n; ++i)
       loops_.push_back(std::make_unique<coro::loop>("loop-" + std::to_string(i), clock_));
@@ -102,7 +107,7 @@ class server {
     for (auto& l : loops_) l->start();
     if (const int failed = join_cluster(); failed != ok) return end(failed);
     announce();
-    const int signal = signals_.wait();
+    const int signal = wait_for_stop();
     spdlog::info("stopping on {}", signal == SIGTERM ? "SIGTERM" : "SIGINT");
     manager_.stopping();
     leave_cluster();
@@ -200,6 +205,24 @@ class server {
     manager_.ready("serving clients at " + settings_.listen.client.text());
   }
 
+  int wait_for_stop() {
+    for (;;) {
+      const int signal = signals_.wait();
+      if (signal != SIGHUP) return signal;
+      manager_.reloading();
+      if (reload(settings_, reread_).admins) reload_admins();
+      telemetry::set_log_level(settings_.log.level);
+      manager_.ready("serving clients at " + settings_.listen.client.text());
+    }
+  }
+
+  void reload_admins() {
+    admin::admins fresh;
+    for (const std::string& unknown : fresh.add(settings_.admin.users, settings_.admin.groups))
+      spdlog::warn("{}", unknown);
+    home().post([this, fresh = std::move(fresh)] { admins_ = fresh; });
+  }
+
   void leave_cluster() {
     const auto grace = settings_.shutdown.grace;
     const coro::time_point until = clock_.now() + grace;
@@ -229,7 +252,8 @@ class server {
     return code;
   }
 
-  const config::settings& settings_;
+  config::settings settings_; ///< in force; the main thread's once the loops run
+  const reread& reread_;
   const stop_signals signals_; // before any thread
   telemetry::service_manager manager_;
   coro::steady_clock clock_;
@@ -254,10 +278,11 @@ class server {
 
 } // namespace
 
-int serve(const config::settings& settings) {
+int serve(const config::settings& settings, const reread& again) {
   telemetry::set_up_log(settings.log.level);
   spdlog::info("quorumd {} (commit {}) starting", version::number(), version::commit());
-  server s(settings);
+  warn_of_few_files(settings);
+  server s(settings, again);
   return s.run();
 }
 

@@ -3,6 +3,8 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <chrono>
+#include <utility>
 
 namespace quorumd::daemon {
 
@@ -37,7 +39,7 @@ void log_observer::incarnation_recorded(node_id member, incarnation i) {
   spdlog::info("recording the data directory of {}: incarnation {:016x}", name(member), i.value());
 }
 void log_observer::member_refused(node_id member, const std::string& why) {
-  spdlog::error("refusing {}: {}", name(member), why);
+  say(spdlog::level::err, "member", name(member) + why, fmt::format("refusing {}: {}", name(member), why));
 }
 void log_observer::entry_not_understood(log_index index, const std::string& why) {
   spdlog::error("entry {} is not understood and was skipped, as on every node of this version: {}", index.value(), why);
@@ -49,39 +51,55 @@ void log_observer::space_changed(bool accepting, const std::string& detail) {
     spdlog::error("puts are refused, deletes and compactions are not: {}", detail);
 }
 
+void log_observer::say(spdlog::level::level_enum level, std::string_view kind, std::string_view subject,
+                       std::string line) {
+  const auto left_out = repeats_.admit(kind, subject, std::chrono::steady_clock::now());
+  if (!left_out) return;
+  if (*left_out != 0) line += fmt::format(" ({} more like it since the last such line)", *left_out);
+  spdlog::log(level, "{}", line);
+}
+
 void log_observer::on_dial_failed(node_id id, const std::string& address, const std::string& reason) {
-  spdlog::warn("cannot reach {} at {}: {}; trying again", name(id), address, reason);
+  say(spdlog::level::warn, "dial", name(id) + reason,
+      fmt::format("cannot reach {} at {}: {}; trying again", name(id), address, reason));
 }
 void log_observer::on_handshake_refused(node_id id, const std::string& remote, const std::string& reason) {
-  spdlog::error("refused a stream from {} at {}: {}", name(id), remote, reason);
+  say(spdlog::level::err, "handshake", name(id) + reason,
+      fmt::format("refused a stream from {} at {}: {}", name(id), remote, reason));
 }
 void log_observer::on_refused_by_peer(node_id id, const std::string& remote, const std::string& reason) {
-  spdlog::error("{} at {} refuses this node: {}", name(id), remote, reason);
+  say(spdlog::level::err, "refused", name(id) + reason,
+      fmt::format("{} at {} refuses this node: {}", name(id), remote, reason));
 }
 void log_observer::on_bad_frame(node_id id, const std::string& remote, const std::string& reason) {
-  spdlog::error("closed the stream of {} at {}: {}", name(id), remote, reason);
+  say(spdlog::level::err, "frame", name(id) + reason,
+      fmt::format("closed the stream of {} at {}: {}", name(id), remote, reason));
 }
 void log_observer::on_stream_replaced(node_id id, const std::string& remote, const std::string& reason) {
   spdlog::debug("the stream with {} is now the one with {}: {}", name(id), remote, reason);
 }
 void log_observer::on_accept_failed(const std::string& reason) {
-  spdlog::error("the peer port cannot accept a connection: {}; trying again", reason);
+  say(spdlog::level::err, "accept", reason,
+      fmt::format("the peer port cannot accept a connection: {}; trying again", reason));
 }
 
 void log_observer::bad_client(const std::string& remote, const std::string& why) {
-  spdlog::warn("closed the client {}: {}", remote, why);
+  say(spdlog::level::warn, "client", why, fmt::format("closed the client {}: {}", remote, why));
 }
 void log_observer::slow_client(const std::string& remote, std::size_t queued_bytes) {
-  spdlog::warn("closed the client {}: it does not read its replies, {} bytes wait", remote, queued_bytes);
+  say(spdlog::level::warn, "slow", {},
+      fmt::format("closed the client {}: it does not read its replies, {} bytes wait", remote, queued_bytes));
 }
 void log_observer::denied(const std::string& who) {
-  spdlog::warn("denied on the admin socket: {}", who);
+  say(spdlog::level::warn, "denied", who, fmt::format("denied on the admin socket: {}", who));
 }
 void log_observer::accept_failed(const std::string& where, const std::string& why) {
-  spdlog::error("cannot accept a client at {}: {}; trying again", where, why);
+  say(spdlog::level::err, "accept", where + why,
+      fmt::format("cannot accept a client at {}: {}; trying again", where, why));
 }
 void log_observer::too_many(const std::string& remote) {
-  spdlog::warn("refused the client {}: limits.clients_max connections are open", remote);
+  say(spdlog::level::warn, "many", {},
+      fmt::format("refused the client {}: limits.clients_max connections are open", remote));
 }
 
 } // namespace quorumd::daemon

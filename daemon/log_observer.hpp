@@ -2,15 +2,20 @@
 
 #include "daemon/clients/observer.hpp"
 #include "daemon/node/observer.hpp"
+#include "daemon/telemetry/repeat_filter.hpp"
 #include "wire/handshake.hpp"
 #include "wire/transport.hpp"
 
+#include <spdlog/common.h>
+
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace quorumd::daemon {
 
-/// Writes what the parts below report into the log, in words for a person. From any loop.
+/// Writes what the parts below report into the log, in words for a person. From any loop. What strangers or a lack of
+/// file descriptors can make it say over and over is said once a second, with how often it was left out.
 class log_observer final : public node::observer, public wire::peer_observer, public clients::observer {
  public:
   explicit log_observer(std::vector<wire::member> members)
@@ -44,7 +49,11 @@ class log_observer final : public node::observer, public wire::peer_observer, pu
   /// The member's name, or that nobody said who it is.
   [[nodiscard]] std::string name(node_id id) const;
 
+  /// Logs unless the like was logged within the last second.
+  void say(spdlog::level::level_enum level, std::string_view kind, std::string_view subject, std::string line);
+
   const std::vector<wire::member> members_;
+  telemetry::repeat_filter repeats_;
 };
 
 } // namespace quorumd::daemon

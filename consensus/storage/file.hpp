@@ -26,7 +26,8 @@ class file {
   [[nodiscard]] virtual const std::string& path() const = 0;
   /// Fills the buffer from the offset on, or up to the end of the file; how many bytes.
   [[nodiscard]] virtual result<std::size_t> read(std::uint64_t offset, std::span<std::byte> into) = 0;
-  /// Writes all bytes; the file grows if need be. ENOSPC (and a quota) is no_space.
+  /// Writes all bytes; the file grows if need be. ENOSPC (and a quota, and a limit on the size of files) is
+  /// no_space.
   [[nodiscard]] virtual result<void> write(std::uint64_t offset, std::span<const std::byte> bytes) = 0;
   /// Everything written before is durable when this succeeds (fdatasync: the size too, not the name). After a failure
   /// nothing is known, and trying again proves nothing.

@@ -20,7 +20,8 @@ namespace {
 /// What errno says about the call.
 error failed(const char* call, const std::string& path, int number) {
   error_code code = error_code::io;
-  if (number == ENOSPC || number == EDQUOT) code = error_code::no_space;
+  // EFBIG: a limit on the size of files, which like a quota is not the disk's failure.
+  if (number == ENOSPC || number == EDQUOT || number == EFBIG) code = error_code::no_space;
   if (number == ENOENT) code = error_code::not_found;
   if (number == EEXIST) code = error_code::exists;
   return {code, path, std::string(call) + ": " + std::strerror(number)};
@@ -217,7 +218,8 @@ result<std::unique_ptr<file_lock>> posix_files::lock(const std::string& path) {
   const std::string pid = std::to_string(::getpid()) + "\n";
   if (::ftruncate(fd.get(), 0) != 0) return failed("truncate", path, errno);
   // Only a hint for whoever is refused: a full disk must not keep a daemon from starting.
-  if (::pwrite(fd.get(), pid.data(), pid.size(), 0) < 0 && errno != ENOSPC) return failed("write", path, errno);
+  if (::pwrite(fd.get(), pid.data(), pid.size(), 0) < 0 && errno != ENOSPC && errno != EFBIG)
+    return failed("write", path, errno);
   return std::unique_ptr<file_lock>(std::make_unique<posix_lock>(std::move(fd)));
 }
 

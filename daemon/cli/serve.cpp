@@ -13,13 +13,15 @@ int run_serve(const invocation& in) {
                                              "directory, and --set node.data_dir=D overrides it"
                                            : "serve: --config FILE or --data-dir D is missing"));
   const std::vector<std::string> set = in.all("set");
-  const auto settings =
-      in.has("config") ? config::load(in.text("config"), set) : config::single_node(in.text("data-dir"), set);
+  const auto read = [&] {
+    return in.has("config") ? config::load(in.text("config"), set) : config::single_node(in.text("data-dir"), set);
+  };
+  const auto settings = read();
   if (settings.has_error()) {
     for (const auto& mistake : settings.error().list()) complain(mistake.text());
     return config::exit_code::configuration;
   }
-  return daemon::serve(*settings);
+  return daemon::serve(*settings, read);
 }
 
 } // namespace
@@ -35,7 +37,9 @@ command_spec serve_command() {
                    true}},
       .details =
           "Runs until SIGTERM or SIGINT, then hands leadership over and ends with 0. Other exit codes: 70 the data\n"
-          "directory is another node's, 71 the log or a snapshot is damaged, 74 the disk failed.",
+          "directory is another node's, 71 the log or a snapshot is damaged, 74 the disk failed. SIGHUP reads the\n"
+          "configuration again: log.level, admin.users, admin.groups and shutdown.grace change at once, the log says\n"
+          "which others wait for a restart, and a file with a mistake changes nothing.",
       .examples = {"quorumd serve --config /etc/quorumd/quorumd.yaml",
                    "quorumd serve --config n1.yaml --set raft.heartbeat=100ms --set log.level=debug",
                    "quorumd serve --data-dir /tmp/quorumd"},

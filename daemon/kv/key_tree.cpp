@@ -58,8 +58,8 @@ key_tree::leaf* key_tree::leaf_of(std::string_view key) const {
 }
 
 std::size_t key_tree::slot_of(const leaf& l, std::string_view key) {
-  const auto found = std::lower_bound(l.at, l.at + l.size, key,
-                                      [](const record* r, std::string_view k) { return r->key() < k; });
+  const auto found =
+      std::lower_bound(l.at, l.at + l.size, key, [](const record* r, std::string_view k) { return r->key() < k; });
   return static_cast<std::size_t>(found - l.at);
 }
 

@@ -49,9 +49,7 @@ class store::walk {
     key_tree::iterator one = at_;
     return --one;
   }
-  [[nodiscard]] bool beyond(std::string_view key) const {
-    return backwards_ ? key < key_ : !below(key, range_end_);
-  }
+  [[nodiscard]] bool beyond(std::string_view key) const { return backwards_ ? key < key_ : !below(key, range_end_); }
 
   const key_tree& tree_;
   const std::string_view key_;

@@ -70,4 +70,8 @@ void set_up_log(config::log_level level) {
   spdlog::set_default_logger(std::move(logger));
 }
 
+void set_log_level(config::log_level level) {
+  spdlog::default_logger()->set_level(to_spdlog(level));
+}
+
 } // namespace quorumd::telemetry

@@ -8,4 +8,7 @@ namespace quorumd::telemetry {
 /// severity prefix under systemd (which stamps the lines itself). Called once, before anything logs.
 void set_up_log(config::log_level level);
 
+/// From any thread.
+void set_log_level(config::log_level level);
+
 } // namespace quorumd::telemetry

@@ -8,6 +8,10 @@ void service_manager::ready(const std::string& status) {
   sd_notify(0, ("READY=1\nSTATUS=" + status).c_str());
 }
 
+void service_manager::reloading() {
+  sd_notify(0, "RELOADING=1");
+}
+
 void service_manager::status(const std::string& text) {
   sd_notify(0, ("STATUS=" + text).c_str());
 }

@@ -10,6 +10,8 @@ namespace quorumd::telemetry {
 class service_manager {
  public:
   void ready(const std::string& status);
+  /// The configuration is being read again; ready() ends it.
+  void reloading();
   void status(const std::string& text);
   /// The start takes this much longer: asked for again and again while the log replays.
   void extend_start(std::chrono::microseconds by);

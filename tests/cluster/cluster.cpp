@@ -156,6 +156,7 @@ void cluster::start(std::size_t i, const std::vector<std::string>& set) {
     }
   l.output = l.errors = folder_ + "/" + node_name(i) + ".log";
   l.files_max = options_.files_max;
+  l.file_bytes = options_.file_bytes;
 #ifdef QUORUMD_POWER_SHIM
   if (options_.lose_unsynced) {
     std::filesystem::remove_all(side(i));

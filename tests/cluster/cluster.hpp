@@ -33,6 +33,7 @@ struct cluster_options {
   std::vector<std::string> set; ///< KEY=VALUE for every node
   std::string data_root;        ///< where the data directories lie, if not with the rest
   std::optional<unsigned> files_max;
+  std::optional<unsigned> file_bytes; ///< no file of a node can be larger
 };
 
 /// Real daemons, on an address and in a folder of their own: of what the test is called and of this process. Everything

@@ -107,6 +107,8 @@ TEST_CASE("a thousand file descriptors are enough") {
   cluster c("limits_files", {.nodes = 3, .set = {"limits.clients_max=100000"}, .files_max = 1024});
   c.start_all();
   c.wait_all_healthy();
+  REQUIRE(c.logged(0, "limits.clients_max is 100000, for which"));
+  REQUIRE(c.logged(0, "this process may open 1024"));
   const std::size_t leader = c.wait_leader();
   const std::uint64_t term = c.status(leader)->term.value();
   {

@@ -39,6 +39,10 @@ bool redirect(const char* path, int flags, int to) {
   good = good && (input >= 0 ? ::dup2(input, 0) == 0 : redirect("/dev/null", O_RDONLY, 0));
   good = good && redirect(l.output.c_str(), O_WRONLY | O_CREAT | O_APPEND, 1);
   good = good && redirect(l.errors.c_str(), O_WRONLY | O_CREAT | O_APPEND, 2);
+  if (good && l.file_bytes) {
+    const rlimit limit{*l.file_bytes, *l.file_bytes};
+    good = ::setrlimit(RLIMIT_FSIZE, &limit) == 0;
+  }
   if (good && l.files_max) {
     const rlimit limit{*l.files_max, *l.files_max};
     good = ::setrlimit(RLIMIT_NOFILE, &limit) == 0;

@@ -18,6 +18,7 @@ struct launch {
   bool feed = false;                    ///< standard input is a pipe, see process::feed(); else it is empty
   std::optional<uid_t> user;            ///< runs as that user, with a group of the same number and no others
   std::optional<unsigned> files_max;    ///< RLIMIT_NOFILE
+  std::optional<unsigned> file_bytes;   ///< RLIMIT_FSIZE
 };
 
 /// A child process. It does not outlive this object, nor this process, whatever ends either. The thread that starts it
