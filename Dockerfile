@@ -1,4 +1,5 @@
-# docker build -t quorumd .
+# docker build -t quorumd .      or ./dev image, which names version and commit
+# docker run -p 2379:2379 quorumd  is a cluster of one; QUORUMD_… variables configure it (docs/operations.md)
 FROM debian:bookworm-slim AS build
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
@@ -7,7 +8,9 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
+ARG COMMIT=
 RUN cmake -S . -B /build -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER=clang++-16 -DQUORUMD_TESTS=OFF \
+      "-DQUORUMD_COMMIT=$COMMIT" \
  && ninja -C /build \
  && DESTDIR=/image cmake --install /build --prefix /usr --strip
 
@@ -22,9 +25,21 @@ RUN apt-get update \
  && install -d -o quorumd -g quorumd -m 0700 /var/lib/quorumd \
  && install -d -o quorumd -g quorumd -m 0755 /run/quorumd
 COPY --from=build /image/usr/bin/quorumd /usr/bin/quorumd
+COPY LICENSE /usr/share/doc/quorumd/copyright
 COPY --from=build /image/usr/share/doc/quorumd/examples/quorumd.yaml /etc/quorumd/quorumd.yaml
-# A library that is missing here fails the build, not the start.
-RUN quorumd version && quorumd check-config /etc/quorumd/quorumd.yaml
+# The file of the image listens for clients on every interface, or no published port would reach it. A library that is
+# missing here fails the build, not the start.
+RUN sed -i 's/^  client: 127\.0\.0\.1:2379$/  client: 0.0.0.0:2379/' /etc/quorumd/quorumd.yaml \
+ && grep -q '^  client: 0\.0\.0\.0:2379$' /etc/quorumd/quorumd.yaml \
+ && quorumd version && quorumd check-config /etc/quorumd/quorumd.yaml
+ARG COMMIT=
+ARG VERSION=
+LABEL org.opencontainers.image.title="quorumd" \
+      org.opencontainers.image.description="A replicated, linearizable key-value and coordination service" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="$VERSION" \
+      org.opencontainers.image.revision="$COMMIT" \
+      org.opencontainers.image.base.name="debian:bookworm-slim"
 USER quorumd
 VOLUME /var/lib/quorumd
 EXPOSE 2379 2380

@@ -1,5 +1,7 @@
 #include "config/config.hpp"
 
+#include "config/variables.hpp"
+
 #include <boost/throw_exception.hpp>
 
 #include <algorithm>
@@ -51,8 +53,12 @@ const member* cluster_settings::find(std::string_view member_name) const {
 }
 
 std::string mistake::text() const {
-  if (line == 0) return source + ": " + what;
-  return source + ":" + std::to_string(line) + ":" + std::to_string(column) + ": " + what;
+  return place() + ": " + what;
+}
+
+std::string mistake::place() const {
+  if (line == 0) return source;
+  return source + ":" + std::to_string(line) + ":" + std::to_string(column);
 }
 
 std::string mistakes::text() const {
@@ -65,10 +71,16 @@ void throw_exception_from_error(const mistakes& e, const boost::source_location&
   boost::throw_exception(std::runtime_error(e.text()), where);
 }
 
-result<settings> load(const std::filesystem::path& file, overrides set) {
+result<settings> load(const std::filesystem::path& file, overrides set, environment env) {
   auto read = read_file(file);
   if (auto* why = std::get_if<mistake>(&read); why != nullptr) return mistakes({std::move(*why)});
-  return parse(std::get<std::string>(read), file.string(), set);
+  return parse(std::get<std::string>(read), file.string(), set, env);
+}
+
+result<std::vector<value_origin>> explain(const std::filesystem::path& file, overrides set, environment env) {
+  auto read = read_file(file);
+  if (auto* why = std::get_if<mistake>(&read); why != nullptr) return mistakes({std::move(*why)});
+  return explain_text(std::get<std::string>(read), file.string(), set, env);
 }
 
 } // namespace quorumd::config

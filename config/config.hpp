@@ -155,13 +155,15 @@ struct settings {
 
 /// One thing that is wrong, and where.
 struct mistake {
-  std::string source;     ///< the file's name, or `--set KEY`
+  std::string source;     ///< the file's name, a variable's, or `--set KEY`
   std::size_t line = 0;   ///< from 1; 0 where there is no position
   std::size_t column = 0; ///< from 1
   std::string what;       ///< what was expected and what stands there instead
 
   /// `file:line:column: what`, or `--set KEY: what`.
   [[nodiscard]] std::string text() const;
+  /// Its first part: `file:line:column`, or `--set KEY`.
+  [[nodiscard]] std::string place() const;
   friend bool operator==(const mistake&, const mistake&) = default;
 };
 
@@ -191,12 +193,33 @@ using result = boost::system::result<T, mistakes>;
 /// (`raft.heartbeat=100ms`, `cluster.members.n1=host:2380`), a list with commas (`admin.users=ann,bob`).
 using overrides = std::span<const std::string>;
 
+/// `NAME=VALUE` as the process was given them. `QUORUMD_LISTEN_CLIENT` is listen.client: the section, and the key after
+/// it, in capitals. It comes before the file, and `--set` before both. An empty value counts as not given; a variable
+/// of this form that is no key is a mistake, but for those that Kubernetes sets for a service of this name
+/// (`QUORUMD_SERVICE_…`, `QUORUMD_PORT_…`).
+using environment = std::span<const std::string>;
+/// Those of `environ` that begin with QUORUMD_.
+[[nodiscard]] std::vector<std::string> quorumd_variables(const char* const* all);
+
 /// Reads and checks the file. A file that cannot be read is a mistake too.
-[[nodiscard]] result<settings> load(const std::filesystem::path& file, overrides set = {});
+[[nodiscard]] result<settings> load(const std::filesystem::path& file, overrides set = {}, environment env = {});
 /// The same for a text; `name` stands for the file in the mistakes.
-[[nodiscard]] result<settings> parse(std::string_view text, const std::string& name, overrides set = {});
+[[nodiscard]] result<settings> parse(std::string_view text, const std::string& name, overrides set = {},
+                                     environment env = {});
 /// A cluster of one on loopback and the default ports, with its admin socket in the data directory: what
-/// `serve --data-dir D` runs without a file. Its one member is this node at listen.peer, unless `set` names members.
-[[nodiscard]] result<settings> single_node(const std::filesystem::path& data_dir, overrides set = {});
+/// `serve --data-dir D` runs without a file. Its one member is this node at listen.peer, unless `set` or `env` names
+/// members.
+[[nodiscard]] result<settings> single_node(const std::filesystem::path& data_dir, overrides set = {},
+                                           environment env = {});
+
+/// A key's value and where it came from.
+struct value_origin {
+  std::string path;
+  std::string value; ///< as it would be written
+  std::string from;  ///< `file:line:column`, `QUORUMD_LISTEN_CLIENT`, `--set`, or `default`
+};
+/// Of every key, in the order of the example file.
+[[nodiscard]] result<std::vector<value_origin>> explain(const std::filesystem::path& file, overrides set = {},
+                                                        environment env = {});
 
 } // namespace quorumd::config

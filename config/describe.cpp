@@ -94,7 +94,8 @@ std::string example_yaml() {
       "# quorumd's configuration. As it stands it runs a cluster of one on loopback; every key that is not\n"
       "# required shows its default. Durations are written 50ms, 2s, 1m, 1h; sizes 512B, 64KiB, 64MiB, 1GiB;\n"
       "# addresses HOST:PORT, an IPv6 address in brackets. Check a file with: quorumd check-config FILE\n"
-      "# Each key can be overridden: quorumd serve --config FILE --set raft.heartbeat=100ms\n";
+      "# Each key can be overridden: quorumd serve --config FILE --set raft.heartbeat=100ms, or by a variable of the\n"
+      "# environment, QUORUMD_RAFT_HEARTBEAT=100ms\n";
   std::string_view section;
   for (const key_spec& key : table()) {
     if (key.section() != section) {

@@ -3,6 +3,7 @@
 #include "config/table.hpp"
 #include "config/validate.hpp"
 #include "config/values.hpp"
+#include "config/variables.hpp"
 #include "config/yaml_tree.hpp"
 
 #include <algorithm>
@@ -38,12 +39,21 @@ class reader {
     for (const std::string& text : set) read_override(text);
   }
 
+  void read_variables(environment env) {
+    for (const std::string& text : env) read_variable(text);
+  }
+
   /// What `serve --data-dir` stands for, before the overrides.
-  void single_node_base(const std::filesystem::path& data_dir) {
+  void single_node_base() {
     out_.node.name = "default";
     out_.cluster.name = "default";
     out_.listen.peer = {"127.0.0.1", 2380};
     out_.listen.client = {"127.0.0.1", 2379};
+  }
+
+  /// It was named on the command line, which comes before the environment.
+  void take_data_dir(const std::filesystem::path& data_dir) {
+    forgive("node.data_dir");
     take(*find_key("node.data_dir"), data_dir.string(), {"--data-dir", 0, 0});
   }
 
@@ -67,6 +77,23 @@ class reader {
                std::string(key.path) + ": expected " + expectation(key.value) + ", got nothing: it is required");
       from_.bad.emplace(key.path);
     }
+  }
+
+  /// After finish().
+  [[nodiscard]] std::vector<value_origin> origins(const settings& in_force) const {
+    std::vector<value_origin> out;
+    for (const key_spec& key : table()) {
+      const auto given = from_.given.find(key.path);
+      std::string from = "default";
+      if (given != from_.given.end()) {
+        const origin& at = given->second;
+        from = at.line != 0                      ? mistake{at.source, at.line, at.column, {}}.place()
+               : at.source.starts_with("--set ") ? "--set"
+                                                 : at.source;
+      }
+      out.push_back({std::string(key.path), value_text(key.value, in_force), std::move(from)});
+    }
+    return out;
   }
 
   [[nodiscard]] result<settings> finish() {
@@ -238,6 +265,45 @@ class reader {
     }
   }
 
+  void read_variable(const std::string& text) {
+    const std::size_t equals = text.find('=');
+    const std::string name = text.substr(0, equals);
+    if (equals == std::string::npos || equals + 1 == text.size() || !names_a_key(name)) return;
+    const std::string value = text.substr(equals + 1);
+    const origin at{name, 0, 0};
+    const key_spec* key = key_of_variable(name);
+    if (key == nullptr) {
+      complain(at, "expected the variable of a known key: the nearest is " +
+                       variable_of(nearest_key(path_of_variable(name)).path));
+    } else if (std::holds_alternative<members_value>(key->value)) {
+      read_member_variable(value, at);
+    } else {
+      forgive(std::string(key->path));
+      take(*key, value, at);
+    }
+  }
+
+  /// `n1=host:2380,n2=host:2380` in place of the file's list.
+  void read_member_variable(std::string_view text, const origin& at) {
+    std::erase_if(from_.given, [](const auto& entry) { return entry.first.starts_with(member_prefix); });
+    std::erase_if(from_.bad, [](const auto& path) { return path.starts_with(member_prefix); });
+    forgive(std::string(members_key));
+    out_.cluster.members.clear();
+    from_.given.insert_or_assign(std::string(members_key), at);
+    for (;;) {
+      const std::size_t comma = text.find(',');
+      const std::string_view one = text.substr(0, comma);
+      const std::size_t equals = one.find('=');
+      if (equals == std::string_view::npos) {
+        note(members_key, at, "expected NAME=HOST:PORT, several with commas between, got " + in_quotes(one));
+        return;
+      }
+      take_member(one.substr(0, equals), one.substr(equals + 1), at);
+      if (comma == std::string_view::npos) return;
+      text.remove_prefix(comma + 1);
+    }
+  }
+
   /// A value given anew can be held against the others again, whatever was wrong with the one before.
   void forgive(const std::string& path) {
     if (const auto found = from_.bad.find(path); found != from_.bad.end()) from_.bad.erase(found);
@@ -252,17 +318,32 @@ class reader {
 
 } // namespace
 
-result<settings> parse(std::string_view text, const std::string& name, overrides set) {
+result<settings> parse(std::string_view text, const std::string& name, overrides set, environment env) {
   reader r(name);
   r.read_text(text);
+  r.read_variables(env);
   r.read_overrides(set);
   r.require_all();
   return r.finish();
 }
 
-result<settings> single_node(const std::filesystem::path& data_dir, overrides set) {
+result<std::vector<value_origin>> explain_text(std::string_view text, const std::string& name, overrides set,
+                                               environment env) {
+  reader r(name);
+  r.read_text(text);
+  r.read_variables(env);
+  r.read_overrides(set);
+  r.require_all();
+  const auto read = r.finish();
+  if (read.has_error()) return read.error();
+  return r.origins(*read);
+}
+
+result<settings> single_node(const std::filesystem::path& data_dir, overrides set, environment env) {
   reader r("--data-dir");
-  r.single_node_base(data_dir);
+  r.single_node_base();
+  r.read_variables(env);
+  r.take_data_dir(data_dir);
   r.read_overrides(set);
   r.single_node_rest();
   return r.finish();

@@ -4,6 +4,8 @@
 #include "daemon/cli/terminal.hpp"
 #include "daemon/daemon.hpp"
 
+#include <unistd.h>
+
 namespace quorumd::cli {
 namespace {
 
@@ -13,8 +15,10 @@ int run_serve(const invocation& in) {
                                              "directory, and --set node.data_dir=D overrides it"
                                            : "serve: --config FILE or --data-dir D is missing"));
   const std::vector<std::string> set = in.all("set");
+  const std::vector<std::string> variables = config::quorumd_variables(environ);
   const auto read = [&] {
-    return in.has("config") ? config::load(in.text("config"), set) : config::single_node(in.text("data-dir"), set);
+    return in.has("config") ? config::load(in.text("config"), set, variables)
+                            : config::single_node(in.text("data-dir"), set, variables);
   };
   const auto settings = read();
   if (settings.has_error()) {
@@ -39,7 +43,9 @@ command_spec serve_command() {
           "Runs until SIGTERM or SIGINT, then hands leadership over and ends with 0. Other exit codes: 70 the data\n"
           "directory is another node's, 71 the log or a snapshot is damaged, 74 the disk failed. SIGHUP reads the\n"
           "configuration again: log.level, admin.users, admin.groups and shutdown.grace change at once, the log says\n"
-          "which others wait for a restart, and a file with a mistake changes nothing.",
+          "which others wait for a restart, and a file with a mistake changes nothing. The environment's\n"
+          "QUORUMD_SECTION_KEY comes before the file (QUORUMD_LISTEN_CLIENT for listen.client,\n"
+          "QUORUMD_CLUSTER_MEMBERS=n1=HOST:PORT,n2=HOST:PORT), and --set before both.",
       .examples = {"quorumd serve --config /etc/quorumd/quorumd.yaml",
                    "quorumd serve --config n1.yaml --set raft.heartbeat=100ms --set log.level=debug",
                    "quorumd serve --data-dir /tmp/quorumd"},

@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <yaml-cpp/yaml.h>
+
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
@@ -88,15 +90,32 @@ TEST_CASE("the documents show the table of keys") {
   }
 }
 
-// What is shipped for compose must work as it is.
-TEST_CASE("the compose files parse and agree on the members") {
-  const auto n1 = load(root + "/config/compose/n1.yaml");
-  REQUIRE(n1.has_value());
-  for (const char* name : {"n1", "n2", "n3"}) {
-    const auto read = load(root + "/config/compose/" + name + ".yaml");
+// The members of docker-compose.yml, whose variables go before the image's file, are valid and agree on the members.
+TEST_CASE("the compose file's members are good and agree") {
+  std::string image_file = example_yaml();
+  const std::string loopback = "client: 127.0.0.1:2379";
+  image_file.replace(image_file.find(loopback), loopback.size(), "client: 0.0.0.0:2379"); // as the Dockerfile does
+  const auto alone = parse(image_file, "quorumd.yaml");
+  REQUIRE(alone.has_value());
+  CHECK(alone->listen.client == address{"0.0.0.0", 2379});
+
+  const YAML::Node compose = YAML::LoadFile(root + "/docker-compose.yml");
+  std::vector<settings> members;
+  for (const std::string name : {"n1", "n2", "n3"}) {
+    const YAML::Node service = compose["services"][name];
+    CHECK(service["build"].IsDefined() == (name == "n1"));
+    std::vector<std::string> env;
+    const YAML::Node own = service["environment"];
+    for (const YAML::Node& from : {own["<<"], own})
+      for (const auto& v : from)
+        if (v.second.IsScalar()) env.push_back(v.first.as<std::string>() + "=" + v.second.as<std::string>());
+    const auto read = parse(image_file, "quorumd.yaml", {}, env);
     if (read.has_error()) FAIL(read.error().text());
     CHECK(read->node.name == name);
-    CHECK(read->cluster == n1->cluster);
-    CHECK(read->advertise.client.host == name);
+    CHECK(read->advertise.client == address{name, 2379});
+    CHECK(read->listen.peer.wildcard());
+    members.push_back(*read);
+    CHECK(read->cluster == members.front().cluster);
   }
+  CHECK(members.front().cluster.members.size() == 3);
 }

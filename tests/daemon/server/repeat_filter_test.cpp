@@ -25,8 +25,7 @@ TEST_CASE("many subjects are few lines") {
   const repeat_filter::time_point began{};
   std::size_t admitted = 0;
   for (int i = 0; i < 10000; ++i)
-    if (filter.admit("client", "nonsense " + std::to_string(i), began + std::chrono::microseconds(100 * i)))
-      ++admitted;
+    if (filter.admit("client", "nonsense " + std::to_string(i), began + std::chrono::microseconds(100 * i))) ++admitted;
   CHECK(admitted == repeat_filter::subjects_max);
   // What is of another kind is not hidden by that.
   CHECK(filter.admit("member", "n2 was wiped", began + 999ms) == 0u);
