@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 
 namespace quorumd::coro {
 
@@ -12,6 +13,9 @@ class clock {
  public:
   virtual ~clock() = default;
   [[nodiscard]] virtual time_point now() const = 0;
+  /// The caller has done so much work, in visits of records, on its loop. Real time has passed by itself; on virtual
+  /// time this is what makes it pass.
+  virtual void worked(std::size_t /*visits*/) const {}
 };
 
 class steady_clock final : public clock {

@@ -33,6 +33,8 @@ class loop {
   [[nodiscard]] boost::asio::io_context& context() { return context_; }
   [[nodiscard]] coro::timers& timers() { return timers_; }
   [[nodiscard]] time_point now() const { return timers_.now(); }
+  /// See clock::worked.
+  void worked(std::size_t visits) const { timers_.the_clock().worked(visits); }
 
   /// Runs f on this loop, later; from any thread.
   template <class F>

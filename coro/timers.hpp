@@ -32,6 +32,7 @@ class timers {
   ~timers();
 
   [[nodiscard]] time_point now() const { return clock_.now(); }
+  [[nodiscard]] const clock& the_clock() const { return clock_; }
   /// Returns at the deadline (at once, through the loop, if it is past); throws operation_aborted when cancelled.
   [[nodiscard]] task<void> sleep_until(time_point deadline);
   [[nodiscard]] task<void> sleep_for(duration d) { return sleep_until(after(d)); }

@@ -42,7 +42,7 @@ struct options {
   std::size_t inflight_bytes_max = std::size_t{8} * 1024 * 1024;
   std::size_t uncommitted_bytes_max = std::size_t{64} * 1024 * 1024; ///< proposals beyond are refused
   std::size_t cache_bytes_max = std::size_t{32} * 1024 * 1024;       ///< of entries kept in memory once applied
-  std::size_t committed_bytes_max = std::size_t{4} * 1024 * 1024;    ///< of entries handed out in one ready
+  std::size_t committed_bytes_max = std::size_t{4} * 1024 * 1024;    ///< of entries handed out and not applied
 
   raft::mutant mutant = mutant::none;
 };

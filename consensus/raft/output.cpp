@@ -89,12 +89,13 @@ void core::state::release_acknowledgement(ready& out) {
 }
 
 bool core::state::committed_due() const {
-  if (apply_barrier || handed_to_apply >= commit) return false;
+  if (apply_barrier || handed_to_apply >= commit || applied < handed_to_apply) return false;
   return handed_to_apply.next() >= log.cache_first() || !apply_load.waiting();
 }
 
+/// Nothing more before all that was handed out is applied: an owner that applies slowly holds committed_bytes_max.
 void core::state::hand_out_committed(ready& out) {
-  if (apply_barrier) return;
+  if (apply_barrier || applied < handed_to_apply) return;
   std::size_t bytes = 0;
   while (handed_to_apply < commit) {
     const log_index next = handed_to_apply.next();

@@ -110,6 +110,8 @@ class proposal {
 
   [[nodiscard]] std::size_t encoded_bytes() const { return entry_encoded_bytes(payload_bytes_); }
   [[nodiscard]] entry_kind kind() const { return kind_; }
+  /// What keeps the payload's bytes.
+  [[nodiscard]] const chunk_ref& chunk() const { return chunk_; }
 
  private:
   chunk_ref chunk_;

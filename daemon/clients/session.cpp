@@ -161,10 +161,25 @@ void session::take_command(std::uint64_t id, coro::time_point deadline, const kv
     return;
   }
   if (!admit(id)) return;
+  if (const auto* t = std::get_if<kv::txn>(&c); t != nullptr && kv::only_reads(*t)) {
+    read_transaction(id, deadline, c);
+    return;
+  }
   writes_.push_back({.to = answer(id, asked::plain),
                      .deadline = deadline,
                      .command = wire::encode_command(arena_, c),
                      .grows = node::may_grow(c)});
+}
+
+/// It never comes into the log: any node answers it from its own state, as of a moment after it was asked.
+void session::read_transaction(std::uint64_t id, coro::time_point deadline, const kv::command& c) {
+  const proposal encoded = wire::encode_command(arena_, c);
+  node::read_request read;
+  read.to = answer(id, asked::plain);
+  read.deadline = deadline;
+  read.hold = encoded.chunk();
+  read.transaction = encoded.payload();
+  reads_.push_back(std::move(read));
 }
 
 void session::take_range(std::uint64_t id, coro::time_point deadline, const wire::range_read& r, asked what) {

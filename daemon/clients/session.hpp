@@ -74,6 +74,7 @@ class session final : public node::reply_sink {
   void take(std::span<const std::byte> frame);
   void take(const wire::client_request& r);
   void take_command(std::uint64_t id, coro::time_point deadline, const kv::command& c);
+  void read_transaction(std::uint64_t id, coro::time_point deadline, const kv::command& c);
   void take_range(std::uint64_t id, coro::time_point deadline, const wire::range_read& r, asked what);
   void take_status(std::uint64_t id, bool all);
   void submit();

@@ -49,6 +49,8 @@ class store {
   [[nodiscard]] result<reply> finish();
   /// Whether a command is under way, between begin() and finish().
   [[nodiscard]] bool busy() const { return beginning_ != log_index(); }
+  /// Records that the command which was begun last has visited.
+  [[nodiscard]] std::size_t visits() const { return state_ ? state_->work.visits() : 0; }
   /// All of that at once.
   [[nodiscard]] result<reply> apply(log_index index, const command& c);
   /// Notes an entry that carries no command for the state machine.
@@ -124,6 +126,7 @@ class store {
         : most_(bytes_max)
         , left_(bytes_max) {}
     [[nodiscard]] std::size_t most() const { return most_; }
+    [[nodiscard]] std::size_t taken() const { return most_ - left_; }
     [[nodiscard]] bool take(std::size_t bytes) {
       if (bytes > left_ && !untouched_) return false;
       left_ -= bytes < left_ ? bytes : left_;
@@ -249,6 +252,10 @@ class reading {
 
   /// Goes on for so many visits of records at most; whether it has ended.
   [[nodiscard]] bool proceed(std::size_t visits_max);
+  /// Records visited so far.
+  [[nodiscard]] std::size_t visits() const { return state_.work.visits(); }
+  /// What the keys and values found so far take in a reply.
+  [[nodiscard]] std::size_t reply_bytes() const { return state_.room.taken(); }
   /// What it came to; the views hold until the store's next begin or compact_step, or the reading's end.
   [[nodiscard]] result<range_reply> take_range();
   [[nodiscard]] result<reply> take_txn();

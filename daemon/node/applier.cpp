@@ -3,27 +3,71 @@
 #include "consensus/types/invariant.hpp"
 #include "wire/command_codec.hpp"
 
-#include <utility>
+#include <algorithm>
+#include <iterator>
 
 namespace quorumd::node {
 
-void applier::apply(const entry& e) {
+void applier::take(std::vector<entry>& committed) {
+  if (committed.empty()) return;
+  const log_index last = waiting_.empty() ? applied() : waiting_.back().index();
+  QUORUMD_INVARIANT(committed.front().index() == last.next(), "entries are applied in order, without gaps");
+  std::move(committed.begin(), committed.end(), std::back_inserter(waiting_));
+  committed.clear();
+}
+
+std::size_t applier::proceed(std::size_t cost_max) {
+  std::size_t cost = 0;
+  while (!waiting_.empty() && cost < cost_max) {
+    const entry& e = waiting_.front();
+    if (!state_.store->busy()) {
+      cost += 1 + e.payload().size() / 1024;
+      begin(e);
+    }
+    if (command_) {
+      const std::size_t most = std::max<std::size_t>(cost_max - std::min(cost, cost_max), 1);
+      const std::size_t before = state_.store->visits();
+      const bool done = state_.store->proceed(most);
+      cost += state_.store->visits() - before;
+      if (!done) break;
+    }
+    finish(e);
+    waiting_.pop_front();
+  }
+  return cost;
+}
+
+void applier::begin(const entry& e) {
   QUORUMD_INVARIANT(e.index() == applied().next(), "entries are applied in order, without gaps");
-  switch (e.kind()) {
-  case entry_kind::command: {
-    const kv::result<kv::reply> r = run(e);
-    observer_.entry_applied(e);
-    answer(e, r);
+  if (e.kind() != entry_kind::command) return;
+  auto command = wire::decode_command(e.payload());
+  if (!command) {
+    // Whoever accepted it had checked it: it is of a later version, and every node of this version skips it alike.
+    observer_.entry_not_understood(e.index(), command.error().what());
     return;
   }
-  case entry_kind::configuration:
-    if (!state_.members.apply(e.payload())) observer_.entry_not_understood(e.index(), "a configuration entry");
-    break;
-  case entry_kind::leader_start:
-    break;
+  command_ = std::move(*command);
+  state_.store->begin(e.index(), *command_, somebody_waits(e));
+}
+
+void applier::finish(const entry& e) {
+  if (command_) {
+    const kv::result<kv::reply> r = state_.store->finish();
+    observer_.entry_applied(e);
+    answer(e, r);
+    command_.reset();
+    return;
   }
   state_.store->skip(e.index());
+  if (e.kind() == entry_kind::configuration) {
+    if (!state_.members.apply(e.payload())) observer_.entry_not_understood(e.index(), "a configuration entry");
+    members_changed_ = true;
+  }
   observer_.entry_applied(e);
+  if (e.kind() == entry_kind::command) {
+    answer(e, kv::error(kv::errc::invalid_option));
+    return;
+  }
   // A later leader's entry may stand where this node had proposed a command.
   if (const auto waiting = pending_.take(e.index())) {
     QUORUMD_INVARIANT(waiting->term != e.term(), "only commands have someone who waits for them");
@@ -31,13 +75,9 @@ void applier::apply(const entry& e) {
   }
 }
 
-kv::result<kv::reply> applier::run(const entry& e) {
-  const auto command = wire::decode_command(e.payload());
-  if (command) return state_.store->apply(e.index(), *command);
-  // Whoever accepted it had checked it: it is of a later version, and every node of this version skips it alike.
-  observer_.entry_not_understood(e.index(), command.error().what());
-  state_.store->skip(e.index());
-  return kv::error(kv::errc::invalid_option);
+bool applier::somebody_waits(const entry& e) const {
+  const pending_table::record* r = pending_.find(e.index());
+  return r != nullptr && r->to.sink != nullptr && (r->term == e.term() || complete_by_index_);
 }
 
 void applier::answer(const entry& e, const kv::result<kv::reply>& r) {
@@ -50,7 +90,11 @@ void applier::answer(const entry& e, const kv::result<kv::reply>& r) {
 }
 
 void applier::replace(state s) {
-  state_ = std::move(s);
+  QUORUMD_INVARIANT(waiting_.empty() || waiting_.back().index() <= s.store->applied(),
+                    "what a snapshot replaces ends with it at the latest");
+  waiting_.clear();
+  state_ = std::move(s); // with it goes what was half made of the command
+  command_.reset();
   pending_.covered(applied());
 }
 

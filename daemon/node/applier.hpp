@@ -1,19 +1,26 @@
 #pragma once
 
 #include "consensus/types/entry.hpp"
+#include "daemon/kv/command.hpp"
 #include "daemon/kv/store.hpp"
 #include "daemon/node/membership.hpp"
 #include "daemon/node/observer.hpp"
 #include "daemon/node/pending_table.hpp"
 #include "daemon/node/sink_set.hpp"
 
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
 
 namespace quorumd::node {
 
 /// The replicated state of one group and the only way to change it: committed entries in index order, or a snapshot
-/// that takes the place of all of it. Belongs to the group's loop.
+/// that takes the place of all of it. An entry whose work grows with the state is applied in slices, so that the group
+/// goes on meanwhile; applied() tells of whole entries only. Belongs to the group's loop.
 class applier {
  public:
   struct state {
@@ -29,10 +36,17 @@ class applier {
       , observer_(o)
       , complete_by_index_(complete_by_index) {}
 
-  /// Applies the entry after applied() and answers whoever waits for it.
-  void apply(const entry& e);
-  /// A snapshot takes the place of the state.
+  /// Takes committed entries, the first of which follows the last one taken.
+  void take(std::vector<entry>& committed);
+  /// Whether everything taken is applied.
+  [[nodiscard]] bool idle() const { return waiting_.empty(); }
+  /// Applies what was taken, about so much of it, and answers whoever waits: what an entry costs is the records that it
+  /// visits and the KiB of its payload, and one at least. Returns what it cost.
+  std::size_t proceed(std::size_t cost_max);
+  /// A snapshot takes the place of the state, and of every entry that was taken.
   void replace(state s);
+  /// Whether the members' incarnations may have changed since this was asked last.
+  [[nodiscard]] bool members_changed() { return std::exchange(members_changed_, false); }
 
   [[nodiscard]] log_index applied() const { return state_.store->applied(); }
   [[nodiscard]] kv::store& store() { return *state_.store; }
@@ -40,14 +54,19 @@ class applier {
   [[nodiscard]] const membership& members() const { return state_.members; }
 
  private:
-  [[nodiscard]] kv::result<kv::reply> run(const entry& e);
+  void begin(const entry& e);
+  void finish(const entry& e);
   void answer(const entry& e, const kv::result<kv::reply>& r);
+  [[nodiscard]] bool somebody_waits(const entry& e) const;
 
   state state_;
   pending_table& pending_;
   sink_set& sinks_;
   observer& observer_;
   bool complete_by_index_;
+  std::deque<entry> waiting_;          ///< taken and not applied
+  std::optional<kv::command> command_; ///< of the first of them, which is under way
+  bool members_changed_ = false;
 };
 
 } // namespace quorumd::node

@@ -89,6 +89,13 @@ class fair_queue {
     }
   }
 
+  /// Calls f with every request.
+  template <class F>
+  void for_each(const F& f) {
+    for (const auto& l : lanes_)
+      for (Request& r : l->requests) f(r);
+  }
+
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] bool empty() const { return size_ == 0; }
 

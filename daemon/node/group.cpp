@@ -12,7 +12,9 @@
 namespace quorumd::node {
 
 namespace {
-constexpr std::size_t compaction_step = 512; // changes freed in one turn
+constexpr std::size_t compaction_step = 512; // changes freed in one turn, at most
+constexpr std::size_t compaction_slice = 16; // between two looks at the clock: a value may be large
+constexpr int compaction_share = 4;          // of the turn's budget
 constexpr std::uint32_t ticks_at_most = 8;   // that one turn makes up for after a pause
 constexpr std::uint64_t house_keeping_ticks = 5;
 } // namespace
@@ -34,9 +36,9 @@ group::group(group_options o, seams s, const raft::initial_state& recovered, app
     , reads_(
           options_.self.boot, [this](const read_request& r, request_errc why) { sinks_.failed(r.to, why); },
           [this](read_request r) { ready_reads_.add(std::move(r)); })
-    , ready_reads_([this](const read_request& r) { return serve(r); },
-                   [this](const read_request& r, request_errc why) { sinks_.failed(r.to, why); })
     , applier_(std::move(state), pending_, sinks_, s.observer, options_.complete_by_index)
+    , ready_reads_([this](read_request& r) { return serve(r); },
+                   [this](const read_request& r, request_errc why) { sinks_.failed(r.to, why); })
     , core_(options_.raft, recovered)
     , soft_(core_.soft())
     , forward_replies_(s.transport)
@@ -115,22 +117,37 @@ coro::task<void> group::run_ticks() {
   }
 }
 
+/// Consensus first, then the state machine, until there is nothing more or the time of the turn is over: what is left
+/// goes on in the next one, behind whatever waits for the loop.
 void group::turn() {
   seams_.loop.assert_here();
   take_inbox();
   take_ticks();
   propose_batch();
   if (reads_.has_gathered()) core_.read_index(reads_.ask());
-  while (!failed_ && core_.has_ready()) {
-    ready_.clear();
-    core_.take(ready_);
-    carry_out(ready_);
-  }
+  go_on(seams_.loop.now() + options_.turn_budget);
   // The core has decided by now: what it wants is on its way to the log.
   installer_.drop_unwanted();
-  if (applier_.store().compact_step(compaction_step)) wake_.set();
+  if (applier_.idle()) compact_some();
   serve_reads();
   sinks_.flush();
+}
+
+void group::go_on(coro::time_point until) {
+  while (!failed_) {
+    if (core_.has_ready()) {
+      ready_.clear();
+      core_.take(ready_);
+      carry_out(ready_);
+    } else if (!applier_.idle()) {
+      apply_some();
+    } else {
+      return;
+    }
+    if (seams_.loop.now() < until) continue;
+    wake_.set();
+    return;
+  }
 }
 
 void group::take_inbox() {
@@ -168,7 +185,7 @@ void group::take_ticks() {
 void group::carry_out(raft::ready& r) {
   send(r.messages);
   if (r.number) persist(r);
-  apply(r.committed);
+  applier_.take(r.committed);
   for (const raft::read_state& answer : r.reads) reads_.answered(answer, applier_.applied());
   for (const raft::load_request& l : r.loads) tasks_.spawn(load(l));
   for (const node_id to : r.snapshots) sender_.start(to, core_.soft().term);
@@ -203,6 +220,7 @@ void group::wal_persisted(group_id, raft::write_number up_to) {
     applier::state received = std::move(installing_.front().state);
     installing_.pop_front();
     taker_.forget(received.store->applied());
+    ready_reads_.begin_anew();
     applier_.replace(std::move(received));
     core_.applied(applier_.applied());
     reads_.applied(applier_.applied());
@@ -220,15 +238,25 @@ void group::wal_failed(const storage::error& e) {
   seams_.fatal.fatal(coro::fatal_cause::disk, "the log cannot be written: " + e.message());
 }
 
-void group::apply(const std::vector<entry>& committed) {
-  if (committed.empty()) return;
-  for (const entry& e : committed) {
-    applier_.apply(e);
-    if (e.kind() == entry_kind::configuration) check_members();
-  }
+void group::apply_some() {
+  const log_index before = applier_.applied();
+  seams_.loop.worked(applier_.proceed(options_.slice_cost));
+  if (applier_.applied() == before) return;
+  if (applier_.members_changed()) check_members();
   core_.applied(applier_.applied());
   reads_.applied(applier_.applied());
   taker_.applied();
+}
+
+/// Frees what was compacted, a little in each turn.
+void group::compact_some() {
+  const coro::time_point until = seams_.loop.now() + options_.turn_budget / compaction_share;
+  for (std::size_t freed = 0; freed < compaction_step; freed += compaction_slice) {
+    if (!applier_.store().compact_step(compaction_slice)) return;
+    seams_.loop.worked(compaction_slice);
+    if (seams_.loop.now() >= until) break;
+  }
+  wake_.set();
 }
 
 void group::follow(const raft::soft_state& s) {

@@ -38,6 +38,10 @@ struct group_options {
   raft::options raft;
   wire::local_identity self;
   coro::duration tick = std::chrono::milliseconds(10);
+  /// What one turn may do for the state machine before whoever else waits for the loop has their turn. Reads, and what
+  /// compaction frees, have a part of it each for themselves.
+  coro::duration turn_budget = std::chrono::milliseconds(2);
+  std::size_t slice_cost = 256; ///< of applying and reading, between two looks at the clock: see applier::proceed
   std::uint64_t keep_revisions = 100'000; ///< 0: all
   std::size_t waiting_max = 65'536;       ///< requests that wait for a leader
   snapshot_policy snapshots;
@@ -122,7 +126,9 @@ class group final : public storage::completion {
   void carry_out(raft::ready& r);
   void send(std::vector<raft::outgoing>& messages);
   void persist(raft::ready& r);
-  void apply(const std::vector<entry>& committed);
+  void go_on(coro::time_point until);
+  void apply_some();
+  void compact_some();
   void follow(const raft::soft_state& s);
 
   // Requests (group_requests.cpp).
@@ -132,7 +138,8 @@ class group final : public storage::completion {
   void wait_for_leader(write_request r);
   void accept(read_request r);
   void serve_reads();
-  [[nodiscard]] read_server::slice serve(const read_request& r);
+  [[nodiscard]] read_server::slice serve(read_request& r);
+  read_server::slice answer(const read_request& r, const kv::result<kv::range_reply>& found);
   void retry_waiting();
   void expire(coro::time_point now);
   void propose_own(entry_kind kind, std::span<const std::byte> payload);
@@ -170,8 +177,8 @@ class group final : public storage::completion {
   pending_table pending_;
   forward_table forwards_;
   read_queue reads_;
-  read_server ready_reads_;
   applier applier_;
+  read_server ready_reads_; ///< refers to the state
   raft::core core_;
   raft::soft_state soft_;
   raft::ready ready_;

@@ -8,7 +8,8 @@
 
 namespace quorumd::node {
 namespace {
-constexpr auto reading_in_a_turn = std::chrono::milliseconds(2);
+constexpr int reads_share = 2;         // of the turn's budget
+constexpr std::size_t visit_cost = 32; // of a record that a read visits, in bytes of a reply
 } // namespace
 
 void group::accept(write_request r) {
@@ -103,13 +104,35 @@ void group::accept(read_request r) {
 
 /// Not longer than a turn may take: what is left goes on in the next, after whatever came meanwhile.
 void group::serve_reads() {
-  const coro::time_point until = seams_.loop.now() + reading_in_a_turn;
+  const coro::time_point until = seams_.loop.now() + options_.turn_budget / reads_share;
   ready_reads_.serve([&] { return seams_.loop.now() < until; });
   if (ready_reads_.has_work()) wake_.set();
 }
 
-read_server::slice group::serve(const read_request& r) {
-  const kv::result<kv::range_reply> found = applier_.store().range(r.range);
+read_server::slice group::serve(read_request& r) {
+  if (!r.under_way && r.transaction.empty() && r.range.range_end.empty()) { // one key
+    seams_.loop.worked(1);
+    return answer(r, applier_.store().range(r.range));
+  }
+  if (!r.under_way) r.under_way = std::make_unique<read_under_way>(applier_.store(), r);
+  kv::reading& reading = r.under_way->reading();
+  const std::size_t before = reading.visits();
+  const bool done = reading.proceed(options_.slice_cost);
+  const std::size_t visits = reading.visits() - before + 1;
+  seams_.loop.worked(visits);
+  read_server::slice s{.bytes = visits * visit_cost, .done = done};
+  if (!done) return s;
+  if (r.transaction.empty()) {
+    s.bytes += answer(r, reading.take_range()).bytes;
+  } else {
+    sinks_.wrote(r.to, reading.take_txn());
+    s.bytes += reading.reply_bytes();
+  }
+  r.under_way.reset();
+  return s;
+}
+
+read_server::slice group::answer(const read_request& r, const kv::result<kv::range_reply>& found) {
   sinks_.ranged(r.to, found);
   read_server::slice s;
   if (found)

@@ -33,6 +33,10 @@ class pending_table {
   /// another term that is *applied* at the index proves the opposite).
   void push(log_index index, quorumd::term term, const reply_to& to, coro::time_point deadline);
 
+  /// The record that waits at the index, which is the next to be applied; null if none does.
+  [[nodiscard]] const record* find(log_index index) const {
+    return count_ != 0 && first_ == index && ring_[head_].term ? &ring_[head_] : nullptr;
+  }
   /// The entry at the index was applied: the record that waited there, if one did. Indexes never go back.
   [[nodiscard]] std::optional<record> take(log_index index);
 

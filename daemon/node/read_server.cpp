@@ -31,6 +31,14 @@ bool read_server::step() {
   }
 }
 
+void read_server::begin_anew() {
+  queue_.for_each([](read_request& r) {
+    r.begun = false;
+    r.under_way.reset();
+  });
+  begun_ = 0;
+}
+
 void read_server::expire(coro::time_point now) {
   queue_.erase_if([&](const read_request& r) {
     const bool gone = r.to.sink != nullptr && r.to.sink->gone(r.to);

@@ -47,6 +47,8 @@ class read_server {
   /// Some client has room again.
   void room_returned() { queue_.unblock(); }
 
+  /// Every read that is begun begins again: the state that it read is replaced.
+  void begin_anew();
   void expire(coro::time_point now);
   void clear(request_errc why);
   [[nodiscard]] std::size_t size() const { return queue_.size(); }

@@ -1,6 +1,10 @@
 #include "daemon/node/request.hpp"
 
+#include "consensus/types/invariant.hpp"
+#include "wire/command_codec.hpp"
+
 #include <algorithm>
+#include <utility>
 
 namespace quorumd::node {
 namespace {
@@ -19,6 +23,18 @@ bool may_grow(const kv::txn& t) {
 }
 
 } // namespace
+
+read_under_way::read_under_way(kv::store& s, const read_request& r)
+    : range_(r.range) {
+  if (r.transaction.empty()) {
+    reading_.emplace(s, range_);
+    return;
+  }
+  auto decoded = wire::decode_command(r.transaction);
+  QUORUMD_INVARIANT(decoded && std::holds_alternative<kv::txn>(*decoded), "this node encoded the transaction itself");
+  transaction_ = std::move(*decoded);
+  reading_.emplace(s, std::get<kv::txn>(transaction_));
+}
 
 bool may_grow(const kv::command& c) {
   if (const auto* t = std::get_if<kv::txn>(&c)) return may_grow(*t);

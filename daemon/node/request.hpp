@@ -5,9 +5,14 @@
 #include "coro/clock.hpp"
 #include "daemon/kv/command.hpp"
 #include "daemon/kv/result.hpp"
+#include "daemon/kv/store.hpp"
 #include "wire/request_error.hpp"
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
 #include <string_view>
 
 namespace quorumd::node {
@@ -21,6 +26,7 @@ using wire::request_errc;
 [[nodiscard]] bool may_grow(const kv::command& c);
 
 class reply_sink;
+struct read_request;
 
 /// Where the answer of a request goes, and what it is called there. The sink outlives every request; `slot` and
 /// `generation` let it tell a client that is gone from the one that came after.
@@ -61,15 +67,29 @@ struct write_request {
   bool bulk = false; ///< of a client that yields to the others
 };
 
-/// A read; `hold` keeps the bytes that the range's views point to.
+/// A read that goes on over several turns, with the request that it refers to.
+class read_under_way {
+ public:
+  read_under_way(kv::store& s, const read_request& r);
+  [[nodiscard]] kv::reading& reading() { return *reading_; }
+
+ private:
+  kv::range_request range_;
+  kv::command transaction_;
+  std::optional<kv::reading> reading_;
+};
+
+/// A read of a range, or a transaction that only reads; `hold` keeps the bytes that their views point to.
 struct read_request {
   reply_to to;
   coro::time_point deadline;
   chunk_ref hold;
   kv::range_request range;
-  bool stale = false; ///< answer from what this node has applied, without asking the leader
-  bool bulk = false;  ///< of a client that yields to the others
-  bool begun = false; ///< the read_server's: a part of it is done
+  std::span<const std::byte> transaction;    ///< an encoded command; empty: the range is asked for
+  bool stale = false;                        ///< answer from what this node has applied, without asking the leader
+  bool bulk = false;                         ///< of a client that yields to the others
+  bool begun = false;                        ///< the read_server's: a part of it is done
+  std::unique_ptr<read_under_way> under_way; ///< the group's: what was read so far
 };
 
 } // namespace quorumd::node

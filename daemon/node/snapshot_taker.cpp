@@ -146,6 +146,7 @@ coro::task<storage::result<storage::snapshot_file>> snapshot_taker::take() {
 coro::task<storage::result<void>> snapshot_taker::write_blocks(storage::snapshot_writer& writer) {
   while (cursor_ && !cursor_->done()) {
     const auto records = cursor_->next(policy_.slice_bytes);
+    context_.loop.worked(records.size());
     if (records.empty()) continue;
     block_.clear();
     wire::encode_snapshot_records(block_, records);

@@ -79,6 +79,9 @@ node::group_options draw_group(prng p, const mutants& m) {
   o.raft.committed_bytes_max = pick<3>(p, {1, 2048, 4194304});
   o.raft.mutant = m.raft;
   o.complete_by_index = m.complete_by_index;
+  static constexpr std::array budget{100us, 500us, 2000us};
+  o.turn_budget = p.fork(1).pick(budget);
+  o.slice_cost = p.fork(2).pick(std::array<std::size_t, 3>{1, 7, 256});
   o.snapshots.every_entries = p.between(5, 120);
   o.snapshots.trailing_entries = p.below(40);
   o.snapshots.trailing_bytes = pick<3>(p, {0, 16384, 67108864});
@@ -202,6 +205,8 @@ plan draw_plan(std::uint64_t seed, const mutants& m) {
   prng p = root.fork(0);
   static constexpr std::array<coro::duration, 3> cost{0ns, 500ns, 3us};
   o.step_cost = p.pick(cost);
+  static constexpr std::array<coro::duration, 3> visit{0ns, 1us, 100us};
+  o.visit_cost = p.fork(10).pick(visit);
   o.network = draw_network(root.fork(1));
   o.log_worker = draw_worker(root.fork(2));
   o.prepare_worker = draw_worker(root.fork(3));

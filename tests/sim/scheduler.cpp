@@ -3,6 +3,7 @@
 #include "consensus/types/invariant.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace quorumd::sim {
 namespace {
@@ -85,9 +86,11 @@ bool scheduler::run_ready() {
   const std::size_t first = picks_.below(runners_.size());
   for (std::size_t i = 0; i < runners_.size(); ++i) {
     const std::size_t at = (first + i) % runners_.size();
-    if (runners_[at].paused) continue;
+    if (runners_[at].paused || runners_[at].busy_until > now_) continue;
     const std::uint64_t owner = runners_[at].owner;
-    if (!runners_[at].loop->run_one_ready()) continue;
+    const bool ran = runners_[at].loop->run_one_ready();
+    note_work(runners_[at]);
+    if (!ran) continue;
     last_owner_ = owner;
     trace_.event(now_, "run", owner, at);
     return true;
@@ -95,10 +98,17 @@ bool scheduler::run_ready() {
   return false;
 }
 
+void scheduler::note_work(runner& r) {
+  if (worked_ == coro::duration::zero()) return;
+  longest_work_ = std::max(longest_work_, worked_);
+  r.busy_until = now_ + std::exchange(worked_, coro::duration::zero());
+}
+
 coro::time_point scheduler::next_deadline() const {
   coro::time_point next = agenda_.empty() ? coro::time_point::max() : agenda_.top().when;
   for (const runner& r : runners_) {
     if (r.paused) continue;
+    if (r.busy_until > now_) next = std::min(next, r.busy_until);
     if (const auto earliest = r.loop->timers().earliest()) next = std::min(next, *earliest);
   }
   return next;
@@ -111,6 +121,7 @@ std::size_t scheduler::drain(std::uint64_t owner, std::size_t handlers_max) {
     for (std::size_t i = 0; i < runners_.size(); ++i) {
       if (runners_[i].owner != owner) continue;
       while (ran < handlers_max && runners_[i].loop->run_one_ready()) {
+        note_work(runners_[i]);
         any = true;
         ++ran;
       }

@@ -1,12 +1,9 @@
 #include "daemon/node/group.hpp"
-#include "daemon/node/request.hpp"
-#include "tests/sim/cluster.hpp"
-#include "wire/command_codec.hpp"
+#include "tests/sim/test_cluster.hpp"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -32,79 +29,38 @@ plan slow_snapshots() {
   return p;
 }
 
-/// A cluster in the hands of a test.
-class world final : private node::reply_sink {
+/// A cluster in the hands of a test, with values of a quarter of a mebibyte.
+class world final : public test_cluster {
  public:
   explicit world(plan p)
-      : plan_(std::move(p))
-      , clock_(plan_.seed, false, coro::duration::zero())
-      , cluster_(clock_, plan_, counters_) {
-    cluster_.boot_all();
-    REQUIRE(until([this] { return bool(cluster_.leader()); }, 10s));
-  }
-  ~world() override { cluster_.shut_down(); }
+      : test_cluster(std::move(p)) {}
 
-  /// Whether the condition holds within that time.
-  bool until(const std::function<bool()>& condition, coro::duration at_most) {
-    const coro::time_point limit = clock_.now() + at_most;
-    while (!condition()) {
-      const bool more = clock_.step(limit);
-      cluster_.after_step();
-      if (!cluster_.wrong().empty()) FAIL(cluster_.wrong());
-      if (!more && clock_.now() >= limit) return condition();
-    }
-    return true;
-  }
-  void go_on(coro::duration length) {
-    until([] { return false; }, length);
-  }
-
-  /// Puts so many values of a quarter of a mebibyte, each under a key of its own, and waits until all are applied.
+  /// Puts so many values, each under a key of its own, and waits until all are applied.
   void write(std::size_t values) {
-    const node_id leader = cluster_.leader();
-    std::vector<node::write_request> batch(values);
     for (std::size_t i = 0; i < values; ++i) {
       const std::string key = "key" + std::to_string(next_key_++);
       const std::string value(mebibyte / 4, static_cast<char>('a' + i % 26));
-      batch[i].to = {this, 0, 0, next_key_};
-      batch[i].deadline = clock_.now() + 60s;
-      batch[i].command = wire::encode_command(arena_, kv::put{.key = key, .value = value, .lease = {}});
+      add(kv::put{.key = key, .value = value, .lease = {}});
     }
-    cluster_.the_node(leader).submit(batch);
-    REQUIRE(until([&] { return answered_ == next_key_; }, 60s));
+    submit();
+    REQUIRE(until([&] { return answered() == next_key_; }, 60s));
   }
 
   /// The node is gone until heal(), and meanwhile so many values are written that the log no longer reaches back to it.
   void leave_behind(node_id id, std::size_t values) {
     const log_index last = core(id).last_index();
-    cluster_.crash(id, false, 10'000h, "the test");
+    cluster().crash(id, false, 10'000h, "the test");
     write(values);
-    const node_id leader = cluster_.leader();
+    const node_id leader = cluster().leader();
     REQUIRE(until([&] { return core(leader).first_index() > last.next(); }, 1000s));
   }
   [[nodiscard]] bool caught_up(node_id id) {
-    return cluster_.up(id) && cluster_.leader() && core(id).commit() == core(cluster_.leader()).commit() &&
-           cluster_.the_node(id).the_group().state().applied() == core(id).commit();
+    return cluster().up(id) && cluster().leader() && core(id).commit() == core(cluster().leader()).commit() &&
+           cluster().the_node(id).the_group().state().applied() == core(id).commit();
   }
 
-  [[nodiscard]] const raft::core& core(node_id id) { return cluster_.the_node(id).the_group().core(); }
-  [[nodiscard]] node_id follower() const { return node_id(cluster_.leader().value() % plan_.nodes + 1); }
-  [[nodiscard]] sim::cluster& cluster() { return cluster_; }
-  [[nodiscard]] counters& counts() { return counters_; }
-
  private:
-  void wrote(const node::reply_to&, const kv::result<kv::reply>&) override { ++answered_; }
-  void ranged(const node::reply_to&, const kv::result<kv::range_reply>&) override {}
-  void failed(const node::reply_to&, node::request_errc, std::string_view) override {}
-  void flush() override {}
-
-  const plan plan_;
-  counters counters_;
-  scheduler clock_;
-  sim::cluster cluster_;
-  chunk_arena arena_;
   std::uint64_t next_key_ = 0;
-  std::uint64_t answered_ = 0;
 };
 
 /// The node's files with that ending.
