@@ -44,8 +44,10 @@ TEST_CASE("members from a variable") {
   REQUIRE(read->cluster.members.size() == 2);
   CHECK(read->cluster.members[1].name == "n3");
   CHECK(read->cluster.members[1].peer == address{"::1", 9});
-  CHECK(mistakes_of({"QUORUMD_CLUSTER_MEMBERS=n1"}) ==
-        lines{"QUORUMD_CLUSTER_MEMBERS: cluster.members: expected NAME=HOST:PORT, several with commas between, got `n1`"});
+  CHECK(
+      mistakes_of({"QUORUMD_CLUSTER_MEMBERS=n1"}) ==
+      lines{
+          "QUORUMD_CLUSTER_MEMBERS: cluster.members: expected NAME=HOST:PORT, several with commas between, got `n1`"});
   CHECK(mistakes_of({"QUORUMD_CLUSTER_MEMBERS=n1=here"})[0].starts_with(
       "QUORUMD_CLUSTER_MEMBERS: cluster.members.n1: expected HOST:PORT"));
   CHECK(mistakes_of({"QUORUMD_CLUSTER_MEMBERS=n9=h:1"})[0].find("expected one of cluster.members (n9), got `n1`") !=
