@@ -6,6 +6,8 @@
 #include "daemon/cli/terminal.hpp"
 #include "daemon/cli/txn_text.hpp"
 
+#include <unistd.h>
+
 namespace quorumd::cli {
 namespace {
 
@@ -107,6 +109,8 @@ int run_txn(const invocation& in) {
   if (hex && in.json())
     return complain(usage("txn: --hex is for text; as JSON, what is not UTF-8 is base64 under key_base64 and "
                           "value_base64"));
+  if (::isatty(STDIN_FILENO) == 1)
+    remark("reading compares, an empty line, operations, an empty line, operations otherwise; Ctrl-D ends it");
   const auto text = read_standard_input();
   if (text.has_error()) return complain(text.error());
   const auto parsed = parse_txn(*text);
