@@ -106,6 +106,7 @@ struct limits_settings {
   std::uint64_t inflight_per_client_max = 4'096;
   std::uint64_t peer_queue_bytes_max = 64 * mib;
   std::uint64_t client_queue_bytes_max = 16 * mib;
+  std::uint64_t client_queues_bytes_max = 256 * mib; ///< over all clients
   std::chrono::milliseconds handshake_timeout{10'000};
   friend bool operator==(const limits_settings&, const limits_settings&) = default;
 };

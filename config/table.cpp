@@ -101,9 +101,12 @@ const key_spec keys[] = {
     {"limits.peer_queue_bytes_max", size_value{AT(limits.peer_queue_bytes_max), 1 * mib, 4 * gib},
      "Bytes queued to one member; a full queue pauses replication to it"},
     {"limits.client_queue_bytes_max", size_value{AT(limits.client_queue_bytes_max), 1 * mib, 1 * gib},
-     "Replies queued to one client; a full queue stops reading from it"},
+     "What one client's requests in work and the replies that it has not taken may hold, half for each. Beyond it "
+     "nothing more is read from it and no large reply is made"},
+    {"limits.client_queues_bytes_max", size_value{AT(limits.client_queues_bytes_max), 4 * mib, 64 * gib},
+     "The same over all clients. When it is nearly full, a client that has taken nothing for a second is closed"},
     {"limits.handshake_timeout", duration_value{AT(limits.handshake_timeout), ms(100), seconds(600)},
-     "How long a new connection may take to say who it is"},
+     "How long a new connection may take to say who it is, or a client's to send its first request"},
 
     {"requests.timeout_default", duration_value{AT(requests.timeout_default), ms(1), seconds(3600)},
      "The deadline of a request that brings none"},

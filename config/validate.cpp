@@ -119,6 +119,8 @@ class checker {
     at_most("limits.request_bytes_max", l.request_bytes_max, "raft.uncommitted_bytes_max", r.uncommitted_bytes_max);
     at_most("limits.request_bytes_max", l.request_bytes_max, "limits.peer_queue_bytes_max", l.peer_queue_bytes_max);
     at_most("limits.request_bytes_max", l.request_bytes_max, "limits.client_queue_bytes_max", l.client_queue_bytes_max);
+    at_most("limits.client_queue_bytes_max", l.client_queue_bytes_max, "limits.client_queues_bytes_max",
+            l.client_queues_bytes_max);
     at_most("storage.segment_bytes", st.segment_bytes, "storage.snapshot_every_bytes", st.snapshot_every_bytes);
     at_most("storage.segment_bytes", st.segment_bytes, "storage.reserve_bytes", st.reserve_bytes);
     rule(l.request_bytes_max <= st.segment_bytes / 2, {"limits.request_bytes_max", "storage.segment_bytes"},

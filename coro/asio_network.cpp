@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 #include <charconv>
+#include <utility>
 
 namespace quorumd::coro {
 namespace {
@@ -40,10 +41,23 @@ class on_exit {
 
 constexpr auto as_tuple = boost::asio::as_tuple(use_task);
 
+/// An end that is gone without a word (its power, its network) is noticed within a minute: by the probes of an idle
+/// connection, or because what was sent is not acknowledged or not taken.
+constexpr int idle_seconds = 20;
+constexpr int probe_seconds = 10;
+constexpr int probes = 3;
+constexpr int untaken_ms = (idle_seconds + probe_seconds * probes) * 1000;
+
 void tune(boost::asio::basic_stream_socket<tcp, executor>& s) {
   error_code ignored; // a socket that is already reset says so at the first read
   s.set_option(tcp::no_delay(true), ignored);
   s.set_option(boost::asio::socket_base::keep_alive(true), ignored);
+  const std::pair<int, int> options[] = {{TCP_KEEPIDLE, idle_seconds},
+                                         {TCP_KEEPINTVL, probe_seconds},
+                                         {TCP_KEEPCNT, probes},
+                                         {TCP_USER_TIMEOUT, untaken_ms}};
+  for (const auto& [name, value] : options)
+    ::setsockopt(s.native_handle(), IPPROTO_TCP, name, &value, sizeof value); // refused likewise
 }
 void tune(boost::asio::basic_stream_socket<local, executor>&) {}
 

@@ -36,8 +36,9 @@ struct credentials {
   std::vector<std::uint32_t> groups;
 };
 
-/// A connected byte stream, at the granularity of a system call: try, and wait only when it would block. Belongs to
-/// one loop; at most one coroutine waits to read and one to write.
+/// A connected byte stream whose other end, if it vanishes without a word, is noticed within a minute. At the
+/// granularity of a system call: try, and wait only when it would block. Belongs to one loop; at most one coroutine
+/// waits to read and one to write.
 class stream {
  public:
   virtual ~stream() = default;

@@ -69,9 +69,11 @@ clients::client_port::options client_options_of(const config::settings& s) {
                       .timeout_max = s.requests.timeout_max,
                       .inflight_max = s.limits.inflight_per_client_max,
                       .queue_bytes_max = s.limits.client_queue_bytes_max,
-                      .request_bytes_max = s.limits.request_bytes_max},
+                      .request_bytes_max = s.limits.request_bytes_max,
+                      .handshake_timeout = s.limits.handshake_timeout},
           .clients_max = s.limits.clients_max,
-          .inflight_max = s.limits.inflight_requests_max};
+          .inflight_max = s.limits.inflight_requests_max,
+          .queues_bytes_max = s.limits.client_queues_bytes_max};
 }
 
 std::size_t loops_of(const config::settings& s) {

@@ -2,13 +2,31 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/ip/address.hpp>
 
+#include <algorithm>
+#include <string>
 #include <utility>
 
 namespace quorumd::clients {
 namespace {
 
 constexpr auto pause_after_failure = std::chrono::milliseconds(100);
+constexpr auto look_every = std::chrono::milliseconds(100); // after each session
+
+/// Such a place is soon free again for the next, if nothing is said.
+constexpr auto health_says_within = std::chrono::seconds(1);
+
+bool from_this_machine(const std::string& remote) {
+  const auto at = coro::parse_endpoint(remote);
+  if (!at) return false;
+  boost::system::error_code no_address;
+  const auto address = boost::asio::ip::make_address(at->host, no_address);
+  if (no_address) return false;
+  if (address.is_v6() && address.to_v6().is_v4_mapped())
+    return boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, address.to_v6()).is_loopback();
+  return address.is_loopback();
+}
 
 coro::task<void> tell_on_its_loop(std::set<session*>* open, bool* closing, void (session::*what)()) {
   *closing = true;
@@ -16,8 +34,10 @@ coro::task<void> tell_on_its_loop(std::set<session*>* open, bool* closing, void 
   co_return;
 }
 
-coro::task<void> join_on_its_loop(coro::task_group* sessions) {
+coro::task<void> join_on_its_loop(coro::task_group* sessions, coro::task_group* looking) {
   co_await sessions->join();
+  looking->cancel();
+  co_await looking->join();
 }
 
 } // namespace
@@ -28,6 +48,7 @@ client_port::client_port(coro::loop& home, std::vector<coro::loop*> loops, node:
     , options_(o)
     , observer_(watcher)
     , admission_(o.inflight_max)
+    , memory_(o.queues_bytes_max)
     , accepting_(home) {
   for (coro::loop* l : loops) places_.push_back(std::make_unique<place>(*l));
 }
@@ -63,32 +84,52 @@ void client_port::admit(place& p, std::unique_ptr<coro::stream> s, const judge& 
       refusal.emplace(wire::request_errc::denied, *why);
     }
   }
-  std::optional<counted> one = refusal ? std::optional<counted>() : enter(static_cast<bool>(who));
-  if (!refusal && !one) {
-    observer_.too_many(s->remote());
-    refusal.emplace(wire::request_errc::overloaded, "this node has as many clients as limits.clients_max allows");
+  const bool local = who || from_this_machine(s->remote());
+  std::optional<counted> one;
+  session_options o = options_.session;
+  if (!refusal) {
+    one = enter(connections_, options_.clients_max + (local ? options_.local_clients_more : 0));
+    if (!one) {
+      one = enter(health_connections_, options_.health_clients_more);
+      o.only_health = true;
+      o.handshake_timeout = std::min<std::chrono::milliseconds>(o.handshake_timeout, health_says_within);
+    }
+    if (!one) {
+      observer_.too_many(s->remote());
+      refusal.emplace(wire::request_errc::overloaded, too_many_clients);
+    }
   }
-  p.loop.post([this, &p, stream = std::move(s), refusal = std::move(refusal), one = std::move(one)]() mutable {
+  p.loop.post([this, &p, stream = std::move(s), refusal = std::move(refusal), one = std::move(one), o]() mutable {
     if (p.closing) return;
     if (refusal)
       p.sessions.spawn(session::refuse(std::move(stream), refusal->first, refusal->second));
     else
       p.sessions.spawn(serve_counted(
-          &p, std::make_unique<session>(p.loop, std::move(stream), node_, admission_, options_.session, observer_),
+          &p, std::make_unique<session>(p.loop, std::move(stream), node_, admission_, memory_, o, observer_),
           std::move(*one)));
   });
 }
 
-std::optional<client_port::counted> client_port::enter(bool local) {
-  const std::size_t most = options_.clients_max + (local ? options_.local_clients_more : 0);
-  if (connections_.fetch_add(1) < most) return counted(connections_);
-  connections_.fetch_sub(1);
+std::optional<client_port::counted> client_port::enter(std::atomic<std::size_t>& places, std::size_t most) {
+  if (places.fetch_add(1) < most) return counted(places);
+  places.fetch_sub(1);
   return std::nullopt;
+}
+
+/// While there are sessions: an idle node sleeps.
+coro::task<void> client_port::run_looking_after(place* p) {
+  while (!p->open.empty()) {
+    co_await p->loop.timers().sleep_for(look_every);
+    const coro::time_point now = p->loop.now();
+    for (session* s : p->open) s->look_after(now);
+  }
+  p->looked_after = false;
 }
 
 coro::task<void> client_port::serve_counted(place* p, std::unique_ptr<session> s, counted one) {
   const counted here = std::move(one);
   p->open.insert(s.get());
+  if (!std::exchange(p->looked_after, true)) p->looking.spawn(run_looking_after(p));
   auto served = s->serve();
   co_await std::move(served);
   p->open.erase(s.get());
@@ -103,11 +144,10 @@ coro::task<void> client_port::stop_reading() {
 
 coro::task<void> client_port::stop(coro::duration at_most) {
   const coro::time_point until = home_.now() + at_most;
-  while (connections_.load() != 0 && home_.now() < until)
-    co_await home_.timers().sleep_for(std::chrono::milliseconds(5));
+  while (connections() != 0 && home_.now() < until) co_await home_.timers().sleep_for(std::chrono::milliseconds(5));
   co_await tell_sessions(&session::break_off);
   for (auto& p : places_) {
-    auto join = join_on_its_loop(&p->sessions);
+    auto join = join_on_its_loop(&p->sessions, &p->looking);
     co_await boost::asio::co_spawn(p->loop.get_executor(), std::move(join), coro::use_task);
   }
 }

@@ -7,6 +7,7 @@
 #include "daemon/clients/admission.hpp"
 #include "daemon/clients/observer.hpp"
 #include "daemon/clients/session.hpp"
+#include "daemon/clients/shared_memory.hpp"
 #include "daemon/node/node.hpp"
 
 #include <atomic>
@@ -25,9 +26,11 @@ class client_port {
  public:
   struct options {
     session_options session;
-    std::size_t clients_max = 512;       ///< connections on the client port
-    std::size_t local_clients_more = 32; ///< that judged ones may have beyond: the operator always gets in
-    std::size_t inflight_max = 65'536;   ///< requests of all clients
+    std::size_t clients_max = 512;        ///< connections on the client port
+    std::size_t local_clients_more = 32;  ///< that those from this machine may have beyond: the operator always gets in
+    std::size_t health_clients_more = 16; ///< beyond both, for a question about health or status each
+    std::size_t inflight_max = 65'536;    ///< requests of all clients
+    std::size_t queues_bytes_max = std::size_t{256} * 1024 * 1024; ///< that requests and replies of all clients hold
   };
   /// Who may use a local socket; nothing if they may, else why not.
   using judge = std::function<std::optional<std::string>(const coro::credentials&)>;
@@ -44,18 +47,23 @@ class client_port {
   /// Waits until every answer is written, but not longer than that; then ends every session.
   [[nodiscard]] coro::task<void> stop(coro::duration at_most);
 
-  [[nodiscard]] std::size_t connections() const { return connections_.load(); }
+  [[nodiscard]] std::size_t connections() const { return connections_.load() + health_connections_.load(); }
+  /// What the requests and replies of all clients hold.
+  [[nodiscard]] std::size_t held_bytes() const { return memory_.held(); }
 
  private:
   /// The sessions of one loop.
   struct place {
     explicit place(coro::loop& l)
         : loop(l)
-        , sessions(l) {}
+        , sessions(l)
+        , looking(l) {}
     coro::loop& loop;
     coro::task_group sessions;
+    coro::task_group looking; ///< after them
     std::set<session*> open;
     bool closing = false;
+    bool looked_after = false;
   };
   /// One connection, as long as it lives.
   class counted {
@@ -64,7 +72,10 @@ class client_port {
         : n_(&n) {}
     counted(counted&& other) noexcept
         : n_(std::exchange(other.n_, nullptr)) {}
-    counted& operator=(counted&&) = delete;
+    counted& operator=(counted&& other) noexcept {
+      std::swap(n_, other.n_);
+      return *this;
+    }
     ~counted() {
       if (n_ != nullptr) n_->fetch_sub(1);
     }
@@ -74,7 +85,9 @@ class client_port {
   };
   coro::task<void> run_accepting(std::shared_ptr<coro::acceptor> a, judge who);
   void admit(place& p, std::unique_ptr<coro::stream> s, const judge& who);
-  [[nodiscard]] std::optional<counted> enter(bool local);
+  /// A place among so many.
+  [[nodiscard]] static std::optional<counted> enter(std::atomic<std::size_t>& places, std::size_t most);
+  coro::task<void> run_looking_after(place* p);
   coro::task<void> serve_counted(place* p, std::unique_ptr<session> s, counted one);
   coro::task<void> tell_sessions(void (session::*what)());
 
@@ -83,11 +96,13 @@ class client_port {
   const options options_;
   observer& observer_;
   admission admission_;
+  shared_memory memory_;
   std::vector<std::unique_ptr<place>> places_;
   std::size_t next_place_ = 0;
   coro::task_group accepting_;
   std::vector<std::shared_ptr<coro::acceptor>> acceptors_;
   std::atomic<std::size_t> connections_{0};
+  std::atomic<std::size_t> health_connections_{0};
 };
 
 } // namespace quorumd::clients

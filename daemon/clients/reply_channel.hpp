@@ -10,6 +10,12 @@
 
 namespace quorumd::clients {
 
+/// What answers free besides the bytes of their replies.
+struct answered {
+  std::size_t requests = 0;
+  std::size_t request_bytes = 0; ///< that they held
+};
+
 /// Encoded replies on their way from the group's loop to a connection's: a mailbox of bytes. What is taken is swapped,
 /// so that in steady state nothing is copied or allocated.
 ///
@@ -22,8 +28,8 @@ class reply_channel {
       : loop_(owner)
       , notice_(std::move(notice)) {}
 
-  /// Passes on so many replies and leaves the buffer empty; from any loop.
-  void push(wire::byte_buffer& replies, std::size_t count) {
+  /// Passes on the replies of so many requests and leaves the buffer empty; from any loop.
+  void push(wire::byte_buffer& replies, answered which) {
     coro::loop& owner = loop_;
     bool first;
     {
@@ -33,7 +39,8 @@ class reply_channel {
       else
         bytes_.append(replies.bytes());
       replies.clear(); // the owner's too, perhaps
-      count_ += count;
+      answered_.requests += which.requests;
+      answered_.request_bytes += which.request_bytes;
       first = !std::exchange(notified_, true);
     }
     if (!first) return;
@@ -43,8 +50,8 @@ class reply_channel {
       owner.post([this] { notice_(); });
   }
 
-  /// The notice: adds what came to `out` and returns how many replies that was.
-  std::size_t take(wire::byte_buffer& out) {
+  /// The notice: adds what came to `out` and returns what that answered.
+  answered take(wire::byte_buffer& out) {
     const std::lock_guard lock(mutex_);
     if (out.empty())
       out.swap(bytes_);
@@ -52,7 +59,7 @@ class reply_channel {
       out.append(bytes_.bytes());
     bytes_.clear();
     notified_ = false;
-    return std::exchange(count_, 0);
+    return std::exchange(answered_, {});
   }
 
  private:
@@ -60,7 +67,7 @@ class reply_channel {
   const std::function<void()> notice_;
   std::mutex mutex_; // held for an append or a swap
   wire::byte_buffer bytes_;
-  std::size_t count_ = 0;
+  answered answered_;
   bool notified_ = false;
 };
 

@@ -16,6 +16,17 @@ namespace {
 
 constexpr std::size_t read_bytes = std::size_t{64} * 1024;
 constexpr std::size_t first_bytes_kept = 8;
+/// What a request under way takes besides its keys and values: its record, its places in tables and queues.
+constexpr std::size_t request_overhead = 256;
+/// The same of a request for the status table: the rows that are gathered.
+constexpr std::size_t status_request_bytes = std::size_t{4} * 1024;
+/// Replies to commands cannot wait once these are applied. Beyond so many more bytes than it may hold, a client whose
+/// socket takes nothing is let go.
+constexpr std::size_t reply_slack = wire::client_reply_frame_max / 2;
+/// So long a client may take none of its replies while all clients' memory is nearly full.
+constexpr auto stall_when_full = std::chrono::seconds(1);
+/// So long a connection that has no place of its own may ask for health.
+constexpr auto health_only_for = std::chrono::seconds(10);
 
 std::string_view copy_into(std::byte*& at, std::string_view text) {
   if (!text.empty()) std::memcpy(at, text.data(), text.size());
@@ -31,11 +42,12 @@ bool looks_like_http(std::string_view first) {
 
 } // namespace
 
-session::session(coro::loop& l, std::unique_ptr<coro::stream> s, node::node& n, admission& a, const session_options& o,
-                 observer& watcher)
+session::session(coro::loop& l, std::unique_ptr<coro::stream> s, node::node& n, admission& a, shared_memory& m,
+                 const session_options& o, observer& watcher)
     : loop_(l)
     , node_(n)
     , admission_(a)
+    , memory_(m)
     , options_(o)
     , observer_(watcher)
     , stream_(std::move(s))
@@ -43,7 +55,9 @@ session::session(coro::loop& l, std::unique_ptr<coro::stream> s, node::node& n, 
     , writing_(l)
     , wake_(l)
     , settled_(l)
+    , resume_(l)
     , reader_(wire::client_request_frame_max, read_bytes)
+    , since_(l.now())
     , channel_(l, [this] { take_replies(); }) {}
 
 session::~session() = default;
@@ -78,10 +92,23 @@ coro::task<void> session::run_reader() {
 }
 
 coro::task<bool> session::read_once() {
+  if (!may_ask()) {
+    co_await resume_.wait();
+    co_return true;
+  }
+  if (more_frames_) {
+    const bool all_good = take_frames();
+    submit();
+    co_return all_good;
+  }
   const std::span<std::byte> into = reader_.prepare();
   const auto n = stream_->read_some(into);
   if (!n) {
-    if (n.error() != boost::asio::error::would_block) co_return false;
+    if (n.error() == boost::asio::error::eof) co_return false; // it may still read
+    if (n.error() != boost::asio::error::would_block) {
+      break_off();
+      co_return false;
+    }
     co_await stream_->readable();
     co_return true;
   }
@@ -92,7 +119,6 @@ coro::task<bool> session::read_once() {
   reader_.commit(*n);
   const bool good = take_frames();
   submit();
-  if (too_slow()) give_up_slow();
   if (!out_.empty()) wake_.set();
   // A client that sends as fast as it is read has no more than its turn of the loop.
   auto turn = boost::asio::post(loop_.get_executor(), coro::use_task);
@@ -100,26 +126,52 @@ coro::task<bool> session::read_once() {
   co_return good;
 }
 
+bool session::may_ask() const {
+  const std::size_t most = share();
+  return request_bytes_ < most && reply_bytes_.load() < most;
+}
+
+std::size_t session::share() const {
+  return std::min(options_.queue_bytes_max / 2, memory_.left());
+}
+
 bool session::take_frames() {
+  more_frames_ = false;
   for (;;) {
+    if (!may_ask()) {
+      more_frames_ = true;
+      return true;
+    }
     const auto frame = reader_.next();
     if (!frame) {
       bad(looks_like_http(first_bytes_) ? "it speaks HTTP, which this port does not" : frame.error().what());
       return false;
     }
     if (!*frame) return true;
+    heard_ = true;
     take(**frame);
+    if (refused_) return false;
   }
 }
 
 void session::take(std::span<const std::byte> frame) {
   const auto request = wire::decode_request(frame);
   if (request) {
-    take(*request);
+    if (has_place(*request)) take(*request);
     return;
   }
   const auto id = wire::request_id(frame);
   refuse_request(id.value_or(0), wire::request_errc::invalid, request.error().what());
+}
+
+bool session::has_place(const wire::client_request& r) {
+  const bool costs_a_place =
+      std::holds_alternative<kv::command>(r.body) || std::holds_alternative<wire::range_read>(r.body);
+  if (!options_.only_health || !costs_a_place) return true;
+  observer_.too_many(stream_->remote());
+  refuse_request(r.id, wire::request_errc::overloaded, too_many_clients);
+  refused_ = true;
+  return false;
 }
 
 void session::take(const wire::client_request& r) {
@@ -142,11 +194,10 @@ void session::take(const wire::client_request& r) {
       refuse_request(r.id, wire::request_errc::invalid, "the client speaks versions that this node does not");
       return;
     }
-    wire::encode_reply(out_, r.id,
-                       wire::hello_reply{.version = std::min(h.version_max, wire::client_version_max),
-                                         .software = node_.self().software,
-                                         .node_name = node_.self().name,
-                                         .cluster_name = node_.self().cluster_name});
+    reply_at_once(r.id, wire::hello_reply{.version = std::min(h.version_max, wire::client_version_max),
+                                          .software = node_.self().software,
+                                          .node_name = node_.self().name,
+                                          .cluster_name = node_.self().cluster_name});
   }
 }
 
@@ -157,25 +208,26 @@ void session::take_command(std::uint64_t id, coro::time_point deadline, const kv
                      "the request's keys and values take more than limits.request_bytes_max, here " +
                          std::to_string(options_.request_bytes_max) + " bytes");
     else
-      wire::encode_reply(out_, id, kv::result<kv::reply>(valid.error()));
+      reply_at_once(id, kv::result<kv::reply>(valid.error()));
     return;
   }
   if (!admit(id)) return;
+  proposal command = wire::encode_command(arena_, c);
+  const std::size_t bytes = std::as_const(command).payload().size();
   if (const auto* t = std::get_if<kv::txn>(&c); t != nullptr && kv::only_reads(*t)) {
-    read_transaction(id, deadline, c);
+    read_transaction(id, deadline, command);
     return;
   }
-  writes_.push_back({.to = answer(id, asked::plain),
+  writes_.push_back({.to = answer(id, asked::plain, bytes),
                      .deadline = deadline,
-                     .command = wire::encode_command(arena_, c),
+                     .command = std::move(command),
                      .grows = node::may_grow(c)});
 }
 
 /// It never comes into the log: any node answers it from its own state, as of a moment after it was asked.
-void session::read_transaction(std::uint64_t id, coro::time_point deadline, const kv::command& c) {
-  const proposal encoded = wire::encode_command(arena_, c);
+void session::read_transaction(std::uint64_t id, coro::time_point deadline, const proposal& encoded) {
   node::read_request read;
-  read.to = answer(id, asked::plain);
+  read.to = answer(id, asked::plain, encoded.payload().size());
   read.deadline = deadline;
   read.hold = encoded.chunk();
   read.transaction = encoded.payload();
@@ -184,13 +236,14 @@ void session::read_transaction(std::uint64_t id, coro::time_point deadline, cons
 
 void session::take_range(std::uint64_t id, coro::time_point deadline, const wire::range_read& r, asked what) {
   if (auto valid = kv::validate(r.request); !valid) {
-    wire::encode_reply(out_, id, kv::result<kv::range_reply>(valid.error()));
+    reply_at_once(id, kv::result<kv::range_reply>(valid.error()));
     return;
   }
   if (!admit(id)) return;
+  const std::size_t bytes = r.request.key.size() + r.request.range_end.size() + 1;
   node::read_request read{
-      .to = answer(id, what), .deadline = deadline, .hold = {}, .range = r.request, .stale = r.serializable};
-  chunk_arena::piece piece = arena_.allocate(r.request.key.size() + r.request.range_end.size() + 1);
+      .to = answer(id, what, bytes), .deadline = deadline, .hold = {}, .range = r.request, .stale = r.serializable};
+  chunk_arena::piece piece = arena_.allocate(bytes);
   std::byte* at = piece.data;
   read.range.key = copy_into(at, r.request.key);
   read.range.range_end = copy_into(at, r.request.range_end);
@@ -203,10 +256,11 @@ void session::take_range(std::uint64_t id, coro::time_point deadline, const wire
 void session::take_status(std::uint64_t id, bool all) {
   if (!admit(id)) return;
   ++inflight_;
-  node_.call([this, id, all](node::group& g) {
-    const auto reply = [this, id, &g](const std::vector<wire::status_row>& rows) {
-      wire::encode_reply(staged_, id, wire::status_reply{.rows = rows});
-      ++staged_count_;
+  const node::reply_to to = answer(id, asked::plain, status_request_bytes);
+  node_.call([this, to, all](node::group& g) {
+    const auto reply = [this, to, &g](const std::vector<wire::status_row>& rows) {
+      if (!gone_) wire::encode_reply(staged_, to.id, wire::status_reply{.rows = rows});
+      answer_made(to);
       g.flush_later(*this);
     };
     if (all)
@@ -228,19 +282,49 @@ bool session::admit(std::uint64_t id) {
   return false;
 }
 
-node::reply_to session::answer(std::uint64_t id, asked what) {
-  return {.sink = this, .slot = static_cast<std::uint32_t>(what), .generation = 0, .id = id};
+/// The request's bytes count from now on until it is answered; the answer brings their number back.
+node::reply_to session::answer(std::uint64_t id, asked what, std::size_t request_bytes) {
+  const std::size_t held = request_bytes + request_overhead;
+  request_bytes_ += held;
+  memory_.take(held);
+  return {
+      .sink = this, .slot = static_cast<std::uint32_t>(what), .generation = static_cast<std::uint32_t>(held), .id = id};
+}
+
+template <class Body>
+void session::reply_at_once(std::uint64_t id, const Body& body) {
+  const std::size_t before = out_.size();
+  wire::encode_reply(out_, id, body);
+  reply_bytes_ += out_.size() - before;
+  memory_.take(out_.size() - before);
 }
 
 void session::refuse_request(std::uint64_t id, wire::request_errc code, std::string_view text) {
-  wire::encode_reply(out_, id, wire::client_error{.code = code, .text = text, .leader = {}, .store = {}});
+  reply_at_once(id, wire::client_error{.code = code, .text = text, .leader = {}, .store = {}});
+}
+
+/// So many bytes of replies are held no longer.
+void session::left(std::size_t reply_bytes) {
+  memory_.give(reply_bytes);
+  const std::size_t held = reply_bytes_.fetch_sub(reply_bytes) - reply_bytes;
+  // At half of what it may hold, so that a reply is worth the word.
+  if (room_wanted_.load() && held <= share() / 2 && room_wanted_.exchange(false)) node_.room_returned();
+  resume_.set();
+}
+
+void session::discard_replies() {
+  left(out_.size());
+  out_.clear();
 }
 
 void session::take_replies() {
-  const std::size_t n = channel_.take(out_);
-  inflight_ -= n;
-  admission_.leave(n);
-  if (broken_) out_.clear();
+  const answered came = channel_.take(out_);
+  inflight_ -= came.requests;
+  request_bytes_ -= came.request_bytes;
+  memory_.give(came.request_bytes);
+  admission_.leave(came.requests);
+  resume_.set();
+  if (broken_) discard_replies();
   if (too_slow()) give_up_slow();
   if (settled()) settled_.set();
   if (!out_.empty()) wake_.set();
@@ -259,58 +343,96 @@ coro::task<void> session::write_out() {
     const auto n = stream_->write_some(out_.bytes());
     if (n) {
       out_.consume(*n);
+      left(*n);
+      stalled_ = false;
       continue;
     }
     if (n.error() != boost::asio::error::would_block) {
       break_off();
       co_return;
     }
-    stalled_ = true;
+    if (!std::exchange(stalled_, true)) stalled_since_ = loop_.now();
     if (too_slow()) {
       give_up_slow();
       co_return;
     }
     co_await stream_->writable();
-    stalled_ = false;
   }
 }
 
+bool session::too_slow() const {
+  return stalled_ && reply_bytes_.load() > options_.queue_bytes_max + reply_slack;
+}
+
 void session::give_up_slow() {
-  observer_.slow_client(stream_->remote(), out_.size());
+  observer_.slow_client(stream_->remote(), reply_bytes_.load());
   break_off();
+}
+
+void session::look_after(coro::time_point now) {
+  if (broken_) return;
+  if (!heard_ && now - since_ >= options_.handshake_timeout) {
+    observer_.bad_client(stream_->remote(), "it said nothing whole within limits.handshake_timeout");
+    break_off();
+  } else if (stalled_ && memory_.nearly_full() && now - stalled_since_ >= stall_when_full) {
+    give_up_slow(); // there is no room for the others while it stays
+  } else if (options_.only_health && now - since_ >= health_only_for) {
+    break_off();
+  }
+  resume_.set(); // what all clients hold may have become less
 }
 
 void session::break_off() {
   broken_ = true;
-  out_.clear();
+  gone_ = true;
+  discard_replies();
   reading_.cancel();
   if (settled()) settled_.set();
 }
 
 void session::wrote(const node::reply_to& to, const kv::result<kv::reply>& r) {
-  wire::encode_reply(staged_, to.id, r);
-  ++staged_count_;
+  if (!gone_) wire::encode_reply(staged_, to.id, r);
+  answer_made(to);
 }
 
 void session::ranged(const node::reply_to& to, const kv::result<kv::range_reply>& r) {
-  if (static_cast<asked>(to.slot) == asked::health)
+  if (!gone_ && static_cast<asked>(to.slot) == asked::health)
     wire::encode_reply(staged_, to.id, wire::health_reply{.serving = true, .reason = {}});
-  else
+  else if (!gone_)
     wire::encode_reply(staged_, to.id, r);
-  ++staged_count_;
+  answer_made(to);
 }
 
 void session::failed(const node::reply_to& to, node::request_errc why, std::string_view detail) {
   const std::string_view text = detail.empty() ? node::describe(why) : detail;
-  if (static_cast<asked>(to.slot) == asked::health)
+  if (!gone_ && static_cast<asked>(to.slot) == asked::health)
     wire::encode_reply(staged_, to.id, wire::health_reply{.serving = false, .reason = text});
-  else
+  else if (!gone_)
     wire::encode_reply(staged_, to.id, wire::client_error{.code = why, .text = text, .leader = {}, .store = {}});
-  ++staged_count_;
+  answer_made(to);
+}
+
+/// For each request once, whether there was anybody to answer or not.
+void session::answer_made(const node::reply_to& to) {
+  ++staged_answers_.requests;
+  staged_answers_.request_bytes += to.generation;
 }
 
 void session::flush() {
-  channel_.push(staged_, std::exchange(staged_count_, 0));
+  reply_bytes_ += staged_.size();
+  memory_.take(staged_.size());
+  channel_.push(staged_, std::exchange(staged_answers_, {}));
+}
+
+bool session::has_room(const node::reply_to&) const {
+  const auto room = [this] { return reply_bytes_.load() + staged_.size() < share(); };
+  if (room()) return true;
+  room_wanted_ = true;
+  return room(); // or its word that there is room may have come just before
+}
+
+bool session::gone(const node::reply_to&) const {
+  return gone_;
 }
 
 void session::bad(const std::string& why) {

@@ -69,6 +69,8 @@ class node final : private wire::peer_handler {
   // --- from any loop ---
   void submit(std::vector<write_request>& batch) { group_->submit(batch); }
   void submit(std::vector<read_request>& batch) { group_->submit(batch); }
+  /// A sink that has_room() denied has some again.
+  void room_returned() { group_->room_returned(); }
   /// Runs f with the group, on the group's loop.
   void call(std::function<void(group&)> f);
 

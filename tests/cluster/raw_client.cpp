@@ -3,12 +3,14 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 namespace quorumd::testing {
 namespace {
@@ -75,6 +77,20 @@ bool raw_connection::closed_within(milliseconds at_most) {
     const ssize_t n = ::recv(fd_, thrown_away, sizeof thrown_away, 0);
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) return true;
   }
+}
+
+std::uint16_t raw_connection::local_port() const {
+  sockaddr_in here{};
+  socklen_t size = sizeof here;
+  if (::getsockname(fd_, reinterpret_cast<sockaddr*>(&here), &size) != 0) return 0;
+  return ntohs(here.sin_port);
+}
+
+bool raw_connection::vanish() {
+  const int on = 1;
+  if (::setsockopt(fd_, IPPROTO_TCP, TCP_REPAIR, &on, sizeof on) != 0) return false;
+  ::close(std::exchange(fd_, -1));
+  return true;
 }
 
 std::optional<wire::client_reply> raw_connection::receive(milliseconds at_most) {

@@ -31,6 +31,9 @@ class raw_connection {
   bool send(const wire::byte_buffer& frames);
   /// Whether the other end closes within the time; what comes before is thrown away.
   [[nodiscard]] bool closed_within(std::chrono::milliseconds at_most);
+  [[nodiscard]] std::uint16_t local_port() const;
+  /// Closes it so that the other end hears nothing; false if that is not permitted.
+  bool vanish();
   /// The next reply; its views hold until the next call. Nothing if none came within the time.
   [[nodiscard]] std::optional<wire::client_reply> receive(std::chrono::milliseconds at_most);
 

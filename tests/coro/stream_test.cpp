@@ -1,6 +1,7 @@
 #include "tests/coro/sockets.hpp"
 
 #include <boost/system/system_error.hpp>
+#include <netinet/tcp.h>
 
 #include <cstring>
 #include <numeric>
@@ -90,6 +91,30 @@ task<void> exercise(loop* l, std::string path) {
   co_await b->readable();
   CHECK(b->read_some(room).error() == errors::eof);
   CHECK(b->read_some(room).error() == errors::eof);
+}
+
+task<void> check_vigilance(loop* l) {
+  stream_ptr a;
+  stream_ptr b;
+  co_await connect_pair(l, {}, &a, &b);
+  int connected = 0;
+  for (int fd = 3; fd < 1024; ++fd) {
+    sockaddr_storage peer{};
+    socklen_t size = sizeof peer;
+    if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) != 0 || peer.ss_family != AF_INET) continue;
+    ++connected;
+    const auto option = [fd](int level, int name) {
+      int value = 0;
+      socklen_t length = sizeof value;
+      return ::getsockopt(fd, level, name, &value, &length) == 0 ? value : -1;
+    };
+    CHECK(option(SOL_SOCKET, SO_KEEPALIVE) == 1);
+    const int probing = option(IPPROTO_TCP, TCP_KEEPINTVL) * option(IPPROTO_TCP, TCP_KEEPCNT);
+    CHECK(option(IPPROTO_TCP, TCP_KEEPIDLE) + probing <= 60);
+    CHECK(option(IPPROTO_TCP, TCP_USER_TIMEOUT) > 0);
+    CHECK(option(IPPROTO_TCP, TCP_USER_TIMEOUT) <= 60'000);
+  }
+  CHECK(connected == 2);
 }
 
 /// One coroutine closes, or is cancelled, under another that waits; later waits on the closed end are aborted as well.
@@ -241,4 +266,11 @@ TEST_CASE("a connection accepted for another loop") {
 }
 
 } // namespace
+// Both ends of a TCP connection are told to notice within a minute that the other has vanished: idle, by probes; with
+// bytes on their way, by their age.
+TEST_CASE("a vanished end is noticed within a minute") {
+  running_loop l("loop");
+  l.run(check_vigilance(&l.get()));
+}
+
 } // namespace quorumd::coro::test

@@ -6,9 +6,11 @@
 #include <chrono>
 #include <future>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <thread>
+#include <vector>
 
 using namespace quorumd;
 using namespace quorumd::testing;
@@ -189,22 +191,150 @@ TEST_CASE("a command beyond request_bytes_max is refused") {
   REQUIRE(served(rig.call(kv::command(kv::put{.key = "k", .value = "v"}))));
 }
 
-// A client asks for much and reads nothing: beyond the bound its connection ends, whatever it goes on sending, and
-// another one is served meanwhile.
-TEST_CASE("a client that never reads is closed at the bound") {
+// Four clients pipeline four thousand reads of 0.75 MB each and read nothing: each holds what it may and one reply
+// more, another client is served meanwhile, and once they are gone what they had asked for is dropped.
+TEST_CASE("clients that never read hold no more than they may") {
+  constexpr std::size_t queue = std::size_t{4} << 20;
+  constexpr std::size_t reply = std::size_t{768} * 1024;
   for (const std::size_t loops : {1U, 2U}) {
-    node_rig rig(with(loops, {.queue_bytes_max = std::size_t{2} << 20}));
-    REQUIRE(served(rig.call(kv::command(kv::put{.key = "big", .value = std::string(512 * 1024, 'v')}))));
-    raw_connection c(at(rig), 4096);
-    for (int round = 0; round < 100 && rig.slow_clients() == 0; ++round) {
-      wire::byte_buffer out;
-      for (std::uint64_t id = 1; id <= 4; ++id) get(out, id, "big");
-      if (!c.send(out)) break;
-      REQUIRE(served(rig.call(wire::range_read{.request = {.key = "small"}, .serializable = false})));
+    node_rig rig(with(loops, {.queue_bytes_max = queue}));
+    REQUIRE(served(rig.call(kv::command(kv::put{.key = "big", .value = std::string(reply, 'v')}))));
+    wire::byte_buffer out;
+    for (std::uint64_t id = 1; id <= 4000; ++id) get(out, id, "big");
+    {
+      std::vector<std::unique_ptr<raw_connection>> deaf;
+      for (int i = 0; i < 4; ++i) {
+        deaf.push_back(std::make_unique<raw_connection>(at(rig), 4096));
+        deaf.back()->send(std::string_view(reinterpret_cast<const char*>(out.bytes().data()), out.size()), 1s);
+      }
+      const auto waits_for_room = [&] { return rig.held_bytes() >= 4 * queue / 2; };
+      CHECK(comes_true(waits_for_room));
+      const auto until = std::chrono::steady_clock::now() + 300ms;
+      while (std::chrono::steady_clock::now() < until) {
+        REQUIRE(served(rig.call(wire::range_read{.request = {.key = "small"}, .serializable = false})));
+        CHECK(rig.held_bytes() <= 4 * (queue + reply + reply));
+      }
+      CHECK(rig.slow_clients() == 0);
+      CHECK(rig.connections() == 5);
     }
-    CHECK(comes_true([&] { return rig.slow_clients() == 1; }));
     CHECK(comes_true([&] { return rig.connections() == 1; }));
+    CHECK(rig.held_bytes() == 0);
   }
+}
+
+// A client that pauses and then reads gets every reply that it asked for, though there was never room for all.
+TEST_CASE("replies go on when there is room again") {
+  for (const std::size_t loops : {1U, 2U}) {
+    node_rig rig(with(loops, {.queue_bytes_max = std::size_t{1} << 20}));
+    REQUIRE(served(rig.call(kv::command(kv::put{.key = "big", .value = std::string(256 * 1024, 'v')}))));
+    wire::byte_buffer out;
+    for (std::uint64_t id = 1; id <= 200; ++id) get(out, id, "big");
+    raw_connection c(at(rig), 4096);
+    REQUIRE(c.send(out));
+    for (const auto& [id, code] : replies(c, 200)) CHECK(code == request_errc::none);
+  }
+}
+
+// Requests that wait for a disk hold memory too: beyond what they may, nothing more is read from their client, and it
+// goes on when they are done.
+TEST_CASE("requests under way hold no more than they may") {
+  constexpr std::size_t queue = std::size_t{2} << 20;
+  constexpr std::size_t value = std::size_t{64} * 1024;
+  node_rig rig(with(2, {.queue_bytes_max = queue}));
+  REQUIRE(served(rig.call(wire::health_request{})));
+  rig.hold_disk();
+  raw_connection c(at(rig));
+  wire::byte_buffer out;
+  for (std::uint64_t id = 1; id <= 200; ++id) put(out, id, "key", std::string(value, 'v'));
+  const std::string all(reinterpret_cast<const char*>(out.bytes().data()), out.size());
+  std::thread sends([&] { CHECK(c.send(all, 20s)); });
+  CHECK(comes_true([&] { return rig.held_bytes() >= queue / 2; }));
+  std::this_thread::sleep_for(100ms);
+  CHECK(rig.held_bytes() <= queue / 2 + 2 * value);
+  rig.release_disk();
+  for (const auto& [id, code] : replies(c, 200)) CHECK(code == request_errc::none);
+  sends.join();
+  CHECK(comes_true([&] { return rig.held_bytes() == 0; }));
+}
+
+// When all clients together hold nearly as much as they may, those that take nothing are closed, and the others go on.
+TEST_CASE("whoever takes nothing leaves when memory is short") {
+  node_rig rig(
+      {.loops = 2,
+       .clients = {.session = {.queue_bytes_max = std::size_t{4} << 20}, .queues_bytes_max = std::size_t{6} << 20}});
+  REQUIRE(served(rig.call(kv::command(kv::put{.key = "big", .value = std::string(512 * 1024, 'v')}))));
+  wire::byte_buffer out;
+  for (std::uint64_t id = 1; id <= 20; ++id) get(out, id, "big");
+  std::vector<std::unique_ptr<raw_connection>> deaf;
+  for (int i = 0; i < 12; ++i) {
+    deaf.push_back(std::make_unique<raw_connection>(at(rig), 4096));
+    REQUIRE(deaf.back()->send(out));
+  }
+  CHECK(comes_true([&] { return rig.slow_clients() >= 1; }));
+  REQUIRE(served(rig.call(wire::range_read{.request = {.key = "big"}, .serializable = false})));
+}
+
+// Every place is taken by clients of other machines. One of them more may still ask for health and status, and is told
+// why it may not do anything else; this machine has places of its own.
+TEST_CASE("health can be asked for though every place is taken") {
+  for (const std::string& remote : {std::string("192.0.2.1:1000"), std::string("127.0.0.1:1000"),
+                                    std::string("[::1]:1000"), std::string("[::ffff:127.0.0.9]:1000")}) {
+    const bool elsewhere = remote.starts_with("192");
+    node_rig rig({.loops = 1,
+                  .clients = {.clients_max = 3, .local_clients_more = 2, .health_clients_more = 2},
+                  .remote = remote});
+    REQUIRE(served(rig.call(wire::health_request{})));
+    wire::byte_buffer out;
+    get(out, 1, "key");
+    std::vector<std::unique_ptr<raw_connection>> others;
+    for (int i = 0; i < (elsewhere ? 2 : 4); ++i) {
+      others.push_back(std::make_unique<raw_connection>(at(rig)));
+      REQUIRE(others.back()->send(out));
+      REQUIRE(replies(*others.back(), 1).at(1) == request_errc::none);
+    }
+    raw_connection probe(at(rig));
+    wire::byte_buffer questions;
+    wire::encode_request(questions, 1, 5s, wire::client_hello{.software = "probe"});
+    wire::encode_request(questions, 2, 5s, wire::health_request{});
+    wire::encode_request(questions, 3, 5s, wire::status_request{.all = true});
+    REQUIRE(probe.send(questions));
+    for (const auto& [id, code] : replies(probe, 3)) CHECK(code == request_errc::none);
+    CHECK(rig.refused_clients() == 0);
+
+    raw_connection late(at(rig));
+    REQUIRE(late.send(out));
+    CHECK(replies(late, 1).at(1) == request_errc::overloaded);
+    CHECK(late.closed_within(10s));
+    CHECK(rig.refused_clients() == 1);
+    CHECK(comes_true([&] { return rig.connections() == others.size() + 2; }));
+    raw_connection silent(at(rig));
+    CHECK(comes_true([&] { return rig.connections() == others.size() + 3; }));
+    raw_connection beyond(at(rig));
+    const auto told = beyond.receive(10s);
+    REQUIRE(told.has_value());
+    CHECK(code_of(*told) == request_errc::overloaded);
+    CHECK(silent.closed_within(5s)); // the next question finds the place free
+  }
+}
+
+// Whoever connects and says nothing, or half a request, is closed in time and makes room; whoever has said something
+// whole may be silent from then on.
+TEST_CASE("a first frame must come in time") {
+  node_rig rig({.loops = 2, .clients = {.session = {.handshake_timeout = 300ms}, .clients_max = 10}});
+  REQUIRE(served(rig.call(wire::health_request{})));
+  raw_connection speaks(at(rig));
+  wire::byte_buffer out;
+  get(out, 1, "key");
+  REQUIRE(speaks.send(out));
+  REQUIRE(replies(speaks, 1).size() == 1);
+  std::vector<std::unique_ptr<raw_connection>> silent;
+  for (int i = 0; i < 8; ++i) silent.push_back(std::make_unique<raw_connection>(at(rig)));
+  REQUIRE(silent[0]->send(std::string_view("\0\0\0\0\x08\0\0\0half", 12)));
+  for (auto& s : silent) CHECK(s->closed_within(10s));
+  CHECK(rig.bad_clients() == 8);
+  CHECK(comes_true([&] { return rig.connections() == 2; }));
+  REQUIRE(speaks.send(out));
+  CHECK(replies(speaks, 1).size() == 1);
 }
 
 // A client that never reads, with answers both written and under way, does not keep a stop.
