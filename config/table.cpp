@@ -62,9 +62,10 @@ const key_spec keys[] = {
     {"raft.inflight_appends_max", count_value{AT(raft.inflight_appends_max), 1, 65'536},
      "Messages with entries that a follower may leave unanswered"},
     {"raft.inflight_bytes_max", size_value{AT(raft.inflight_bytes_max), 64 * kib, 1 * gib},
-     "Entries, in bytes, that a follower may leave unanswered"},
+     "Entries, in bytes, that a follower may leave unanswered. Half of it is on its way to a majority at a time, an "
+     "eighth if it is bulk; other writes wait for their turn, client by client"},
     {"raft.uncommitted_bytes_max", size_value{AT(raft.uncommitted_bytes_max), 1 * mib, 4 * gib},
-     "Beyond this much that no majority has, a leader answers `overloaded`"},
+     "Beyond this much that no majority has, a leader takes no more: writes wait, within their deadlines"},
     {"raft.cache_bytes_max", size_value{AT(raft.cache_bytes_max), 1 * mib, 16 * gib},
      "Recent entries kept in memory for followers; older ones are read from the log"},
 

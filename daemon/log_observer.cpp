@@ -71,6 +71,9 @@ void log_observer::on_refused_by_peer(node_id id, const std::string& remote, con
   say(spdlog::level::err, "refused", name(id) + reason,
       fmt::format("{} at {} refuses this node: {}", name(id), remote, reason));
 }
+void log_observer::on_stream_ended(node_id id, const std::string& remote, const std::string& reason) {
+  spdlog::info("the stream with {} at {} ended: {}", name(id), remote, reason);
+}
 void log_observer::on_bad_frame(node_id id, const std::string& remote, const std::string& reason) {
   say(spdlog::level::err, "frame", name(id) + reason,
       fmt::format("closed the stream of {} at {}: {}", name(id), remote, reason));

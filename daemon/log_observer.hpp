@@ -35,6 +35,7 @@ class log_observer final : public node::observer, public wire::peer_observer, pu
   void on_dial_failed(node_id id, const std::string& address, const std::string& reason) override;
   void on_handshake_refused(node_id id, const std::string& remote, const std::string& reason) override;
   void on_refused_by_peer(node_id id, const std::string& remote, const std::string& reason) override;
+  void on_stream_ended(node_id id, const std::string& remote, const std::string& reason) override;
   void on_bad_frame(node_id id, const std::string& remote, const std::string& reason) override;
   void on_stream_replaced(node_id id, const std::string& remote, const std::string& reason) override;
   void on_accept_failed(const std::string& reason) override;

@@ -57,6 +57,9 @@ node::node_options node_options_of(const config::settings& s) {
   o.group.tick = s.raft.tick;
   o.group.keep_revisions = s.history.keep_revisions;
   o.group.waiting_max = s.limits.inflight_requests_max;
+  // Twice as much as is on its way to a majority may be unanswered by a slow follower.
+  o.group.ahead_bytes_max = s.raft.inflight_bytes_max / 2;
+  o.group.bulk_ahead_bytes_max = s.raft.inflight_bytes_max / 8;
   o.group.snapshots.every_bytes = s.storage.snapshot_every_bytes;
   o.group.snapshots.every_entries = s.storage.snapshot_every_entries;
   o.group.snapshots.trailing_entries = s.storage.trailing_entries;

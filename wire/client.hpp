@@ -35,6 +35,7 @@ struct client_endpoint {
 struct client_options {
   std::vector<client_endpoint> endpoints; ///< at least one; the next is tried when one fails
   std::string software = "quorumd " QUORUMD_VERSION;
+  bool bulk = false; ///< yield to other clients
   /// Keep dialing until a call's deadline, where otherwise a call fails once every endpoint was tried in vain.
   bool patient = false;
   std::chrono::milliseconds connect_timeout{2000}; ///< for a connection and its hello

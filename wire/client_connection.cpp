@@ -64,7 +64,8 @@ coro::task<std::string> client::establish(client_endpoint to) {
   endpoint_name_ = to.name();
   hello_deadline_ = loop_.now() + options_.connect_timeout;
   sweep_wanted_.set();
-  encode_request(out_, hello_id, options_.connect_timeout, client_hello{.software = options_.software});
+  encode_request(out_, hello_id, options_.connect_timeout,
+                 client_hello{.software = options_.software, .bulk = options_.bulk});
   enqueued_bytes_ = out_.size();
   if (!flush(*stream_)) output_.set();
   std::string failure = co_await await_hello();

@@ -43,6 +43,7 @@ struct client_hello {
   std::uint16_t version_min = client_version_min;
   std::uint16_t version_max = client_version_max;
   std::string_view software;
+  bool bulk = false; ///< what it asks for yields to what other clients ask for
 };
 
 /// A read: linearizable, or of this node's own state as it is.

@@ -27,8 +27,10 @@ void append_request(byte_buffer& out, std::uint64_t id, milliseconds remaining, 
 }
 
 client_hello read_hello(schema::ClientHello::Reader from) {
-  return {
-      .version_min = from.getVersionMin(), .version_max = from.getVersionMax(), .software = text(from.getSoftware())};
+  return {.version_min = from.getVersionMin(),
+          .version_max = from.getVersionMax(),
+          .software = text(from.getSoftware()),
+          .bulk = from.getBulk()};
 }
 
 range_read read_range(schema::RangeRead::Reader from) {
@@ -43,6 +45,7 @@ void encode_request(byte_buffer& out, std::uint64_t id, milliseconds remaining, 
     schema::ClientHello::Builder hello = to.initHello();
     hello.setVersionMin(h.version_min);
     hello.setVersionMax(h.version_max);
+    hello.setBulk(h.bulk);
     copy_text(h.software, [&](unsigned n) { return hello.initSoftware(n); });
   });
 }

@@ -30,6 +30,8 @@ class frame_reader {
 
   /// Room for the next read: at least one byte. Everything that next() gave before is gone unless shared.
   [[nodiscard]] std::span<std::byte> prepare();
+  /// The bytes of the frame that is begun, as far as is known; next() has judged its header.
+  [[nodiscard]] std::size_t wanted() const { return pending_bytes() == 0 ? 0 : needed(); }
   /// So many bytes were read into it.
   void commit(std::size_t n);
   /// The content of the next whole frame; nothing until more was read. After an error the stream is of no use.

@@ -132,6 +132,7 @@ forward_request read_forward(schema::ForwardRequest::Reader from, chunk_arena& a
   m.id = from.getId();
   m.group = group_id(from.getGroup());
   m.remaining = std::chrono::milliseconds(from.getRemainingMs());
+  m.bulk = from.getBulk();
   m.command = proposal(arena, bytes.size());
   std::memcpy(m.command.payload().data(), bytes.data(), bytes.size());
   m.command.finish();

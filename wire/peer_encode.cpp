@@ -184,6 +184,7 @@ struct peer_encoder {
       to.setRemainingMs(
           static_cast<std::uint32_t>(std::clamp<std::chrono::milliseconds::rep>(m.remaining.count(), 0, UINT32_MAX)));
       to.setChecksum(crc32c(command));
+      to.setBulk(m.bulk);
       blob_writer blob(to.initCommand(static_cast<unsigned>(command.size())));
       blob.write(command);
       blob.pad();

@@ -36,6 +36,7 @@ struct forward_request {
   group_id group;
   std::chrono::milliseconds remaining{0}; ///< until the deadline
   proposal command;
+  bool bulk = false; ///< of a client that yields to others
 };
 
 /// What became of it: `error` is none and `result` holds an encoded result (command_codec.hpp), or why there is none.

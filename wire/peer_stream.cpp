@@ -188,6 +188,7 @@ void peer_stream::send(group_id group, const raft::message& m) {
 
 void peer_stream::queued() {
   wake_.set();
+  events_.on_queue(queue_.bytes());
   if (queue_.over_limit()) {
     end(goodbye::cause::error, "more than " + std::to_string(options_.queue_bytes_max) +
                                    " bytes wait to be written: the other end does not read");
@@ -200,6 +201,7 @@ void peer_stream::queued() {
 }
 
 void peer_stream::note_room() {
+  events_.on_queue(queue_.bytes());
   if (writable_ || queue_.full()) return;
   writable_ = true;
   events_.on_writable(true);

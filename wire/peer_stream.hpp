@@ -22,6 +22,8 @@ class peer_stream_events {
   virtual ~peer_stream_events() = default;
   virtual void on_messages(std::vector<peer_message>& batch) = 0;
   virtual void on_writable(bool writable) = 0;
+  /// So many bytes wait to be written.
+  virtual void on_queue(std::size_t bytes) = 0;
   virtual void on_bad_frame(const std::string& reason) = 0;
   /// It failed or was ended; its tasks go on until join().
   virtual void on_ended() = 0;

@@ -10,6 +10,18 @@
 
 namespace quorumd::wire {
 
+namespace {
+
+/// What a message carries beside its fields: what a queue is full of.
+std::size_t load_of(const peer_message& m) {
+  if (const auto* r = std::get_if<forward_reply>(&m)) return r->result.bytes.size();
+  if (const auto* f = std::get_if<forward_request>(&m)) return f->command.payload().size();
+  if (const auto* c = std::get_if<snapshot_chunk>(&m)) return c->bytes.bytes.size();
+  return 0;
+}
+
+} // namespace
+
 transport::impl::impl(coro::loop& l, coro::network& net, coro::entropy& random, transport_options o,
                       peer_handler& handler, peer_observer& observer)
     : loop(l)
@@ -72,6 +84,7 @@ coro::task<void> transport::impl::stop() {
     p->current->end(goodbye::cause::stopping, reason);
     coro::task<void> ended = p->current->join();
     co_await std::move(ended);
+    observer_.on_stream_ended(p->id, p->current->remote(), p->current->reason());
     handler_.on_peer_down(p->id, p->current->reason());
     p->current.reset();
   }
@@ -81,6 +94,12 @@ transport_peer* transport::impl::find(node_id id) const {
   const auto at =
       std::lower_bound(peers.begin(), peers.end(), id, [](const auto& p, node_id wanted) { return p->id < wanted; });
   return at != peers.end() && (*at)->id == id ? at->get() : nullptr;
+}
+
+std::size_t transport::impl::room(const transport_peer& p) const {
+  const std::size_t queued =
+      p.queued_bytes.load(std::memory_order_relaxed) + p.inbox_bytes.load(std::memory_order_relaxed);
+  return queued < options_.queue_pause_bytes ? options_.queue_pause_bytes - queued : 0;
 }
 
 void transport::impl::deliver(transport_peer* p, const peer_message& m) {
@@ -104,7 +123,11 @@ coro::task<void> transport::impl::run_inbox() {
     coro::task<void> mail = inbox.wait();
     co_await std::move(mail);
     inbox.take(taken_);
-    for (const peer_outgoing& m : taken_) deliver(find(m.to), m.message);
+    for (const peer_outgoing& m : taken_) {
+      transport_peer* const p = find(m.to);
+      deliver(p, m.message);
+      if (const std::size_t load = load_of(m.message); p != nullptr && load != 0) p->inbox_bytes -= load;
+    }
     taken_.clear();
   }
 }
@@ -142,10 +165,13 @@ coro::endpoint transport::listening() const {
 }
 
 void transport::send(node_id to, peer_message m) {
-  if (impl_->loop.here())
-    impl_->deliver(impl_->find(to), m);
-  else
-    impl_->inbox.push({to, std::move(m)});
+  transport_peer* const p = impl_->find(to);
+  if (impl_->loop.here()) {
+    impl_->deliver(p, m);
+    return;
+  }
+  if (const std::size_t load = load_of(m); p != nullptr && load != 0) p->inbox_bytes += load;
+  impl_->inbox.push({to, std::move(m)});
 }
 
 void transport::send(group_id group, std::vector<raft::outgoing>& messages) {
@@ -165,6 +191,10 @@ void transport::send(std::vector<peer_outgoing>& messages) {
     for (const peer_outgoing& m : messages) impl_->deliver(impl_->find(m.to), m.message);
     messages.clear();
   } else {
+    for (const peer_outgoing& m : messages) {
+      transport_peer* const p = impl_->find(m.to);
+      if (const std::size_t load = load_of(m.message); p != nullptr && load != 0) p->inbox_bytes += load;
+    }
     impl_->inbox.push_all(messages);
   }
 }
@@ -177,6 +207,11 @@ bool transport::connected(node_id id) const {
 bool transport::writable(node_id id) const {
   const transport_peer* p = impl_->find(id);
   return p != nullptr && p->writable.load(std::memory_order_acquire);
+}
+
+std::size_t transport::room(node_id id) const {
+  const transport_peer* p = impl_->find(id);
+  return p != nullptr && p->connected.load(std::memory_order_acquire) ? impl_->room(*p) : 0;
 }
 
 std::optional<peer_info> transport::info(node_id id) const {

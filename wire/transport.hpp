@@ -48,6 +48,8 @@ class peer_observer {
   virtual void on_handshake_refused(node_id, const std::string& /*remote*/, const std::string& /*reason*/) {}
   /// The remote refused this node, for the reason it gave.
   virtual void on_refused_by_peer(node_id, const std::string& /*remote*/, const std::string& /*reason*/) {}
+  /// A stream that stood has ended, and why.
+  virtual void on_stream_ended(node_id, const std::string& /*remote*/, const std::string& /*reason*/) {}
   /// A frame that can't be; its stream is closed.
   virtual void on_bad_frame(node_id, const std::string& /*remote*/, const std::string& /*reason*/) {}
   /// Another stream with the same member took this one's place.
@@ -126,6 +128,9 @@ class transport {
   /// writable is to be refused as overloaded.
   [[nodiscard]] bool connected(node_id id) const;
   [[nodiscard]] bool writable(node_id id) const;
+  /// How much may be queued to the member until it is not writable, with what is on its way to the queue; 0 without a
+  /// stream.
+  [[nodiscard]] std::size_t room(node_id id) const;
 
   // On the loop.
   /// What the member said of itself; nothing without a stream.

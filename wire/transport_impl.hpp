@@ -31,12 +31,14 @@ struct transport_peer final : peer_stream_events {
     writable.store(room, std::memory_order_release);
     handler.on_peer_writable(id, room);
   }
+  void on_queue(std::size_t bytes) override { queued_bytes.store(bytes, std::memory_order_relaxed); }
   void on_bad_frame(const std::string& reason) override {
     if (current) observer.on_bad_frame(id, current->remote(), reason);
   }
   void on_ended() override {
     connected.store(false, std::memory_order_release);
     writable.store(false, std::memory_order_release);
+    queued_bytes.store(0, std::memory_order_relaxed);
     changed.set();
   }
 
@@ -55,6 +57,8 @@ struct transport_peer final : peer_stream_events {
   // Read by any thread.
   std::atomic<bool> connected{false};
   std::atomic<bool> writable{false};
+  std::atomic<std::size_t> queued_bytes{0};
+  std::atomic<std::size_t> inbox_bytes{0}; ///< large parts of messages that cross to the transport's loop
 
   // The transport's loop.
   peer_counters counters;
@@ -77,6 +81,8 @@ class transport::impl {
   [[nodiscard]] coro::task<void> stop();
 
   [[nodiscard]] transport_peer* find(node_id id) const;
+  /// Until its queue is full.
+  [[nodiscard]] std::size_t room(const transport_peer& p) const;
   void deliver(transport_peer* p, const peer_message& m);
   void deliver(transport_peer* p, group_id group, const raft::message& m);
   /// Whether the candidate may take or keep the place; the reason why not.

@@ -99,6 +99,7 @@ coro::task<void> transport::impl::run_streams(transport_peer* p) {
     co_await std::move(joined);
     p->failures = loop.now() - p->current->since() >= lasting ? 0 : p->failures + 1;
     const std::string reason = p->current->reason();
+    observer_.on_stream_ended(p->id, p->current->remote(), reason);
     p->current.reset();
     handler_.on_peer_down(p->id, reason);
     p->lost.set();

@@ -53,6 +53,11 @@ void core::read_index(read_context context) {
   state_->read_index(context);
 }
 
+std::size_t core::uncommitted_bytes() const {
+  const leader_role* l = std::as_const(*state_).leading();
+  return l == nullptr ? 0 : l->uncommitted_bytes;
+}
+
 bool core::transfer_leadership(node_id to) {
   return state_->transfer(to);
 }

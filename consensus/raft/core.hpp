@@ -115,6 +115,8 @@ class core {
   /// Asks for a linearizable read (thesis §6.4): the answer comes as a read_state, later or in the next ready. A
   /// follower asks the leader; without a known leader the answer is not ok.
   void read_index(read_context context);
+  /// Of what this node proposed as leader, by now.
+  [[nodiscard]] std::size_t uncommitted_bytes() const;
   /// Hands leadership to the member, which catches up first (thesis §3.10). Not the leader or not a voter: nothing
   /// happens and the answer is false. Given up after an election timeout.
   bool transfer_leadership(node_id to);

@@ -57,6 +57,7 @@ struct command_spec {
   std::vector<std::string_view> examples;
   int (*run)(const invocation&) = nullptr;
   common_options common = {};
+  bool bulk = false; ///< what it asks for yields to what other clients ask for
 };
 
 /// The options that stand before or after a subcommand: all of them, and those that this one takes.

@@ -84,7 +84,8 @@ command_spec export_command() {
           .examples = {"quorumd export > backup.tsv", "quorumd export --prefix /users/ --format jsonl",
                        "quorumd export --stale --revision 4711 --endpoint 10.0.0.2:2379"},
           .run = run_export,
-          .common = {.output = false}};
+          .common = {.output = false},
+          .bulk = true};
 }
 
 } // namespace quorumd::cli

@@ -246,7 +246,8 @@ command_spec import_command() {
           "that were acknowledged.",
       .examples = {"quorumd import words.tsv", "quorumd export | quorumd import - --endpoint 10.0.0.9:2379",
                    "quorumd import backup.jsonl --format jsonl --output json"},
-      .run = run_import};
+      .run = run_import,
+      .bulk = true};
 }
 
 } // namespace quorumd::cli

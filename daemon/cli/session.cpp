@@ -57,6 +57,7 @@ int run_client(const invocation& in, const std::function<coro::task<int>(session
   wire::client_options options;
   options.endpoints = std::move(*endpoints);
   options.patient = patient;
+  options.bulk = in.command().bulk;
 
   const coro::steady_clock clock;
   coro::loop loop("client", clock);

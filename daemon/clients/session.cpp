@@ -60,7 +60,9 @@ session::session(coro::loop& l, std::unique_ptr<coro::stream> s, node::node& n, 
     , since_(l.now())
     , channel_(l, [this] { take_replies(); }) {}
 
-session::~session() = default;
+session::~session() {
+  memory_.give(frame_bytes_);
+}
 
 coro::task<void> session::refuse(std::unique_ptr<coro::stream> s, wire::request_errc code, std::string text) {
   wire::byte_buffer out;
@@ -99,7 +101,12 @@ coro::task<bool> session::read_once() {
   if (more_frames_) {
     const bool all_good = take_frames();
     submit();
+    if (!out_.empty()) wake_.set();
     co_return all_good;
+  }
+  if (!make_room_for_frame()) {
+    co_await resume_.wait();
+    co_return true;
   }
   const std::span<std::byte> into = reader_.prepare();
   const auto n = stream_->read_some(into);
@@ -135,6 +142,16 @@ std::size_t session::share() const {
   return std::min(options_.queue_bytes_max / 2, memory_.left());
 }
 
+/// A frame beyond an ordinary read takes memory of its own, which all clients share: it waits for that in the socket.
+bool session::make_room_for_frame() {
+  const std::size_t wanted = reader_.wanted();
+  if (wanted <= read_bytes || frame_bytes_ != 0) return true;
+  if (wanted > memory_.left()) return false;
+  frame_bytes_ = wanted;
+  memory_.take(wanted);
+  return true;
+}
+
 bool session::take_frames() {
   more_frames_ = false;
   for (;;) {
@@ -149,6 +166,7 @@ bool session::take_frames() {
     }
     if (!*frame) return true;
     heard_ = true;
+    if (frame_bytes_ != 0) memory_.give(std::exchange(frame_bytes_, 0));
     take(**frame);
     if (refused_) return false;
   }
@@ -194,6 +212,7 @@ void session::take(const wire::client_request& r) {
       refuse_request(r.id, wire::request_errc::invalid, "the client speaks versions that this node does not");
       return;
     }
+    bulk_ = h.bulk;
     reply_at_once(r.id, wire::hello_reply{.version = std::min(h.version_max, wire::client_version_max),
                                           .software = node_.self().software,
                                           .node_name = node_.self().name,
@@ -221,7 +240,9 @@ void session::take_command(std::uint64_t id, coro::time_point deadline, const kv
   writes_.push_back({.to = answer(id, asked::plain, bytes),
                      .deadline = deadline,
                      .command = std::move(command),
-                     .grows = node::may_grow(c)});
+                     .grows = node::may_grow(c),
+                     .answers = node::answers_much(c),
+                     .bulk = bulk_});
 }
 
 /// It never comes into the log: any node answers it from its own state, as of a moment after it was asked.
@@ -231,6 +252,7 @@ void session::read_transaction(std::uint64_t id, coro::time_point deadline, cons
   read.deadline = deadline;
   read.hold = encoded.chunk();
   read.transaction = encoded.payload();
+  read.bulk = bulk_;
   reads_.push_back(std::move(read));
 }
 
@@ -241,8 +263,12 @@ void session::take_range(std::uint64_t id, coro::time_point deadline, const wire
   }
   if (!admit(id)) return;
   const std::size_t bytes = r.request.key.size() + r.request.range_end.size() + 1;
-  node::read_request read{
-      .to = answer(id, what, bytes), .deadline = deadline, .hold = {}, .range = r.request, .stale = r.serializable};
+  node::read_request read{.to = answer(id, what, bytes),
+                          .deadline = deadline,
+                          .hold = {},
+                          .range = r.request,
+                          .stale = r.serializable,
+                          .bulk = bulk_};
   chunk_arena::piece piece = arena_.allocate(bytes);
   std::byte* at = piece.data;
   read.range.key = copy_into(at, r.request.key);
@@ -414,6 +440,7 @@ void session::failed(const node::reply_to& to, node::request_errc why, std::stri
 
 /// For each request once, whether there was anybody to answer or not.
 void session::answer_made(const node::reply_to& to) {
+  reserved_bytes_ -= to.reserved;
   ++staged_answers_.requests;
   staged_answers_.request_bytes += to.generation;
 }
@@ -425,10 +452,18 @@ void session::flush() {
 }
 
 bool session::has_room(const node::reply_to&) const {
-  const auto room = [this] { return reply_bytes_.load() + staged_.size() < share(); };
+  const auto room = [this] { return reply_bytes_.load() + staged_.size() + reserved_bytes_ < share(); };
   if (room()) return true;
   room_wanted_ = true;
   return room(); // or its word that there is room may have come just before
+}
+
+void session::reserve(const node::reply_to& to) {
+  reserved_bytes_ += to.reserved;
+}
+
+void session::unreserve(const node::reply_to& to) {
+  reserved_bytes_ -= to.reserved;
 }
 
 bool session::gone(const node::reply_to&) const {

@@ -73,6 +73,8 @@ class session final : public node::reply_sink {
   void failed(const node::reply_to& to, node::request_errc why, std::string_view detail) override;
   void flush() override;
   [[nodiscard]] bool has_room(const node::reply_to& to) const override;
+  void reserve(const node::reply_to& to) override;
+  void unreserve(const node::reply_to& to) override;
   [[nodiscard]] bool gone(const node::reply_to& to) const override;
 
  private:
@@ -89,6 +91,7 @@ class session final : public node::reply_sink {
   /// How many bytes requests may hold now, and how many replies.
   [[nodiscard]] std::size_t share() const;
   [[nodiscard]] bool may_ask() const;
+  [[nodiscard]] bool make_room_for_frame();
   [[nodiscard]] bool take_frames();
   [[nodiscard]] bool has_place(const wire::client_request& r);
   void take(std::span<const std::byte> frame);
@@ -130,8 +133,10 @@ class session final : public node::reply_sink {
   wire::byte_buffer out_;
   std::size_t inflight_ = 0;
   std::size_t request_bytes_ = 0; ///< of what is under way
+  std::size_t frame_bytes_ = 0;   ///< of a large one that is being read
   const coro::time_point since_;
   coro::time_point stalled_since_;
+  bool bulk_ = false;        ///< it yields to others
   bool heard_ = false;       ///< a whole frame
   bool refused_ = false;     ///< it asked for what there is no place for
   bool more_frames_ = false; ///< were read and wait for room
@@ -148,6 +153,7 @@ class session final : public node::reply_sink {
   // The group's loop.
   wire::byte_buffer staged_;
   answered staged_answers_;
+  std::size_t reserved_bytes_ = 0; ///< for replies of commands that are under way
 };
 
 } // namespace quorumd::clients

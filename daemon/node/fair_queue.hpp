@@ -11,15 +11,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 namespace quorumd::node {
 
-/// Requests that wait for their turn, in a lane for each (sink, slot) that they came by. The lanes take turns by what
-/// their requests cost: each may spend a quantum of bytes, then the next goes, and what it spent beyond is taken off
-/// its next turns (deficit round robin, paid afterwards since the cost of a read is known only then). Whoever asks for
-/// much waits behind itself.
+/// Requests that wait for their turn, in a lane for each (sink, slot) that they came by, and another for its bulk. The
+/// lanes take turns by what their requests cost: each may spend a quantum of bytes, then the next goes, and what it
+/// spent beyond is taken off its next turns (deficit round robin, paid afterwards since the cost of a read is known
+/// only then). Whoever asks for much waits behind itself.
 ///
 /// Bulk lanes take turns among themselves, and as a whole get one byte in nine while others wait: they yield, but do
 /// not starve. A lane whose client has no room for a reply is set aside until unblock().
@@ -100,7 +101,7 @@ class fair_queue {
   [[nodiscard]] bool empty() const { return size_ == 0; }
 
  private:
-  using key = std::pair<const reply_sink*, std::uint32_t>;
+  using key = std::tuple<const reply_sink*, std::uint32_t, bool>;
   struct lane {
     key of;
     bool bulk = false;
@@ -124,13 +125,13 @@ class fair_queue {
   }
 
   lane& lane_of(const Request& r) {
-    const key of{r.to.sink, r.to.slot};
+    const key of{r.to.sink, r.to.slot, r.bulk};
     if (last_ != nullptr && last_->of == of && !last_->requests.empty()) return *last_;
     const auto [at, is_new] = index_.try_emplace(of, nullptr);
     if (is_new) at->second = spare();
     last_ = at->second;
     last_->of = of;
-    last_->bulk = last_->requests.empty() ? r.bulk : last_->bulk;
+    last_->bulk = r.bulk;
     return *last_;
   }
   lane* spare() {

@@ -28,13 +28,37 @@ void forward_replies::failed(const reply_to& to, request_errc why, std::string_v
   queue(to, {.id = to.id, .error = why, .text = std::string(detail), .result = {}});
 }
 
+bool forward_replies::has_room(const reply_to& to) const {
+  const node_id peer = peers_[to.slot - 1];
+  const stream& s = streams_.at(peer);
+  // Half of it: appends and snapshots go the same way.
+  return s.reserved_bytes + s.staged_bytes < transport_.room(peer) / 2;
+}
+
+bool forward_replies::gone(const reply_to& to) const {
+  const node_id peer = peers_[to.slot - 1];
+  return streams_.at(peer).generation != to.generation || !transport_.connected(peer);
+}
+
+void forward_replies::reserve(const reply_to& to) {
+  streams_[peers_[to.slot - 1]].reserved_bytes += to.reserved;
+}
+
+void forward_replies::unreserve(const reply_to& to) {
+  streams_[peers_[to.slot - 1]].reserved_bytes -= to.reserved;
+}
+
 void forward_replies::flush() {
+  for (const wire::peer_outgoing& m : outgoing_) streams_[m.to].staged_bytes = 0;
   transport_.send(outgoing_);
 }
 
 void forward_replies::queue(const reply_to& to, wire::forward_reply reply) {
   const node_id peer = peers_[to.slot - 1];
-  if (streams_[peer].generation != to.generation) return;
+  stream& s = streams_[peer];
+  s.reserved_bytes -= to.reserved;
+  if (s.generation != to.generation) return;
+  s.staged_bytes += reply.result.bytes.size();
   outgoing_.push_back({peer, std::move(reply)});
 }
 

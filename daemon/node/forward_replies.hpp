@@ -11,7 +11,8 @@
 namespace quorumd::node {
 
 /// Answers requests that other members forwarded to this leader: over the stream they came by, or, if that has ended
-/// meanwhile, not at all (the member told its client `unknown` when it broke). Belongs to the group's loop.
+/// meanwhile, not at all (the member told its client `unknown` when it broke). A reply that may be large is promised
+/// only while the stream has room for it. Belongs to the group's loop.
 class forward_replies final : public reply_sink {
  public:
   explicit forward_replies(wire::transport& t)
@@ -26,11 +27,17 @@ class forward_replies final : public reply_sink {
   void ranged(const reply_to& to, const kv::result<kv::range_reply>& r) override;
   void failed(const reply_to& to, request_errc why, std::string_view detail) override;
   void flush() override;
+  [[nodiscard]] bool has_room(const reply_to& to) const override;
+  [[nodiscard]] bool gone(const reply_to& to) const override;
+  void reserve(const reply_to& to) override;
+  void unreserve(const reply_to& to) override;
 
  private:
   struct stream {
     std::uint32_t slot = 0; ///< this member's place in peers_
     std::uint32_t generation = 0;
+    std::size_t reserved_bytes = 0; ///< for replies to come
+    std::size_t staged_bytes = 0;   ///< of replies that leave with the turn
   };
   void queue(const reply_to& to, wire::forward_reply reply);
 

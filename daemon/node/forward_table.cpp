@@ -4,9 +4,10 @@
 
 namespace quorumd::node {
 
-std::uint64_t forward_table::push(node_id leader, const reply_to& to, coro::time_point deadline) {
-  records_.push_back({leader, deadline, to});
+std::uint64_t forward_table::push(node_id leader, const reply_to& to, coro::time_point deadline, std::size_t bytes) {
+  records_.push_back({leader, deadline, to, bytes});
   ++waiting_;
+  bytes_ += bytes;
   return first_ + records_.size() - 1;
 }
 
@@ -16,6 +17,7 @@ std::optional<forward_table::record> forward_table::take(node_id leader, std::ui
   if (r.leader != leader) return std::nullopt;
   const record found = std::exchange(r, record{});
   --waiting_;
+  bytes_ -= found.bytes;
   trim();
   return found;
 }
@@ -41,6 +43,7 @@ void forward_table::fail_record(record& r, request_errc why) {
   if (!r.leader) return;
   --waiting_;
   const record gone = std::exchange(r, record{});
+  bytes_ -= gone.bytes;
   fail_(gone, why);
 }
 

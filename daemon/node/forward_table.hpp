@@ -20,6 +20,7 @@ class forward_table {
     node_id leader; ///< 0: answered
     coro::time_point deadline;
     reply_to to;
+    std::size_t bytes = 0; ///< of its command
   };
   using fail = std::function<void(const record&, request_errc)>;
 
@@ -28,7 +29,8 @@ class forward_table {
       , first_(first_id) {}
 
   /// Registers a request and names it.
-  [[nodiscard]] std::uint64_t push(node_id leader, const reply_to& to, coro::time_point deadline);
+  [[nodiscard]] std::uint64_t push(node_id leader, const reply_to& to, coro::time_point deadline,
+                                   std::size_t bytes = 0);
   /// The leader answered: the record, unless it has left already.
   [[nodiscard]] std::optional<record> take(node_id leader, std::uint64_t id);
   /// The stream to the leader broke.
@@ -36,6 +38,8 @@ class forward_table {
   void expire(coro::time_point now);
   void clear();
   [[nodiscard]] std::size_t size() const { return waiting_; }
+  /// Of the commands that wait.
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
 
  private:
   void fail_record(record& r, request_errc why);
@@ -45,6 +49,7 @@ class forward_table {
   std::uint64_t first_; ///< the id of the oldest record
   std::deque<record> records_;
   std::size_t waiting_ = 0;
+  std::size_t bytes_ = 0;
 };
 
 } // namespace quorumd::node

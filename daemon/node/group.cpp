@@ -123,6 +123,7 @@ void group::turn() {
   seams_.loop.assert_here();
   take_inbox();
   take_ticks();
+  take_writes();
   propose_batch();
   if (reads_.has_gathered()) core_.read_index(reads_.ask());
   go_on(seams_.loop.now() + options_.turn_budget);
@@ -130,6 +131,8 @@ void group::turn() {
   installer_.drop_unwanted();
   if (applier_.idle()) compact_some();
   serve_reads();
+  forget_applied();
+  if (may_take_writes() && writes_.next() != nullptr) wake_.set();
   sinks_.flush();
 }
 
@@ -161,7 +164,7 @@ void group::take_inbox() {
     calls_in_.clear();
   }
   if (writes_inbox_.take(writes_in_)) {
-    for (write_request& r : writes_in_) accept(std::move(r));
+    for (write_request& r : writes_in_) admit(std::move(r));
     writes_in_.clear();
   }
   if (reads_inbox_.take(reads_in_)) {
@@ -262,7 +265,11 @@ void group::compact_some() {
 void group::follow(const raft::soft_state& s) {
   const raft::soft_state before = std::exchange(soft_, s);
   if (before.role != s.role || before.leader != s.leader || before.term != s.term) seams_.observer.role_changed(s);
-  if (before.role == raft::role::leader && s.role != raft::role::leader) sender_.stop_all();
+  if (before.role == raft::role::leader && s.role != raft::role::leader) {
+    sender_.stop_all();
+    proposed_.clear(); // whether they come to be applied or not
+    proposed_bytes_ = 0;
+  }
   if (s.leader) retry_waiting();
 }
 
@@ -304,8 +311,10 @@ void group::fail_all() {
   forwards_.clear();
   reads_.clear(request_errc::shutting_down);
   ready_reads_.clear(request_errc::shutting_down);
-  for (const write_request& r : waiting_) sinks_.failed(r.to, request_errc::shutting_down);
-  waiting_.clear();
+  writes_.erase_if([this](const write_request& r) {
+    sinks_.failed(r.to, request_errc::shutting_down);
+    return true;
+  });
   status_.expire(coro::time_point::max());
   sinks_.flush();
 }

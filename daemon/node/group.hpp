@@ -9,6 +9,7 @@
 #include "coro/task_group.hpp"
 #include "coro/worker.hpp"
 #include "daemon/node/applier.hpp"
+#include "daemon/node/fair_queue.hpp"
 #include "daemon/node/forward_replies.hpp"
 #include "daemon/node/forward_table.hpp"
 #include "daemon/node/observer.hpp"
@@ -44,6 +45,10 @@ struct group_options {
   std::size_t slice_cost = 256; ///< of applying and reading, between two looks at the clock: see applier::proceed
   std::uint64_t keep_revisions = 100'000; ///< 0: all
   std::size_t waiting_max = 65'536;       ///< requests that wait for a leader
+  /// Commands, in bytes, that are proposed and not applied, or forwarded and not answered, at a time; the others wait
+  /// for their turn. Enough to keep the disks busy, little enough to wait behind.
+  std::size_t ahead_bytes_max = std::size_t{4} * 1024 * 1024;
+  std::size_t bulk_ahead_bytes_max = std::size_t{1} * 1024 * 1024; ///< likewise, beyond which bulk waits
   snapshot_policy snapshots;
   snapshot_transfer_options transfers;
   bool complete_by_index = false; ///< a deliberate bug for the simulator
@@ -107,7 +112,7 @@ class group final : public storage::completion {
   [[nodiscard]] coro::time_point now() const { return seams_.loop.now(); }
   [[nodiscard]] status_collector& status() { return status_; }
   [[nodiscard]] const raft::soft_state& soft() const { return soft_; }
-  [[nodiscard]] std::size_t waiting_requests() const { return pending_.size() + forwards_.size() + waiting_.size(); }
+  [[nodiscard]] std::size_t waiting_requests() const { return pending_.size() + forwards_.size() + writes_.size(); }
   [[nodiscard]] const raft::core& core() const { return core_; }
   [[nodiscard]] const applier& state() const { return applier_; }
 
@@ -132,10 +137,16 @@ class group final : public storage::completion {
   void follow(const raft::soft_state& s);
 
   // Requests (group_requests.cpp).
-  void accept(write_request r);
+  void admit(write_request r);
+  void take_writes();
+  void forget_applied();
+  [[nodiscard]] bool take_write(write_request& r);
+  [[nodiscard]] bool may_take_writes() const;
+  [[nodiscard]] std::size_t ahead_bytes() const;
+  [[nodiscard]] node_id reachable_leader() const;
   void propose_batch();
+  void wait_again(write_request r);
   void forward(node_id leader, write_request r);
-  void wait_for_leader(write_request r);
   void accept(read_request r);
   void serve_reads();
   [[nodiscard]] read_server::slice serve(read_request& r);
@@ -176,6 +187,7 @@ class group final : public storage::completion {
   sink_set sinks_;
   pending_table pending_;
   forward_table forwards_;
+  fair_queue<write_request> writes_; ///< wait for their turn, or for a leader
   read_queue reads_;
   applier applier_;
   read_server ready_reads_; ///< refers to the state
@@ -193,7 +205,14 @@ class group final : public storage::completion {
 
   std::vector<write_request> proposing_; ///< the writes of this turn
   std::vector<proposal> batch_;          ///< their commands
-  std::deque<write_request> waiting_;    ///< for a leader
+  std::size_t proposing_bytes_ = 0;
+  struct proposed_batch {
+    log_index last;
+    std::size_t bytes;
+  };
+  std::deque<proposed_batch> proposed_; ///< as leader, and not applied yet
+  std::size_t proposed_bytes_ = 0;
+  bool writes_held_ = false; ///< the core takes none now
   struct held_back {
     raft::write_number number;
     std::vector<raft::outgoing> messages;

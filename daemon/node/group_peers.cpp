@@ -57,10 +57,13 @@ void group::receive(node_id from, wire::forward_request m) {
     sinks_.failed(to, request_errc::not_leader);
     return;
   }
-  accept(write_request{.to = to,
-                       .deadline = seams_.loop.now() + m.remaining,
-                       .command = std::move(m.command),
-                       .grows = may_grow(*command)});
+  const bool answers = answers_much(*command);
+  admit(write_request{.to = to,
+                      .deadline = seams_.loop.now() + m.remaining,
+                      .command = std::move(m.command),
+                      .grows = may_grow(*command),
+                      .answers = answers,
+                      .bulk = m.bulk});
 }
 
 void group::receive(node_id from, wire::forward_reply m) {

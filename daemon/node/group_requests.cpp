@@ -1,5 +1,6 @@
 #include "daemon/kv/store.hpp"
 #include "daemon/node/group.hpp"
+#include "daemon/node/reply_estimate.hpp"
 #include "wire/command_codec.hpp"
 
 #include <chrono>
@@ -8,23 +9,95 @@
 
 namespace quorumd::node {
 namespace {
-constexpr int reads_share = 2;         // of the turn's budget
-constexpr std::size_t visit_cost = 32; // of a record that a read visits, in bytes of a reply
+constexpr std::size_t write_cost = 256; // what a command costs besides its bytes, in bytes
+constexpr int reads_share = 2;          // of the turn's budget
+constexpr std::size_t visit_cost = 32;  // of a record that a read visits, in bytes of a reply
 } // namespace
 
-void group::accept(write_request r) {
+void group::admit(write_request r) {
   if (draining_)
     sinks_.failed(r.to, request_errc::shutting_down);
-  else if (soft_.role == raft::role::leader)
-    proposing_.push_back(std::move(r));
-  else if (soft_.leader && seams_.transport.connected(soft_.leader))
-    forward(soft_.leader, std::move(r));
+  else if (writes_.size() >= options_.waiting_max && !may_take_writes())
+    sinks_.failed(r.to, request_errc::overloaded);
   else
-    wait_for_leader(std::move(r));
+    writes_.add(std::move(r));
+}
+
+/// What is on its way to a majority and to be applied, or to the leader.
+std::size_t group::ahead_bytes() const {
+  return soft_.role == raft::role::leader ? proposed_bytes_ + proposing_bytes_ : forwards_.bytes();
+}
+
+/// 0 if there is none.
+node_id group::reachable_leader() const {
+  return soft_.leader && seams_.transport.connected(soft_.leader) ? soft_.leader : node_id();
+}
+
+bool group::may_take_writes() const {
+  if (writes_held_ || ahead_bytes() >= options_.ahead_bytes_max) return false;
+  if (soft_.role == raft::role::leader) return true;
+  const node_id leader = reachable_leader();
+  return leader && seams_.transport.writable(leader);
+}
+
+/// Takes from each client in turn as much as may be on its way; the rest waits, each behind what its own client asked
+/// for before.
+void group::take_writes() {
+  if (draining_)
+    writes_.erase_if([this](const write_request& r) {
+      sinks_.failed(r.to, request_errc::shutting_down);
+      return true;
+    });
+  forget_applied();
+  writes_.unblock();
+  while (may_take_writes()) {
+    write_request* const r = writes_.next();
+    if (r == nullptr) return;
+    const std::size_t cost = std::as_const(r->command).payload().size() + write_cost;
+    if (take_write(*r))
+      writes_.spent(cost, true);
+    else
+      writes_.block();
+  }
+}
+
+void group::forget_applied() {
+  while (!proposed_.empty() && proposed_.front().last <= applier_.applied()) {
+    proposed_bytes_ -= proposed_.front().bytes;
+    proposed_.pop_front();
+  }
+}
+
+/// False if its lane has to wait.
+bool group::take_write(write_request& r) {
+  const std::size_t bytes = r.command.encoded_bytes();
+  const std::size_t ahead = ahead_bytes();
+  const bool leads = soft_.role == raft::role::leader;
+  const std::size_t uncommitted = core_.uncommitted_bytes() + proposing_bytes_;
+  if (leads && uncommitted != 0 && uncommitted + bytes > options_.raft.uncommitted_bytes_max) return false;
+  if (r.bulk && ahead >= options_.bulk_ahead_bytes_max) return false;
+  if (r.to.sink != nullptr && r.to.sink->gone(r.to)) {
+    sinks_.failed(r.to, request_errc::timeout); // to nobody
+    return true;
+  }
+  if (r.to.sink != nullptr && r.answers) {
+    if (!r.to.sink->has_room(r.to)) return false;
+    const auto command = wire::decode_command(std::as_const(r.command).payload());
+    if (command) r.to.reserved = static_cast<std::uint32_t>(estimate_reply(applier_.store(), *command));
+    r.to.sink->reserve(r.to);
+  }
+  if (leads) {
+    proposing_bytes_ += bytes;
+    proposing_.push_back(std::move(r));
+  } else {
+    forward(soft_.leader, std::move(r));
+  }
+  return true;
 }
 
 void group::propose_batch() {
   if (proposing_.empty()) return;
+  const std::size_t bytes = std::exchange(proposing_bytes_, 0);
   const bool space = seams_.wal.accepting_puts();
   const std::string why = space ? std::string() : seams_.wal.space().message;
   std::erase_if(proposing_, [&](const write_request& r) {
@@ -47,50 +120,47 @@ void group::propose_batch() {
       pending_.push(index, placed->term, r.to, r.deadline);
       index = index.next();
     }
+    proposed_.push_back({core_.last_index(), bytes});
+    proposed_bytes_ += bytes;
   } else {
     for (std::size_t i = 0; i < proposing_.size(); ++i) proposing_[i].command = std::move(batch_[i]);
     for (write_request& r : proposing_) {
-      if (placed.error() == raft::propose_error::too_much)
+      if (placed.error() == raft::propose_error::too_much) {
         sinks_.failed(r.to, request_errc::overloaded);
-      else
-        wait_for_leader(std::move(r)); // it led when the turn began, or it is handing over
+      } else { // it led when the turn began, or it is handing over
+        wait_again(std::move(r));
+        writes_held_ = true; // until the next look around
+      }
     }
   }
   proposing_.clear();
 }
 
+/// Nothing was done with it: its room is given back until its turn comes again.
+void group::wait_again(write_request r) {
+  if (r.to.reserved != 0) r.to.sink->unreserve(r.to);
+  r.to.reserved = 0;
+  writes_.add(std::move(r));
+}
+
 void group::forward(node_id leader, write_request r) {
-  if (!seams_.transport.writable(leader)) {
-    sinks_.failed(r.to, request_errc::overloaded);
-    return;
-  }
   const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>(r.deadline - seams_.loop.now());
   if (remaining.count() <= 0) {
     sinks_.failed(r.to, request_errc::timeout);
     return;
   }
-  const std::uint64_t id = forwards_.push(leader, r.to, r.deadline);
-  seams_.transport.send(
-      leader, wire::forward_request{
-                  .id = id, .group = options_.raft.group, .remaining = remaining, .command = std::move(r.command)});
-}
-
-void group::wait_for_leader(write_request r) {
-  if (waiting_.size() >= options_.waiting_max)
-    sinks_.failed(r.to, request_errc::overloaded);
-  else
-    waiting_.push_back(std::move(r));
+  const std::uint64_t id = forwards_.push(leader, r.to, r.deadline, std::as_const(r.command).payload().size());
+  seams_.transport.send(leader, wire::forward_request{.id = id,
+                                                      .group = options_.raft.group,
+                                                      .remaining = remaining,
+                                                      .command = std::move(r.command),
+                                                      .bulk = r.bulk});
 }
 
 void group::retry_waiting() {
-  for (std::size_t n = waiting_.size(); n != 0; --n) {
-    write_request r = std::move(waiting_.front());
-    waiting_.pop_front();
-    accept(std::move(r));
-  }
-  propose_batch();
+  writes_held_ = false;
   reads_.retry();
-  if (reads_.has_gathered()) wake_.set();
+  if (reads_.has_gathered() || !writes_.empty()) wake_.set();
 }
 
 void group::accept(read_request r) {
@@ -145,9 +215,12 @@ void group::expire(coro::time_point now) {
   forwards_.expire(now);
   reads_.expire(now);
   ready_reads_.expire(now);
-  std::erase_if(waiting_, [&](const write_request& r) {
-    if (r.deadline > now) return false;
-    sinks_.failed(r.to, request_errc::no_quorum);
+  const bool led = soft_.role == raft::role::leader || reachable_leader();
+  const request_errc why = led ? request_errc::timeout : request_errc::no_quorum;
+  writes_.erase_if([&](const write_request& r) {
+    const bool gone = r.to.sink != nullptr && r.to.sink->gone(r.to);
+    if (!gone && r.deadline > now) return false;
+    sinks_.failed(r.to, why);
     return true;
   });
 }

@@ -101,7 +101,8 @@ void read_queue::give_back(std::vector<read_request> reads) {
 
 void read_queue::expire_in(std::vector<read_request>& reads, coro::time_point now) {
   std::erase_if(reads, [&](const read_request& r) {
-    if (r.deadline > now) return false;
+    const bool gone = r.to.sink != nullptr && r.to.sink->gone(r.to);
+    if (!gone && r.deadline > now) return false;
     fail_(r, request_errc::no_quorum);
     return true;
   });

@@ -35,6 +35,7 @@ class read_queue {
   void applied(log_index index);
   /// Gathers again what could not be answered.
   void retry();
+  /// Gives up what is past its deadline, or whose client is gone.
   void expire(coro::time_point now);
   void clear(request_errc why);
   [[nodiscard]] std::size_t size() const { return size_of_asked() + gathered_.size() + refused_.size() + waiting(); }

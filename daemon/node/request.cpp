@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <utility>
+#include <variant>
+#include <vector>
 
 namespace quorumd::node {
 namespace {
@@ -22,6 +24,20 @@ bool may_grow(const kv::txn& t) {
   return may_grow(t.success) || may_grow(t.failure);
 }
 
+bool answers_much(const std::vector<kv::operation>& list);
+
+struct much {
+  bool operator()(const kv::put& p) const { return p.prev_kv; }
+  bool operator()(const kv::delete_range& d) const { return d.prev_kv; }
+  bool operator()(const kv::range_request& r) const { return !r.count_only; }
+  bool operator()(const kv::txn& t) const { return answers_much(t.success) || answers_much(t.failure); }
+  bool operator()(const kv::compact&) const { return false; }
+};
+
+bool answers_much(const std::vector<kv::operation>& list) {
+  return std::any_of(list.begin(), list.end(), [](const kv::operation& o) { return std::visit(much(), o.what); });
+}
+
 } // namespace
 
 read_under_way::read_under_way(kv::store& s, const read_request& r)
@@ -34,6 +50,10 @@ read_under_way::read_under_way(kv::store& s, const read_request& r)
   QUORUMD_INVARIANT(decoded && std::holds_alternative<kv::txn>(*decoded), "this node encoded the transaction itself");
   transaction_ = std::move(*decoded);
   reading_.emplace(s, std::get<kv::txn>(transaction_));
+}
+
+bool answers_much(const kv::command& c) {
+  return std::visit(much(), c);
 }
 
 bool may_grow(const kv::command& c) {

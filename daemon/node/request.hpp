@@ -24,6 +24,8 @@ using wire::request_errc;
 
 /// Whether the command can make the store or the log grow for good: puts can, deletes and compactions free.
 [[nodiscard]] bool may_grow(const kv::command& c);
+/// Whether its reply can carry keys and values.
+[[nodiscard]] bool answers_much(const kv::command& c);
 
 class reply_sink;
 struct read_request;
@@ -35,6 +37,7 @@ struct reply_to {
   std::uint32_t slot = 0;
   std::uint32_t generation = 0;
   std::uint64_t id = 0;
+  std::uint32_t reserved = 0; ///< bytes of room that were set aside for the reply
 };
 
 /// Takes answers, on the group's loop; the views in them hold during the call only.
@@ -50,6 +53,9 @@ class reply_sink {
   /// Whether a reply that may be large can be made now: whoever is to get it has room. Until then its request waits;
   /// group::room_returned() says when to ask again.
   [[nodiscard]] virtual bool has_room(const reply_to& /*to*/) const { return true; }
+  /// Sets to.reserved bytes aside until wrote() or failed(): the reply of a command cannot wait once it is applied.
+  virtual void reserve(const reply_to& /*to*/) {}
+  virtual void unreserve(const reply_to& /*to*/) {}
   /// Whether nobody is there any more to read the answer: what was asked for need not be done.
   [[nodiscard]] virtual bool gone(const reply_to& /*to*/) const { return false; }
 
@@ -63,8 +69,9 @@ struct write_request {
   reply_to to;
   coro::time_point deadline;
   proposal command;
-  bool grows = true; ///< may need disk space that is not given back: refused when there is little
-  bool bulk = false; ///< of a client that yields to the others
+  bool grows = true;    ///< may need disk space that is not given back: refused when there is little
+  bool answers = false; ///< its reply may carry keys and values
+  bool bulk = false;    ///< of a client that yields to the others
 };
 
 /// A read that goes on over several turns, with the request that it refers to.

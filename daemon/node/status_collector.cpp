@@ -38,7 +38,8 @@ wire::status_row status_collector::own_row() const {
 }
 
 void status_collector::collect(coro::time_point now, receiver r) {
-  collection c{.id = next_id_++, .deadline = now + patience, .rows = {}, .missing = 0, .done = std::move(r)};
+  const std::uint64_t id = next_id_++;
+  collection c{.deadline = now + patience, .rows = {}, .missing = 0, .done = std::move(r)};
   for (const wire::member& m : self_.members) {
     if (m.id == self_.id) {
       c.rows.push_back(own_row());
@@ -47,7 +48,7 @@ void status_collector::collect(coro::time_point now, receiver r) {
     wire::status_row row{.id = m.id, .name = m.name, .address = m.address};
     if (transport_.connected(m.id)) {
       row.error = "no answer within 0.5 s";
-      transport_.send(m.id, wire::status_query{.id = c.id, .group = group_});
+      transport_.send(m.id, wire::status_query{.id = id, .group = group_});
       ++c.missing;
     } else {
       row.error = "unreachable at " + m.address;
@@ -58,30 +59,27 @@ void status_collector::collect(coro::time_point now, receiver r) {
   if (c.missing == 0)
     finish(c);
   else
-    open_.push_back(std::move(c));
+    open_.emplace(id, std::move(c));
 }
 
 void status_collector::answered(node_id from, wire::status_answer a) {
-  const auto c = std::find_if(open_.begin(), open_.end(), [&](const collection& o) { return o.id == a.id; });
-  if (c == open_.end()) return;
-  const auto row = std::find_if(c->rows.begin(), c->rows.end(), [&](const auto& r) { return r.id == from; });
-  if (row == c->rows.end() || row->error.empty()) return;
+  const auto found = open_.find(a.id);
+  if (found == open_.end()) return;
+  collection& c = found->second;
+  const auto row = std::find_if(c.rows.begin(), c.rows.end(), [&](const auto& r) { return r.id == from; });
+  if (row == c.rows.end() || row->error.empty()) return;
   *row = std::move(a.row);
   row->id = from;
   row->error.clear();
-  if (--c->missing != 0) return;
-  finish(*c);
-  open_.erase(c);
+  if (--c.missing != 0) return;
+  finish(c);
+  open_.erase(found);
 }
 
 void status_collector::expire(coro::time_point now) {
-  for (auto c = open_.begin(); c != open_.end();) {
-    if (c->deadline > now) {
-      ++c;
-      continue;
-    }
-    finish(*c);
-    c = open_.erase(c);
+  while (!open_.empty() && open_.begin()->second.deadline <= now) { // the deadlines are in the order of the ids
+    finish(open_.begin()->second);
+    open_.erase(open_.begin());
   }
 }
 

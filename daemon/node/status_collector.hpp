@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <vector>
 
 namespace quorumd::node {
@@ -31,7 +32,6 @@ class status_collector {
 
  private:
   struct collection {
-    std::uint64_t id = 0;
     coro::time_point deadline;
     std::vector<wire::status_row> rows;
     std::size_t missing = 0;
@@ -46,7 +46,7 @@ class status_collector {
   const storage::wal& wal_;
   wire::transport& transport_;
   std::uint64_t next_id_ = 1;
-  std::vector<collection> open_;
+  std::map<std::uint64_t, collection> open_; ///< by their ids, the oldest first
 };
 
 } // namespace quorumd::node

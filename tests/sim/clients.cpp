@@ -96,6 +96,8 @@ void clients::send_write(client& c, const operation& o) {
   batch[0].deadline = c.deadline;
   batch[0].command = wire::encode_command(arena_, command);
   batch[0].grows = node::may_grow(command);
+  batch[0].answers = node::answers_much(command);
+  batch[0].bulk = c.number % 2 == 1;
   c.command = payload_hash(std::as_const(batch[0].command).payload());
   sent_[c.command].push_back(o.id);
   cluster_.the_node(c.asked).submit(batch);

@@ -89,6 +89,8 @@ node::group_options draw_group(prng p, const mutants& m) {
   o.snapshots.slice_bytes = pick<3>(p, {1, 256, 4096});
   o.snapshots.retry_after = 100ms;
   o.waiting_max = pick<2>(p, {2, 1000});
+  o.ahead_bytes_max = pick<3>(p, {1, 2048, 4194304});
+  o.bulk_ahead_bytes_max = pick<2>(p, {1, 1048576});
   return o;
 }
 
@@ -177,6 +179,8 @@ std::string describe(const plan& p) {
   number("cache bytes", p.group.raft.cache_bytes_max);
   number("committed bytes", p.group.raft.committed_bytes_max);
   number("waiting", p.group.waiting_max);
+  number("ahead bytes", p.group.ahead_bytes_max);
+  number("bulk ahead bytes", p.group.bulk_ahead_bytes_max);
   number("snapshots: every", p.group.snapshots.every_entries);
   number("trailing", p.group.snapshots.trailing_entries);
   number("slice bytes", p.group.snapshots.slice_bytes);

@@ -77,7 +77,7 @@ class out {
     return std::visit([this](const auto& body) -> out& { return *this << body; }, m.body);
   }
   out& operator<<(const forward_request& m) {
-    return *this << "forward" << m.id << m.group << m.remaining.count() << m.command.payload();
+    return *this << "forward" << m.id << m.group << m.remaining.count() << m.bulk << m.command.payload();
   }
   out& operator<<(const forward_reply& m) {
     return *this << "forward_reply" << m.id << m.error << m.text << m.result.bytes;
@@ -132,7 +132,9 @@ class out {
   }
   out& operator<<(const kv::error& e) { return *this << "error" << e.code() << e.bound(); }
 
-  out& operator<<(const client_hello& h) { return *this << "hello" << h.version_min << h.version_max << h.software; }
+  out& operator<<(const client_hello& h) {
+    return *this << "hello" << h.version_min << h.version_max << h.software << h.bulk;
+  }
   out& operator<<(const kv::command& c) {
     return std::visit([this](const auto& what) -> out& { return *this << what; }, c);
   }

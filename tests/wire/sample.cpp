@@ -119,6 +119,7 @@ peer_message sampler::message_of(std::size_t kind) {
   case 0: {
     forward_request m{.id = random_(), .group = group_id(number()), .remaining = {}, .command = {}};
     m.remaining = std::chrono::milliseconds(below(UINT32_MAX));
+    m.bulk = coin();
     const shared_bytes command = blob(1, 500);
     m.command = proposal(arena_, command.bytes.size());
     std::copy(command.bytes.begin(), command.bytes.end(), m.command.payload().begin());
@@ -337,7 +338,8 @@ client_request sampler::request() {
   case 0:
     r.body = client_hello{.version_min = static_cast<std::uint16_t>(below(65536)),
                           .version_max = static_cast<std::uint16_t>(below(65536)),
-                          .software = kept_.emplace_back(text(20))};
+                          .software = kept_.emplace_back(text(20)),
+                          .bulk = coin()};
     break;
   case 1:
     r.body = range_read{.request = range(), .serializable = coin()};

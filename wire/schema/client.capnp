@@ -8,6 +8,7 @@ struct ClientHello {
   versionMin @0 :UInt16;
   versionMax @1 :UInt16;
   software @2 :Text;
+  bulk @3 :Bool;  # yields to other clients
 }
 
 struct RangeRead {

@@ -123,6 +123,7 @@ struct ForwardRequest {
   remainingMs @2 :UInt32;
   checksum @3 :UInt32;  # CRC-32C of the command
   command @4 :Data;     # an encoded Command
+  bulk @5 :Bool;        # of a client that yields to others
 }
 
 struct ForwardReply {

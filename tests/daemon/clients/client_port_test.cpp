@@ -387,3 +387,83 @@ TEST_CASE("a stop answers everything that is under way") {
     CHECK(c.closed_within(10s));
   }
 }
+
+namespace {
+
+/// Puts of a client that pipelines them; `bulk` is what its hello says.
+std::string pipelined_puts(std::uint64_t n, std::size_t value_bytes, bool bulk) {
+  wire::byte_buffer out;
+  wire::encode_request(out, 0, 20s, wire::client_hello{.software = "test", .bulk = bulk});
+  const std::string value(value_bytes, 'v');
+  for (std::uint64_t id = 1; id <= n; ++id) put(out, id, "key " + std::to_string(id), value);
+  return {reinterpret_cast<const char*>(out.bytes().data()), out.size()};
+}
+
+/// The revision that one more client's put makes while `n` of another are under way: how many went before it.
+std::uint64_t puts_before(bool bulk, std::uint64_t n, std::size_t value_bytes) {
+  node_rig rig(with(2, {.queue_bytes_max = std::size_t{32} << 20}));
+  REQUIRE(served(rig.call(wire::health_request{})));
+  rig.hold_disk();
+  raw_connection pipelines(at(rig));
+  const std::string all = pipelined_puts(n, value_bytes, bulk);
+  std::thread sends([&] { CHECK(pipelines.send(all, 20s)); });
+  CHECK(comes_true([&] { return rig.held_bytes() >= n * value_bytes; }));
+  raw_connection other(at(rig));
+  wire::byte_buffer one;
+  put(one, 1, "other", "v");
+  REQUIRE(other.send(one));
+  std::this_thread::sleep_for(50ms);
+  rig.release_disk();
+  const auto reply = other.receive(10s);
+  REQUIRE(reply.has_value());
+  const auto* done = std::get_if<kv::reply>(&reply->body);
+  REQUIRE(done != nullptr);
+  const std::uint64_t before = done->revision.value();
+  CHECK(replies(pipelines, n + 1).size() == n + 1);
+  sends.join();
+  return before;
+}
+
+} // namespace
+
+// A client pipelines 4,000 puts of 2 KiB each while the disk is busy: a put that comes later waits for what is on its
+// way to the disk and one turn, not for all of them. If they are bulk, for a quarter of that.
+TEST_CASE("a put overtakes what others have pipelined") {
+  constexpr std::uint64_t n = 4000;
+  constexpr std::size_t value_bytes = 2048;
+  const std::uint64_t before = puts_before(false, n, value_bytes);
+  CHECK(before > 100);
+  CHECK(before < 2200);
+  const std::uint64_t bulk = puts_before(true, n, value_bytes);
+  CHECK(bulk > 50);
+  CHECK(bulk < 600);
+}
+
+// Bulk alone is not slowed: everything that it pipelined is done.
+TEST_CASE("bulk alone is served like any other") {
+  node_rig rig(with(2));
+  raw_connection c(at(rig));
+  const std::string all = pipelined_puts(4000, 1000, true);
+  std::thread sends([&] { CHECK(c.send(all, 20s)); });
+  for (const auto& [id, code] : replies(c, 4001)) CHECK(code == request_errc::none);
+  sends.join();
+}
+
+// A hundred transactions that each answer with half a megabyte, pipelined by a client that reads slowly: no more are
+// applied at a time than there is room for their replies, and every one is answered.
+TEST_CASE("transactions with large results wait for room") {
+  constexpr std::size_t queue = std::size_t{4} << 20;
+  node_rig rig(with(2, {.queue_bytes_max = queue}));
+  REQUIRE(served(rig.call(kv::command(kv::put{.key = "big", .value = std::string(512 * 1024, 'v')}))));
+  kv::txn t;
+  t.success = {kv::operation{kv::put{.key = "count", .value = "1"}}, kv::operation{kv::range_request{.key = "big"}}};
+  wire::byte_buffer out;
+  for (std::uint64_t id = 1; id <= 100; ++id) wire::encode_request(out, id, 20s, kv::command(t));
+  raw_connection c(at(rig), 4096);
+  REQUIRE(c.send(out));
+  CHECK(comes_true([&] { return rig.held_bytes() >= queue / 2; }));
+  std::this_thread::sleep_for(200ms);
+  CHECK(rig.held_bytes() <= queue);
+  for (const auto& [id, code] : replies(c, 100)) CHECK(code == request_errc::none);
+  CHECK(rig.slow_clients() == 0);
+}

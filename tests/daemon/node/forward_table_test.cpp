@@ -19,8 +19,9 @@ struct table {
   forward_table forwards{
       [this](const forward_table::record& r, request_errc why) { failed.emplace_back(r.to.id, why); }};
 
-  std::uint64_t push(node_id to, std::uint64_t id, int deadline_ms = 1000) {
-    return forwards.push(to, {.sink = nullptr, .id = id}, coro::time_point(std::chrono::milliseconds(deadline_ms)));
+  std::uint64_t push(node_id to, std::uint64_t id, int deadline_ms = 1000, std::size_t bytes = 0) {
+    return forwards.push(to, {.sink = nullptr, .id = id}, coro::time_point(std::chrono::milliseconds(deadline_ms)),
+                         bytes);
   }
 };
 
@@ -58,4 +59,20 @@ TEST_CASE("a forwarded request past its deadline is unknown, and its late answer
   CHECK(t.failed.size() == 1);
   CHECK_FALSE(t.forwards.take(leader, a));
   CHECK(t.forwards.take(leader, b)->to.id == 2);
+}
+
+// The bytes of what waits are counted, however a request leaves.
+TEST_CASE("the bytes of what waits are counted") {
+  table t;
+  const auto a = t.push(leader, 1, 1000, 10);
+  (void)t.push(leader, 2, 100, 20);
+  (void)t.push(other, 3, 1000, 40);
+  CHECK(t.forwards.bytes() == 70);
+  REQUIRE(t.forwards.take(leader, a).has_value());
+  CHECK(t.forwards.bytes() == 60);
+  t.forwards.expire(coro::time_point(std::chrono::milliseconds(100)));
+  CHECK(t.forwards.bytes() == 40);
+  t.forwards.broken(other);
+  CHECK(t.forwards.bytes() == 0);
+  CHECK(t.forwards.size() == 0);
 }
