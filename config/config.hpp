@@ -83,6 +83,7 @@ struct storage_settings {
   std::uint64_t segment_bytes = 64 * mib;           ///< a multiple of 4 KiB
   std::uint64_t snapshot_every_bytes = 256 * mib;   ///< of log since the last snapshot; whichever comes first
   std::uint64_t snapshot_every_entries = 1'000'000; ///< applied since the last snapshot
+  std::uint64_t snapshot_rate = 0;                  ///< bytes a second; 0: as fast as the disk and the log allow
   std::uint64_t trailing_entries = 10'000;          ///< kept in the log behind a snapshot
   std::uint64_t trailing_bytes = 64 * mib;          ///< likewise, on the disk
   std::uint64_t reserve_bytes = 128 * mib;          ///< of free disk, below which puts are refused

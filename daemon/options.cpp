@@ -64,6 +64,8 @@ node::node_options node_options_of(const config::settings& s) {
   o.group.snapshots.every_entries = s.storage.snapshot_every_entries;
   o.group.snapshots.trailing_entries = s.storage.trailing_entries;
   o.group.snapshots.trailing_bytes = s.storage.trailing_bytes;
+  o.group.snapshots.rate = s.storage.snapshot_rate;
+  o.group.snapshots.stagger = o.self.id.value();
   return o;
 }
 

@@ -43,6 +43,8 @@ group::group(group_options o, seams s, const raft::initial_state& recovered, app
     , soft_(core_.soft())
     , forward_replies_(s.transport)
     , tasks_(s.loop)
+    , pace_(
+          s.loop, [this] { return !seams_.wal.accepting_puts(); }, options_.snapshots.rate)
     , snapshots_{.place = s.snapshots,
                  .loop = s.loop,
                  .worker = s.snapshot_worker,
@@ -51,6 +53,7 @@ group::group(group_options o, seams s, const raft::initial_state& recovered, app
                  .wal = s.wal,
                  .transport = s.transport,
                  .observer = s.observer,
+                 .pace = pace_,
                  .transfers = options_.transfers,
                  .wake = [this] { wake_.set(); },
                  .pinned = [this](log_index floor) { return sender_.pinned(floor); },
@@ -208,6 +211,7 @@ void group::persist(raft::ready& r) {
                    .install = std::move(r.install),
                    .entries = std::move(r.entries),
                    .commit = r.commit};
+  if (!timed_write_) timed_write_ = {r.number, seams_.loop.now()};
   seams_.wal.submit(std::move(w));
   r.entries = std::move(w.entries);
 }
@@ -215,6 +219,10 @@ void group::persist(raft::ready& r) {
 void group::wal_persisted(group_id, raft::write_number up_to) {
   seams_.loop.assert_here();
   core_.persisted(up_to);
+  if (timed_write_ && timed_write_->number <= up_to) {
+    pace_.log_took(seams_.loop.now() - timed_write_->submitted);
+    timed_write_.reset();
+  }
   while (!held_back_.empty() && held_back_.front().number <= up_to) {
     send(held_back_.front().messages);
     held_back_.pop_front();

@@ -197,6 +197,12 @@ class group final : public storage::completion {
   chunk_arena arena_;
   forward_replies forward_replies_;
   coro::task_group tasks_;
+  snapshot_pace pace_;
+  struct timed_write {
+    raft::write_number number;
+    coro::time_point submitted;
+  };
+  std::optional<timed_write> timed_write_; ///< one at a time, for the pace
   snapshot_context snapshots_;
   snapshot_taker taker_;
   snapshot_sender sender_;

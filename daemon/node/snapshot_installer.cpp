@@ -67,7 +67,9 @@ coro::task<void> snapshot_installer::receive(arrived a) {
   storage::result<void> went_well;
   if (c.offset <= receiver.received()) {
     auto write = [&receiver, &c] { return receiver.write(c.offset, c.bytes.bytes); };
+    const coro::time_point begun = context_.loop.now();
     went_well = co_await coro::run_on(context_.worker, context_.loop, std::move(write));
+    co_await context_.pace.after_piece(c.bytes.bytes.size(), context_.loop.now() - begun);
   }
   if (went_well && !receiver.complete()) {
     credit(a.from, c.transfer, receiver.received(), wire::snapshot_status::more, {});

@@ -8,6 +8,7 @@
 #include "coro/worker.hpp"
 #include "daemon/node/applier.hpp"
 #include "daemon/node/observer.hpp"
+#include "daemon/node/snapshot_pace.hpp"
 #include "wire/byte_buffer.hpp"
 #include "wire/transport.hpp"
 
@@ -46,6 +47,7 @@ struct snapshot_context {
   storage::wal& wal;
   wire::transport& transport;
   node::observer& observer;
+  snapshot_pace& pace; ///< of whatever is written
   snapshot_transfer_options transfers;
   std::function<void()> wake; ///< the group has something to do
   /// After which entry, not below this one, the log must be kept, since somebody is sent a snapshot that ends there;

@@ -3,6 +3,7 @@
 #include "wire/snapshot_codec.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <utility>
 
@@ -14,7 +15,8 @@ constexpr auto stuck_limit = std::chrono::seconds(1);
 void snapshot_taker::applied() {
   if (taking_ || context_.loop.now() < not_before_) return;
   const log_index applied = context_.state.applied();
-  if (applied > last_taken_ && applied - last_taken_ >= policy_.every_entries) due_.set();
+  if (applied > last_taken_ && applied - last_taken_ >= policy_.every_entries - earlier(policy_.every_entries))
+    due_.set();
 }
 
 void snapshot_taker::keep_house() {
@@ -34,8 +36,15 @@ void snapshot_taker::keep_house() {
   // What this life knows no snapshot for may still be kept behind the one that it began with.
   const bool trails = !newest_.index && context_.core.first_index() <= last_taken_;
   const bool worth = context_.state.applied() > last_taken_ || (full && trails);
-  if (worth && (full || context_.wal.logged_since(context_.place.group, last_taken_) >= policy_.every_bytes))
-    due_.set();
+  const std::uint64_t enough = policy_.every_bytes - earlier(policy_.every_bytes);
+  if (worth && (full || context_.wal.logged_since(context_.place.group, last_taken_) >= enough)) due_.set();
+}
+
+std::uint64_t snapshot_taker::earlier(std::uint64_t whole) const {
+  if (policy_.stagger == 0) return 0;
+  constexpr std::uint64_t steps = 64; // of a quarter
+  const std::uint64_t drawn = kv::hash_of(std::array{policy_.stagger, last_taken_.value()}) % steps;
+  return whole * drawn / (4 * steps);
 }
 
 /// Where the log may begin after the newest snapshot. Nothing of what it covers is kept while the volume is full.
@@ -151,8 +160,10 @@ coro::task<storage::result<void>> snapshot_taker::write_blocks(storage::snapshot
     block_.clear();
     wire::encode_snapshot_records(block_, records);
     auto append = [&writer, block = block_.bytes()] { return writer.append(block); };
+    const coro::time_point begun = context_.loop.now();
     auto appended = co_await coro::run_on(context_.worker, context_.loop, std::move(append));
     if (!appended) co_return appended.error();
+    co_await context_.pace.after_piece(block_.bytes().size(), context_.loop.now() - begun);
   }
   co_return storage::result<void>();
 }

@@ -19,7 +19,11 @@ struct snapshot_policy {
   std::uint64_t trailing_entries = 10'000; ///< of log kept behind it, so that a briefly absent follower needs none
   std::uint64_t trailing_bytes = std::uint64_t{64} * 1024 * 1024; ///< likewise, on the disk
   std::size_t slice_bytes = std::size_t{256} * 1024;              ///< taken from the store in one go
-  coro::duration retry_after = std::chrono::seconds(5);           ///< a failed one, or one for want of room
+  std::uint64_t rate = 0; ///< bytes a second that one is written or received with; 0: as the disk allows
+  /// Another number for each member: they take theirs up to a quarter of the way earlier, each at moments of its own.
+  /// 0: none is earlier.
+  std::uint64_t stagger = 0;
+  coro::duration retry_after = std::chrono::seconds(5); ///< a failed one, or one for want of room
 };
 
 /// Takes snapshots of the state machine while it goes on being written: a cursor yields bounded slices of the pinned
@@ -55,6 +59,8 @@ class snapshot_taker {
   [[nodiscard]] coro::task<storage::result<storage::snapshot_file>> take();
   [[nodiscard]] coro::task<storage::result<void>> write_blocks(storage::snapshot_writer& writer);
   void shorten_log();
+  /// A part of the way to the next snapshot that this member leaves out this time.
+  [[nodiscard]] std::uint64_t earlier(std::uint64_t whole) const;
   [[nodiscard]] log_index keep_from() const;
   void failed(const storage::error& e);
 

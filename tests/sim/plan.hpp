@@ -66,6 +66,7 @@ struct plan {
   std::uint64_t seed = 0;
   std::uint64_t nodes = 3;
   coro::duration step_cost{};
+  bool staggered = true;       ///< members take snapshots at moments of their own
   coro::duration visit_cost{}; ///< of a record that is visited
   network_options network;
   worker_options log_worker;

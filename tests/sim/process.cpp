@@ -65,6 +65,7 @@ storage::result<void> process::open() {
   o.transport.listen = {name_of(id_), peer_port};
   o.wal = plan_.wal;
   o.group = plan_.group;
+  if (plan_.staggered) o.group.snapshots.stagger = id_.value();
   auto opened = node::node::open(std::move(o), {.group_loop = *group_loop_,
                                                 .network_loop = *network_loop_,
                                                 .clock = seams_.clock,

@@ -26,6 +26,7 @@ plan slow_snapshots() {
   p.snapshot_worker.per_mib = 5s;
   p.group.snapshots.every_entries = 40;
   p.group.snapshots.trailing_entries = 0;
+  p.staggered = false;
   return p;
 }
 
@@ -266,6 +267,35 @@ TEST_CASE("the log is not kept without bound for a follower that takes its snaps
   CHECK(w.counts()[counter::snapshots_installed] == 0);
   w.cluster().the_process(behind).set_snapshot_worker({.per_mib = 50ms});
   CHECK(w.until([&] { return w.caught_up(behind); }, 3000s));
+}
+
+// A rate bounds what is written of a snapshot in a second.
+TEST_CASE("a snapshot is written no faster than its rate") {
+  plan p = slow_snapshots();
+  p.snapshot_worker.per_mib = 0s;
+  p.group.snapshots.rate = mebibyte;
+  world w(p);
+  w.write(40); // ten mebibytes, and one is due
+  const coro::time_point due = w.clock().now();
+  REQUIRE(w.until([&] { return w.counts()[counter::snapshots_taken] != 0; }, 60s));
+  CHECK(w.clock().now() - due > 8s);
+  CHECK(w.clock().now() - due < 15s);
+}
+
+// Members that write the same log take their snapshots at different places in it.
+TEST_CASE("members take snapshots at moments of their own") {
+  plan p = slow_snapshots();
+  p.snapshot_worker.per_mib = 0s;
+  p.staggered = true;
+  world w(p);
+  for (int i = 0; i < 100; ++i) w.write(1);
+  w.go_on(3s);
+  const std::string first = files_of(w, node_id(1), ".snap").front();
+  const std::string second = files_of(w, node_id(2), ".snap").front();
+  const std::string third = files_of(w, node_id(3), ".snap").front();
+  CHECK(first != second);
+  CHECK(second != third);
+  CHECK(first != third);
 }
 
 } // namespace quorumd::sim
