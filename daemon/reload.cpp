@@ -46,9 +46,10 @@ reloaded reload(config::settings& current, const reread& again) {
 }
 
 std::uint64_t files_beside_clients(const config::settings& s) {
+  constexpr std::uint64_t kept = 48;      // places beyond limits.clients_max, for the operator and for health checks
   constexpr std::uint64_t own = 64;       // standard streams, loops, segments, snapshots, sockets that listen
   constexpr std::uint64_t per_member = 4; // streams, and dials beside them
-  return own + per_member * s.cluster.members.size();
+  return kept + own + per_member * s.cluster.members.size();
 }
 
 void warn_of_few_files(const config::settings& s) {
