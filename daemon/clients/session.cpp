@@ -15,6 +15,8 @@ namespace quorumd::clients {
 namespace {
 
 constexpr std::size_t read_bytes = std::size_t{64} * 1024;
+/// Written in one turn of the loop.
+constexpr std::size_t write_bytes = std::size_t{256} * 1024;
 constexpr std::size_t first_bytes_kept = 8;
 /// What a request under way takes besides its keys and values: its record, its places in tables and queues.
 constexpr std::size_t request_overhead = 256;
@@ -365,9 +367,17 @@ coro::task<void> session::run_writer() {
 }
 
 coro::task<void> session::write_out() {
+  std::size_t written = 0; // since the others of the loop had their turn
   while (!out_.empty()) {
-    const auto n = stream_->write_some(out_.bytes());
+    if (written >= write_bytes) { // a client that reads as fast as it is written to has no more than its turn
+      written = 0;
+      auto turn = boost::asio::post(loop_.get_executor(), coro::use_task);
+      co_await std::move(turn);
+      continue;
+    }
+    const auto n = stream_->write_some(out_.bytes().first(std::min(out_.size(), write_bytes)));
     if (n) {
+      written += *n;
       out_.consume(*n);
       left(*n);
       stalled_ = false;

@@ -11,7 +11,8 @@ namespace quorumd::node {
 namespace {
 constexpr std::size_t write_cost = 256; // what a command costs besides its bytes, in bytes
 constexpr int reads_share = 2;          // of the turn's budget
-constexpr std::size_t visit_cost = 32;  // of a record that a read visits, in bytes of a reply
+constexpr int reads_share_beside_writes = 8;
+constexpr std::size_t visit_cost = 32; // of a record that a read visits, in bytes of a reply
 } // namespace
 
 void group::admit(write_request r) {
@@ -174,7 +175,9 @@ void group::accept(read_request r) {
 
 /// Not longer than a turn may take: what is left goes on in the next, after whatever came meanwhile.
 void group::serve_reads() {
-  const coro::time_point until = seams_.loop.now() + options_.turn_budget / reads_share;
+  // Each put takes several turns: while some are under way, these are shorter.
+  const int share = pending_.size() != 0 || !writes_.empty() ? reads_share_beside_writes : reads_share;
+  const coro::time_point until = seams_.loop.now() + options_.turn_budget / share;
   ready_reads_.serve([&] { return seams_.loop.now() < until; });
   if (ready_reads_.has_work()) wake_.set();
 }
