@@ -43,10 +43,17 @@ void timers::cancel(key k) {
 
 void timers::complete(sleepers::iterator sleeper, boost::system::error_code why) {
   auto node = sleepers_.extract(sleeper);
+  const time_point deadline = node.key().first;
   handler wake = std::move(*node.mapped());
   node.mapped().reset();
   spare_.push_back(std::move(node));
-  boost::asio::post(executor_, [w = std::move(wake), why]() mutable { w(why); });
+  boost::asio::post(executor_, [this, deadline, w = std::move(wake), why]() mutable { this->wake(w, deadline, why); });
+}
+
+/// The loop's turn to go on with a sleeper.
+void timers::wake(handler& w, time_point deadline, boost::system::error_code why) {
+  if (!why) lag_.record(now() - deadline);
+  w(why);
 }
 
 std::optional<time_point> timers::earliest() const {

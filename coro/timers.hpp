@@ -2,6 +2,7 @@
 
 #include "coro/clock.hpp"
 #include "coro/task.hpp"
+#include "metrics/histogram.hpp"
 
 #include <boost/asio/async_result.hpp>
 
@@ -37,6 +38,9 @@ class timers {
   [[nodiscard]] task<void> sleep_until(time_point deadline);
   [[nodiscard]] task<void> sleep_for(duration d) { return sleep_until(after(d)); }
 
+  /// How late sleepers went on, in nanoseconds: behind the loop's other work, or because it stood still.
+  [[nodiscard]] const metrics::histogram& lag() const { return lag_; }
+
   // --- for whoever drives the loop ---
   void set_driver(driver* d) { driver_ = d; }
   [[nodiscard]] std::optional<time_point> earliest() const;
@@ -52,10 +56,12 @@ class timers {
   void add(time_point deadline, handler wake);
   void cancel(key k);
   void complete(sleepers::iterator sleeper, boost::system::error_code why);
+  void wake(handler& w, time_point deadline, boost::system::error_code why);
 
   const clock& clock_;
   executor executor_;
   driver* driver_ = nullptr;
+  metrics::histogram lag_;
   std::uint64_t next_number_ = 0;
   sleepers sleepers_;
   std::vector<sleepers::node_type> spare_; // as many as slept at once: a sleep allocates nothing after warm-up

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "daemon/cli/histogram.hpp"
+#include "metrics/histogram.hpp"
 
 #include <cstdint>
 #include <string>
@@ -22,7 +22,7 @@ struct bench_options {
 };
 
 struct bench_result {
-  histogram latency_ns; ///< of successes, from the intended start
+  metrics::fine_histogram latency_ns; ///< of successes, from the intended start
   std::uint64_t errors = 0;
   double seconds = 0; ///< from the first operation that counts to the end of the last
 

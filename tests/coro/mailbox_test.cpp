@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <array>
+#include <atomic>
 #include <thread>
 
 namespace quorumd::coro::test {
@@ -56,6 +57,32 @@ TEST_CASE("several producers, one owner") {
   for (std::thread& t : threads) t.join();
   end.get();
   owner.get().stop();
+  mailbox_metrics seen;
+  box.add_to(seen);
+  CHECK(seen.batches.sum() == producers * each);
+  CHECK(seen.waits.count() == seen.batches.count());
+}
+
+// Who finds the lock of a mailbox taken notes how long it waited for it.
+TEST_CASE("contention is noted") {
+  running_loop owner("owner");
+  mailbox<item> box(owner.get());
+  std::atomic<bool> enough = false;
+  std::vector<std::thread> threads;
+  for (int p = 0; p < producers; ++p)
+    threads.emplace_back([&, p] {
+      while (!enough) box.push({p, 0});
+    });
+  mailbox_metrics seen;
+  while (seen.lock_waits.count() == 0) {
+    std::this_thread::yield();
+    std::vector<item> out;
+    box.take(out);
+    box.add_to(seen);
+  }
+  enough = true;
+  for (std::thread& t : threads) t.join();
+  CHECK(seen.lock_waits.max() > 0);
 }
 
 } // namespace

@@ -9,6 +9,8 @@
 namespace quorumd::coro::test {
 namespace {
 
+using namespace std::chrono_literals;
+
 task<void> take_all(manual* m, mailbox<int>* box) {
   std::vector<int> batch;
   for (;;) {
@@ -125,6 +127,33 @@ TEST_CASE("a mailbox with a waker of its owner's") {
   CHECK_FALSE(any.is_set());
   m.drain();
   CHECK(any.is_set());
+}
+
+// A mailbox notes how long the oldest item of each batch waited and how many came at once; an empty look is no batch.
+TEST_CASE("a mailbox knows its waits") {
+  manual m;
+  mailbox<int> box(m.loop);
+  std::vector<int> out;
+  m.on_loop([&] {
+    CHECK_FALSE(box.take(out));
+    box.push(1);
+    m.time.advance(5ms);
+    box.push(2);
+    m.time.advance(2ms);
+    CHECK(box.take(out));
+    out.clear();
+    std::vector<int> more{3, 4, 5};
+    box.push_all(more);
+    CHECK(box.take(out));
+  });
+  mailbox_metrics seen;
+  box.add_to(seen);
+  CHECK(seen.waits.count() == 2);
+  CHECK(seen.waits.max() == std::uint64_t(std::chrono::nanoseconds(7ms).count()));
+  CHECK(seen.waits.quantile(0.5) == 0);
+  CHECK(seen.batches.count() == 2);
+  CHECK(seen.batches.sum() == 5);
+  CHECK(seen.lock_waits.count() == 0);
 }
 
 } // namespace

@@ -118,5 +118,27 @@ TEST_CASE("a sleep for ever") {
   CHECK(m.heard() == words{"for ever was cancelled"});
 }
 
+// How late a sleeper goes on is noted when it does: behind its deadline, and behind what the loop did first.
+TEST_CASE("a loop knows its lag") {
+  manual m;
+  task_group g(m.loop);
+  m.on_loop([&] {
+    g.spawn(sleep_and_say(&m, 10ms, "in time"));
+    g.spawn(sleep_and_say(&m, 20ms, "late"));
+    g.spawn(sleep_and_say(&m, 1h, "cancelled"));
+  });
+  m.advance(10ms);
+  CHECK(m.loop.timers().lag().count() == 1);
+  CHECK(m.loop.timers().lag().max() == 0);
+  m.time.advance(13ms);
+  m.loop.post([&] { m.time.advance(4ms); });
+  CHECK(m.loop.timers().fire_due() == 1);
+  m.drain();
+  CHECK(m.loop.timers().lag().count() == 2);
+  CHECK(m.loop.timers().lag().max() == std::uint64_t(std::chrono::nanoseconds(7ms).count()));
+  m.on_loop([&] { g.cancel(); });
+  CHECK(m.loop.timers().lag().count() == 2);
+}
+
 } // namespace
 } // namespace quorumd::coro::test
