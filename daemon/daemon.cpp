@@ -8,7 +8,9 @@
 #include "daemon/log_observer.hpp"
 #include "daemon/node/node.hpp"
 #include "daemon/options.hpp"
+#include "daemon/profile/gperf_profiler.hpp"
 #include "daemon/reload.hpp"
+#include "daemon/telemetry/collector.hpp"
 #include "daemon/telemetry/log.hpp"
 #include "daemon/telemetry/service_manager.hpp"
 #include "daemon/telemetry/watchdog.hpp"
@@ -152,6 +154,9 @@ class server {
     std::vector<coro::loop*> loops;
     for (auto& l : loops_) loops.push_back(l.get());
     clients_ = std::make_unique<clients::client_port>(home(), loops, *node_, client_options_of(settings_), observer_);
+    collector_ = std::make_unique<telemetry::collector>(*node_, *clients_, loops, clock_);
+    clients_->set_reporter(*collector_);
+    clients_->set_profiler(profiler_);
     for (const std::string& unknown : admins_.add(settings_.admin.users, settings_.admin.groups))
       spdlog::warn("{}", unknown);
 
@@ -245,6 +250,7 @@ class server {
   coro::task<void> end_tasks() {
     tasks_->cancel();
     co_await tasks_->join();
+    co_await profiler_.stop();
   }
 
   int end(int code) {
@@ -263,11 +269,13 @@ class server {
   exit_on_fatal fatal_;
   log_observer observer_{node_options_of(settings_).self.members};
   std::vector<std::unique_ptr<coro::loop>> loops_;
+  profile::gperf_profiler profiler_{home()};
   coro::thread_worker log_worker_{"log"};
   coro::thread_worker prepare_worker_{"prepare"};
   coro::thread_worker snapshot_worker_{"snapshot"};
   std::unique_ptr<node::node> node_;
   std::unique_ptr<clients::client_port> clients_;
+  std::unique_ptr<telemetry::collector> collector_;
   admin::admins admins_;
   std::unique_ptr<admin::admin_socket> admin_socket_;
   std::unique_ptr<coro::acceptor> admin_acceptor_;

@@ -5,6 +5,7 @@
 #include "daemon/kv/result.hpp"
 #include "wire/byte_buffer.hpp"
 #include "wire/codec_error.hpp"
+#include "wire/metrics.hpp"
 #include "wire/request_error.hpp"
 #include "wire/status.hpp"
 
@@ -60,10 +61,23 @@ struct status_request {
 /// Whether this node can serve a linearizable read.
 struct health_request {};
 
+/// Asks for what this node has measured of itself.
+struct metrics_request {};
+
+enum class profile_kind : std::uint8_t { cpu = 0, heap = 1 };
+
+/// Asks this node to watch itself for so long and to answer with what it saw; on the admin socket only. One at a time,
+/// and ended when its connection is.
+struct profile_request {
+  profile_kind kind = profile_kind::cpu;
+  std::chrono::seconds length{0};
+};
+
 struct client_request {
   std::uint64_t id = 0;
   std::chrono::milliseconds remaining{0}; ///< until the deadline, as the client sent it
-  std::variant<client_hello, kv::command, range_read, status_request, health_request> body;
+  std::variant<client_hello, kv::command, range_read, status_request, health_request, metrics_request, profile_request>
+      body;
 };
 
 struct hello_reply {
@@ -82,6 +96,13 @@ struct health_reply {
   std::string_view reason; ///< why not
 };
 
+struct profile_reply {
+  std::string_view note; ///< what the bytes show, for a person
+  std::string_view bytes;
+};
+/// Of a profile; a longer one is an error.
+inline constexpr std::size_t profile_bytes_max = std::size_t{3} * 1024 * 1024;
+
 struct client_error {
   request_errc code = request_errc::internal;
   std::string_view text;   ///< for a person
@@ -91,7 +112,9 @@ struct client_error {
 
 struct client_reply {
   std::uint64_t id = 0;
-  std::variant<client_error, hello_reply, kv::reply, kv::range_reply, status_reply, health_reply> body;
+  std::variant<client_error, hello_reply, kv::reply, kv::range_reply, status_reply, health_reply, metrics_reply,
+               profile_reply>
+      body;
 };
 
 // Requests: each appends one frame. A command or range is within what validate() allows, and its nesting within
@@ -101,6 +124,8 @@ void encode_request(byte_buffer& out, std::uint64_t id, std::chrono::millisecond
 void encode_request(byte_buffer& out, std::uint64_t id, std::chrono::milliseconds remaining, const range_read& r);
 void encode_request(byte_buffer& out, std::uint64_t id, std::chrono::milliseconds remaining, const status_request& s);
 void encode_request(byte_buffer& out, std::uint64_t id, std::chrono::milliseconds remaining, const health_request& h);
+void encode_request(byte_buffer& out, std::uint64_t id, std::chrono::milliseconds remaining, const metrics_request& m);
+void encode_request(byte_buffer& out, std::uint64_t id, std::chrono::milliseconds remaining, const profile_request& p);
 void encode_request(byte_buffer& out, const client_request& r);
 
 /// Reads a request from a frame's content (frame.hpp). The views hold as long as the frame's bytes. Keys, operations
@@ -117,6 +142,9 @@ void encode_reply(byte_buffer& out, std::uint64_t id, const kv::result<kv::reply
 void encode_reply(byte_buffer& out, std::uint64_t id, const kv::result<kv::range_reply>& r);
 void encode_reply(byte_buffer& out, std::uint64_t id, const status_reply& s);
 void encode_reply(byte_buffer& out, std::uint64_t id, const health_reply& h);
+void encode_reply(byte_buffer& out, std::uint64_t id, const metrics_reply& m);
+/// At most profile_bytes_max.
+void encode_reply(byte_buffer& out, std::uint64_t id, const profile_reply& p);
 /// From the bytes that encode_result() made (command_codec.hpp), here or on another node; an error if they are not.
 [[nodiscard]] decoded<void> encode_reply(byte_buffer& out, std::uint64_t id, std::span<const std::byte> encoded_result);
 

@@ -1,6 +1,7 @@
 #include "wire/client_protocol.hpp"
 
 #include "wire/kv_schema.hpp"
+#include "wire/metrics_schema.hpp"
 #include "wire/schema/client.capnp.h"
 #include "wire/status_schema.hpp"
 
@@ -120,6 +121,21 @@ void encode_reply(byte_buffer& out, std::uint64_t id, const health_reply& h) {
                });
 }
 
+void encode_reply(byte_buffer& out, std::uint64_t id, const metrics_reply& m) {
+  append_reply(out, id, struct_words<schema::MetricsReply> + words_behind(m),
+               [&](schema::Reply::Builder to) { fill(to.initMetrics(), m); });
+}
+
+void encode_reply(byte_buffer& out, std::uint64_t id, const profile_reply& p) {
+  QUORUMD_INVARIANT(p.bytes.size() <= profile_bytes_max, "a profile fits into a reply");
+  const std::size_t words = struct_words<schema::ProfileReply> + text_words(p.note.size()) + data_words(p.bytes.size());
+  append_reply(out, id, words, [&](schema::Reply::Builder to) {
+    schema::ProfileReply::Builder profile = to.initProfile();
+    copy_text(p.note, [&](unsigned n) { return profile.initNote(n); });
+    profile.setBytes(data(p.bytes));
+  });
+}
+
 decoded<void> encode_reply(byte_buffer& out, std::uint64_t id, std::span<const std::byte> encoded_result) {
   const decoded<void> done =
       decode_segment<schema::Outcome>(encoded_result, command_nesting_max, [&](schema::Outcome::Reader from) {
@@ -164,6 +180,14 @@ decoded<client_reply> decode_reply(std::span<const std::byte> frame) {
     case schema::Reply::HEALTH: {
       const schema::HealthReply::Reader health = from.getHealth();
       r.body = health_reply{.serving = health.getServing(), .reason = text(health.getReason())};
+      return r;
+    }
+    case schema::Reply::METRICS:
+      r.body = read(from.getMetrics());
+      return r;
+    case schema::Reply::PROFILE: {
+      const schema::ProfileReply::Reader profile = from.getProfile();
+      r.body = profile_reply{.note = text(profile.getNote()), .bytes = view(profile.getBytes())};
       return r;
     }
     }

@@ -72,6 +72,19 @@ void encode_request(byte_buffer& out, std::uint64_t id, milliseconds remaining, 
   append_request(out, id, remaining, 0, [](schema::Request::Builder to) { to.setHealth(); });
 }
 
+void encode_request(byte_buffer& out, std::uint64_t id, milliseconds remaining, const metrics_request&) {
+  append_request(out, id, remaining, 0, [](schema::Request::Builder to) { to.setMetrics(); });
+}
+
+void encode_request(byte_buffer& out, std::uint64_t id, milliseconds remaining, const profile_request& p) {
+  append_request(out, id, remaining, struct_words<schema::ProfileRequest>, [&](schema::Request::Builder to) {
+    schema::ProfileRequest::Builder profile = to.initProfile();
+    profile.setKind(static_cast<std::uint8_t>(p.kind));
+    profile.setSeconds(
+        static_cast<std::uint32_t>(std::clamp<std::chrono::seconds::rep>(p.length.count(), 0, UINT32_MAX)));
+  });
+}
+
 void encode_request(byte_buffer& out, const client_request& r) {
   std::visit([&](const auto& body) { encode_request(out, r.id, r.remaining, body); }, r.body);
 }
@@ -96,6 +109,13 @@ decoded<client_request> decode_request(std::span<const std::byte> frame) {
       return r;
     case schema::Request::HEALTH:
       r.body = health_request{};
+      return r;
+    case schema::Request::METRICS:
+      r.body = metrics_request{};
+      return r;
+    case schema::Request::PROFILE:
+      r.body = profile_request{.kind = enumerator(from.getProfile().getKind(), profile_kind::heap),
+                               .length = std::chrono::seconds(from.getProfile().getSeconds())};
       return r;
     }
     refuse(codec_errc::unknown_kind, "the request is of a kind that this version does not know");

@@ -61,7 +61,8 @@ raft::append_response read_body(schema::AppendResponse::Reader from) {
           .rejected = number<log_index>(from.getRejected()),
           .conflict_term = number<term>(from.getConflictTerm()),
           .conflict_index = number<log_index>(from.getConflictIndex()),
-          .round = from.getRound()};
+          .round = from.getRound(),
+          .held_us = from.getHeldUs()};
 }
 raft::install_snapshot read_body(schema::InstallSnapshot::Reader from) {
   return {.term = number<term>(from.getTerm()), .mark = read_mark(from.getMark())};

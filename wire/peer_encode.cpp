@@ -100,6 +100,7 @@ struct raft_encoder {
       to.setConflictTerm(m.conflict_term.value());
       to.setConflictIndex(m.conflict_index.value());
       to.setRound(m.round);
+      to.setHeldUs(m.held_us);
     });
   }
   void operator()(const raft::heartbeat& m) const {

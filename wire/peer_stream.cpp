@@ -128,6 +128,7 @@ void peer_stream::decode_frames() {
       } else if (const auto* said = std::get_if<goodbye>(&*signal)) {
         end(goodbye::cause::error, "the other end said: " + said->reason);
       } else if (std::get<peer_signal>(*signal) == peer_signal::probe) {
+        note_queueing();
         queue_.push(traffic::control, encode_probe_reply);
         queued();
       }
@@ -159,6 +160,9 @@ coro::task<void> peer_stream::run_writer() {
       }
       queue_.written(*put);
       counters_.bytes_out += *put;
+      counters_.write_bytes.record(*put);
+      const coro::time_point now = loop_.now();
+      counters_.queue_waits.record(now - std::exchange(queued_since_, now)); // what came since is about as old
       note_room();
       continue;
     }
@@ -174,6 +178,7 @@ coro::task<void> peer_stream::run_writer() {
 
 void peer_stream::send(const peer_message& m) {
   if (ended_) return;
+  note_queueing();
   queue_.push(m);
   ++counters_.messages_out;
   queued();
@@ -181,9 +186,14 @@ void peer_stream::send(const peer_message& m) {
 
 void peer_stream::send(group_id group, const raft::message& m) {
   if (ended_) return;
+  note_queueing();
   queue_.push(group, m);
   ++counters_.messages_out;
   queued();
+}
+
+void peer_stream::note_queueing() {
+  if (queue_.empty()) queued_since_ = loop_.now();
 }
 
 void peer_stream::queued() {
@@ -213,6 +223,7 @@ void peer_stream::probe() {
   if (ended_ || probed_) return;
   probed_ = true;
   probed_at_ = loop_.now();
+  note_queueing();
   queue_.push(traffic::control, encode_probe);
   queued();
 }

@@ -66,6 +66,7 @@ class peer_stream {
   void read_batch();
   void decode_frames();
   void deliver();
+  void note_queueing();
   void fail_io(const char* doing, const boost::system::error_code& error);
   void queued();
   void note_room();
@@ -81,6 +82,7 @@ class peer_stream {
 
   // The loop's.
   outbound_queue queue_;
+  coro::time_point queued_since_; ///< the oldest of it
   chunk_arena arena_;
   std::vector<peer_message> batch_;
   coro::time_point since_;

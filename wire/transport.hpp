@@ -6,6 +6,7 @@
 #include "coro/loop.hpp"
 #include "coro/net.hpp"
 #include "coro/task.hpp"
+#include "metrics/histogram.hpp"
 #include "wire/handshake.hpp"
 #include "wire/peer_message.hpp"
 
@@ -90,6 +91,8 @@ struct peer_counters {
   std::uint64_t writes = 0;
   std::uint64_t dropped = 0; ///< messages for a member without a stream
   std::size_t queued_bytes = 0;
+  metrics::histogram queue_waits; ///< of the oldest bytes of each write, nanoseconds from when they were queued
+  metrics::histogram write_bytes; ///< of each write
 };
 
 /// A message with its receiver.

@@ -49,6 +49,8 @@ struct append_response {
   quorumd::term conflict_term;
   log_index conflict_index;
   std::uint64_t round = 0;
+  /// The drivers': for how many microseconds the sender had what `match` speaks of in hand; 0: not said.
+  std::uint32_t held_us = 0;
 };
 
 /// Says that the leader lives; `commit` is at most what this follower has matched.

@@ -1,7 +1,6 @@
 #include "consensus/storage/log_engine.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <chrono>
 #include <utility>
 
@@ -196,8 +195,9 @@ result<void> log_engine::put(std::span<const std::byte> bytes, std::uint64_t off
   counters_.bytes_written += bytes.size();
   counters_.write_nanoseconds += nanoseconds(between - begun);
   counters_.sync_nanoseconds += nanoseconds(ended - between);
-  const auto bucket = static_cast<std::size_t>(std::bit_width(nanoseconds(ended - begun) / 1000));
-  counters_.latency_buckets[std::min(bucket, counters_.latency_buckets.size() - 1)] += 1;
+  metrics_.write.record(between - begun);
+  metrics_.sync.record(ended - between);
+  metrics_.batch_bytes.record(bytes.size());
   return {};
 }
 
@@ -333,8 +333,14 @@ void log_engine::add_to(wal_stats& s) const {
   s.moved_bytes += counters_.moved_bytes;
   s.write_nanoseconds += counters_.write_nanoseconds;
   s.sync_nanoseconds += counters_.sync_nanoseconds;
-  for (std::size_t i = 0; i < s.latency_buckets.size(); ++i) s.latency_buckets[i] += counters_.latency_buckets[i];
   for (const auto& segment : segments_) s.disk_bytes += segment->bytes;
+}
+
+void log_engine::add_to(log_metrics& m) const {
+  const std::lock_guard lock(mutex_);
+  m.write.merge(metrics_.write);
+  m.sync.merge(metrics_.sync);
+  m.batch_bytes.merge(metrics_.batch_bytes);
 }
 
 } // namespace quorumd::storage

@@ -58,6 +58,7 @@ class log_engine {
   [[nodiscard]] std::uint64_t logged_since(group_id group, log_index index) const;
   [[nodiscard]] log_index first_within(group_id group, std::uint64_t bytes) const;
   void add_to(wal_stats& s) const;
+  void add_to(log_metrics& m) const;
 
   /// What a write takes in a batch, at most.
   [[nodiscard]] static std::size_t encoded_bytes_max(const storage::write& w);
@@ -110,6 +111,7 @@ class log_engine {
   std::size_t freeable_ = 0;
   std::optional<piece> piece_; ///< read, not yet written
   wal_stats counters_;
+  log_metrics metrics_; ///< write, sync and batch_bytes
 };
 
 } // namespace quorumd::storage

@@ -78,4 +78,8 @@ wal_stats wal::stats() const {
   return impl_->stats();
 }
 
+log_metrics wal::metrics() const {
+  return impl_->metrics();
+}
+
 } // namespace quorumd::storage

@@ -10,8 +10,8 @@
 #include "coro/loop.hpp"
 #include "coro/task.hpp"
 #include "coro/worker.hpp"
+#include "metrics/histogram.hpp"
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -105,11 +105,19 @@ struct wal_stats {
   std::uint64_t disk_bytes = 0; ///< segments in use, prepared and freed, and the reserve
   std::uint64_t sync_nanoseconds = 0;
   std::uint64_t write_nanoseconds = 0;
-  /// Batches whose write and sync took less than 2^i microseconds (and at least half of that).
-  std::array<std::uint64_t, 24> latency_buckets{};
   // Of recovery:
   std::uint64_t recovered_batches = 0;
   std::uint64_t torn_batches = 0; ///< tails that were cut
+};
+
+/// How long the disk took, in nanoseconds, and what it was given at a time.
+struct log_metrics {
+  metrics::histogram queue;        ///< the oldest write of each batch, from submit() until the worker took it
+  metrics::histogram write;        ///< the system call that writes a batch
+  metrics::histogram sync;         ///< the one that makes it durable
+  metrics::histogram batch_writes; ///< writes in a batch
+  metrics::histogram batch_bytes;
+  metrics::histogram prepare; ///< a step that makes a segment ready, or reads old entries
 };
 
 struct space_status {
@@ -191,6 +199,7 @@ class wal {
 
   [[nodiscard]] bool failed() const;
   [[nodiscard]] wal_stats stats() const;
+  [[nodiscard]] log_metrics metrics() const;
 
  private:
   class impl;

@@ -14,6 +14,7 @@ void wal::impl::start(coro::loop& home, coro::worker& log, coro::worker& prepare
   home_ = &home;
   log_ = &log;
   prepare_ = &prepare;
+  clock_ = &clock;
   engine_.set_clock(clock);
   idle_ = std::make_unique<coro::event>(home);
   wake_prepare();
@@ -81,6 +82,7 @@ void wal::impl::submit(write&& w) {
 
 void wal::impl::enqueue(write&& w, std::size_t bytes) {
   queued_bytes_ += bytes;
+  if (queue_.empty() && clock_ != nullptr) queued_since_ = clock_->now();
   queue_.push_back(std::move(w));
 }
 
@@ -154,6 +156,10 @@ void wal::impl::take_batch() {
   if (!active_.empty()) return; // it still waits for a segment
   const std::size_t most = batch_bytes_max();
   std::size_t taken = 0;
+  if (!queue_.empty()) { // what is left of it counts from now: its wait is another batch's
+    const coro::time_point now = clock_->now();
+    metrics_.queue.record(now - std::exchange(queued_since_, now));
+  }
   active_bytes_ = 0;
   for (; taken < queue_.size(); ++taken) {
     const std::size_t bytes = log_engine::encoded_bytes_max(queue_[taken]);
@@ -195,6 +201,7 @@ void wal::impl::run_batch() {
   }
   const std::lock_guard lock(mutex_);
   writes_ += active_.size();
+  if (!active_.empty()) metrics_.batch_writes.record(active_.size());
   queued_bytes_ -= active_bytes_;
   active_bytes_ = 0;
   for (write& w : active_)
@@ -283,7 +290,12 @@ void wal::impl::tell_failure() {
 }
 
 void wal::impl::run_prepare() {
+  const coro::time_point begun = clock_->now();
   const result<void> done = pool_.has_work() ? pool_.step() : engine_.read_piece(fs_);
+  {
+    const std::lock_guard lock(mutex_);
+    metrics_.prepare.record(clock_->now() - begun);
+  }
   if (!done) fail(done.error());
 }
 
@@ -394,6 +406,16 @@ wal_stats wal::impl::stats() const {
   s.writes = writes_;
   s.queued_bytes = queued_bytes_;
   return s;
+}
+
+log_metrics wal::impl::metrics() const {
+  log_metrics m;
+  {
+    const std::lock_guard lock(mutex_);
+    m = metrics_;
+  }
+  engine_.add_to(m);
+  return m;
 }
 
 } // namespace quorumd::storage

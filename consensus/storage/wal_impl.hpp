@@ -54,6 +54,7 @@ class wal::impl {
   void report_no_space(const error& why);
   [[nodiscard]] bool failed() const;
   [[nodiscard]] wal_stats stats() const;
+  [[nodiscard]] log_metrics metrics() const;
 
  private:
   class log_job final : public coro::worker::job {
@@ -111,6 +112,7 @@ class wal::impl {
   coro::loop* home_ = nullptr;
   coro::worker* log_ = nullptr;
   coro::worker* prepare_ = nullptr;
+  const coro::clock* clock_ = nullptr;
 
   segment_pool pool_;
   log_engine engine_;
@@ -136,6 +138,8 @@ class wal::impl {
   std::size_t queued_bytes_ = 0; ///< of writes submitted and not yet durable
   std::size_t active_bytes_ = 0;
   std::uint64_t writes_ = 0;
+  log_metrics metrics_;           ///< queue, batch_writes and prepare
+  coro::time_point queued_since_; ///< the oldest of the queue
   bool truncations_held_ = false; ///< those that are left wait for a later batch
   bool log_waits_ = false;        ///< for a prepared segment, or for room
   bool room_wanted_ = false;      ///< it is room that it waits for

@@ -19,6 +19,9 @@ namespace quorumd::cli {
 [[nodiscard]] command_spec export_command();
 [[nodiscard]] command_spec status_command();
 [[nodiscard]] command_spec health_command();
+[[nodiscard]] command_spec latency_command();
+[[nodiscard]] command_spec top_command();
+[[nodiscard]] command_spec profile_command();
 [[nodiscard]] command_spec bench_command();
 [[nodiscard]] command_spec check_config_command();
 [[nodiscard]] command_spec inspect_command();

@@ -99,14 +99,17 @@ void client_port::admit(place& p, std::unique_ptr<coro::stream> s, const judge& 
       refusal.emplace(wire::request_errc::overloaded, too_many_clients);
     }
   }
-  p.loop.post([this, &p, stream = std::move(s), refusal = std::move(refusal), one = std::move(one), o]() mutable {
+  p.loop.post([this, &p, stream = std::move(s), refusal = std::move(refusal), one = std::move(one), o,
+               operator_here = static_cast<bool>(who)]() mutable {
     if (p.closing) return;
     if (refusal)
       p.sessions.spawn(session::refuse(std::move(stream), refusal->first, refusal->second));
     else
-      p.sessions.spawn(serve_counted(
-          &p, std::make_unique<session>(p.loop, std::move(stream), node_, admission_, memory_, o, observer_),
-          std::move(*one)));
+      p.sessions.spawn(
+          serve_counted(&p,
+                        std::make_unique<session>(p.loop, std::move(stream), node_, admission_, memory_, o, observer_,
+                                                  p.measured, reporter_, operator_here ? profiler_ : nullptr),
+                        std::move(*one)));
   });
 }
 
@@ -133,6 +136,11 @@ coro::task<void> client_port::serve_counted(place* p, std::unique_ptr<session> s
   auto served = s->serve();
   co_await std::move(served);
   p->open.erase(s.get());
+}
+
+void client_port::add_to(session_metrics& sum) const {
+  for (const auto& p : places_)
+    if (p->loop.here()) sum.merge(p->measured);
 }
 
 coro::task<void> client_port::stop_reading() {

@@ -6,6 +6,7 @@
 #include "coro/task_group.hpp"
 #include "daemon/clients/admission.hpp"
 #include "daemon/clients/observer.hpp"
+#include "daemon/clients/reporter.hpp"
 #include "daemon/clients/session.hpp"
 #include "daemon/clients/shared_memory.hpp"
 #include "daemon/node/node.hpp"
@@ -50,6 +51,14 @@ class client_port {
   [[nodiscard]] std::size_t connections() const { return connections_.load() + health_connections_.load(); }
   /// What the requests and replies of all clients hold.
   [[nodiscard]] std::size_t held_bytes() const { return memory_.held(); }
+  /// Before the first is served: who answers for what the node measures.
+  void set_reporter(reporter& r) { reporter_ = &r; }
+  /// Likewise who makes profiles, for those who are judged.
+  void set_profiler(profiler& p) { profiler_ = &p; }
+  /// On one of the loops: adds what its sessions measured.
+  void add_to(session_metrics& sum) const;
+  /// Requests of all clients that are under way.
+  [[nodiscard]] std::size_t requests() const { return admission_.count(); }
 
  private:
   /// The sessions of one loop.
@@ -62,6 +71,7 @@ class client_port {
     coro::task_group sessions;
     coro::task_group looking; ///< after them
     std::set<session*> open;
+    session_metrics measured;
     bool closing = false;
     bool looked_after = false;
   };
@@ -97,6 +107,8 @@ class client_port {
   observer& observer_;
   admission admission_;
   shared_memory memory_;
+  reporter* reporter_ = nullptr;
+  profiler* profiler_ = nullptr;
   std::vector<std::unique_ptr<place>> places_;
   std::size_t next_place_ = 0;
   coro::task_group accepting_;

@@ -34,6 +34,7 @@ class reply_channel {
     bool first;
     {
       const std::lock_guard lock(mutex_);
+      if (!notified_) since_ = loop_.now();
       if (bytes_.empty())
         bytes_.swap(replies);
       else
@@ -48,6 +49,12 @@ class reply_channel {
       notice_();
     else
       owner.post([this] { notice_(); });
+  }
+
+  /// The notice, before it takes: when the oldest of what came was pushed.
+  [[nodiscard]] coro::time_point since() {
+    const std::lock_guard lock(mutex_);
+    return since_;
   }
 
   /// The notice: adds what came to `out` and returns what that answered.
@@ -69,6 +76,7 @@ class reply_channel {
   wire::byte_buffer bytes_;
   answered answered_;
   bool notified_ = false;
+  coro::time_point since_;
 };
 
 } // namespace quorumd::clients

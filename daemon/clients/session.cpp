@@ -45,13 +45,17 @@ bool looks_like_http(std::string_view first) {
 } // namespace
 
 session::session(coro::loop& l, std::unique_ptr<coro::stream> s, node::node& n, admission& a, shared_memory& m,
-                 const session_options& o, observer& watcher)
+                 const session_options& o, observer& watcher, session_metrics& measured, reporter* reports,
+                 profiler* profiles)
     : loop_(l)
     , node_(n)
     , admission_(a)
     , memory_(m)
     , options_(o)
     , observer_(watcher)
+    , reporter_(reports)
+    , profiler_(profiles)
+    , metrics_(measured)
     , stream_(std::move(s))
     , reading_(l)
     , writing_(l)
@@ -77,6 +81,7 @@ coro::task<void> session::serve() {
   reading_.spawn(run_reader());
   writing_.spawn(run_writer());
   co_await reading_.join();
+  if (profiler_ != nullptr) profiler_->cancel(this); // nobody is there to read it
   // The session stays until its requests are answered: the answers refer to it.
   while (!settled()) co_await settled_.wait();
   writing_.cancel();
@@ -126,6 +131,7 @@ coro::task<bool> session::read_once() {
     first_bytes_.append(reinterpret_cast<const char*>(into.data()), keep);
   }
   reader_.commit(*n);
+  read_at_ = loop_.now();
   const bool good = take_frames();
   submit();
   if (!out_.empty()) wake_.set();
@@ -197,13 +203,17 @@ bool session::has_place(const wire::client_request& r) {
 void session::take(const wire::client_request& r) {
   auto remaining = r.remaining.count() > 0 ? r.remaining : options_.timeout_default;
   remaining = std::min(remaining, options_.timeout_max);
-  const coro::time_point deadline = loop_.now() + remaining;
+  const coro::time_point deadline = read_at_ + remaining;
   if (const auto* c = std::get_if<kv::command>(&r.body)) {
     take_command(r.id, deadline, *c);
   } else if (const auto* read = std::get_if<wire::range_read>(&r.body)) {
     take_range(r.id, deadline, *read, asked::plain);
   } else if (const auto* s = std::get_if<wire::status_request>(&r.body)) {
     take_status(r.id, s->all);
+  } else if (std::holds_alternative<wire::metrics_request>(r.body)) {
+    take_metrics(r.id);
+  } else if (const auto* p = std::get_if<wire::profile_request>(&r.body)) {
+    take_profile(r.id, *p);
   } else if (std::holds_alternative<wire::health_request>(r.body)) {
     const wire::range_read any{.request = {.key = std::string_view("\0", 1), .count_only = true, .skip_count = true},
                                .serializable = false};
@@ -299,7 +309,14 @@ void session::take_status(std::uint64_t id, bool all) {
 }
 
 void session::submit() {
-  inflight_ += writes_.size() + reads_.size();
+  const std::size_t batch = writes_.size() + reads_.size();
+  if (batch == 0) return;
+  const node::arrival came{.received = read_at_, .handed = loop_.now()};
+  for (node::write_request& w : writes_) w.arrival = came;
+  for (node::read_request& r : reads_) r.arrival = came;
+  metrics_.receive.record(came.handed - came.received, batch);
+  metrics_.batch.record(batch);
+  inflight_ += batch;
   if (!writes_.empty()) node_.submit(writes_);
   if (!reads_.empty()) node_.submit(reads_);
 }
@@ -317,14 +334,6 @@ node::reply_to session::answer(std::uint64_t id, asked what, std::size_t request
   memory_.take(held);
   return {
       .sink = this, .slot = static_cast<std::uint32_t>(what), .generation = static_cast<std::uint32_t>(held), .id = id};
-}
-
-template <class Body>
-void session::reply_at_once(std::uint64_t id, const Body& body) {
-  const std::size_t before = out_.size();
-  wire::encode_reply(out_, id, body);
-  reply_bytes_ += out_.size() - before;
-  memory_.take(out_.size() - before);
 }
 
 void session::refuse_request(std::uint64_t id, wire::request_errc code, std::string_view text) {
@@ -346,8 +355,10 @@ void session::discard_replies() {
 }
 
 void session::take_replies() {
+  if (replies_unwritten_ == 0) replies_since_ = channel_.since();
   const answered came = channel_.take(out_);
   inflight_ -= came.requests;
+  replies_unwritten_ += came.requests;
   request_bytes_ -= came.request_bytes;
   memory_.give(came.request_bytes);
   admission_.leave(came.requests);
@@ -394,6 +405,7 @@ coro::task<void> session::write_out() {
     }
     co_await stream_->writable();
   }
+  if (std::size_t n = std::exchange(replies_unwritten_, 0)) metrics_.reply.record(loop_.now() - replies_since_, n);
 }
 
 bool session::too_slow() const {

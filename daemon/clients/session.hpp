@@ -7,7 +7,10 @@
 #include "coro/task_group.hpp"
 #include "daemon/clients/admission.hpp"
 #include "daemon/clients/observer.hpp"
+#include "daemon/clients/profiler.hpp"
 #include "daemon/clients/reply_channel.hpp"
+#include "daemon/clients/reporter.hpp"
+#include "daemon/clients/session_metrics.hpp"
 #include "daemon/clients/shared_memory.hpp"
 #include "daemon/kv/command.hpp"
 #include "daemon/node/node.hpp"
@@ -50,8 +53,10 @@ inline constexpr const char* too_many_clients = "this node has as many clients a
 /// Every request that was handed on is answered once, by its deadline at the latest, and the session lives until then.
 class session final : public node::reply_sink {
  public:
+  /// `reports` may be null: then it tells nothing of what the node measures; `profiles` is, but for operators.
   session(coro::loop& l, std::unique_ptr<coro::stream> s, node::node& n, admission& a, shared_memory& m,
-          const session_options& o, observer& watcher);
+          const session_options& o, observer& watcher, session_metrics& measured, reporter* reports,
+          profiler* profiles);
   ~session() override;
 
   // On the session's loop.
@@ -100,6 +105,8 @@ class session final : public node::reply_sink {
   void read_transaction(std::uint64_t id, coro::time_point deadline, const proposal& encoded);
   void take_range(std::uint64_t id, coro::time_point deadline, const wire::range_read& r, asked what);
   void take_status(std::uint64_t id, bool all);
+  void take_metrics(std::uint64_t id);
+  void take_profile(std::uint64_t id, const wire::profile_request& p);
   void submit();
   [[nodiscard]] bool admit(std::uint64_t id);
   [[nodiscard]] node::reply_to answer(std::uint64_t id, asked what, std::size_t request_bytes);
@@ -109,6 +116,7 @@ class session final : public node::reply_sink {
   void discard_replies();
   void refuse_request(std::uint64_t id, wire::request_errc code, std::string_view text);
   void take_replies();
+  void answered_here();
   void bad(const std::string& why);
   void answer_made(const node::reply_to& to);
 
@@ -118,8 +126,14 @@ class session final : public node::reply_sink {
   shared_memory& memory_;
   const session_options options_;
   observer& observer_;
+  reporter* const reporter_;
+  profiler* const profiler_;
 
   // The session's loop.
+  session_metrics& metrics_;
+  coro::time_point read_at_;       ///< the socket was read last
+  coro::time_point replies_since_; ///< the oldest reply that is not written was handed over
+  std::size_t replies_unwritten_ = 0;
   std::unique_ptr<coro::stream> stream_;
   coro::task_group reading_;
   coro::task_group writing_;
@@ -155,5 +169,13 @@ class session final : public node::reply_sink {
   answered staged_answers_;
   std::size_t reserved_bytes_ = 0; ///< for replies of commands that are under way
 };
+
+template <class Body>
+void session::reply_at_once(std::uint64_t id, const Body& body) {
+  const std::size_t before = out_.size();
+  wire::encode_reply(out_, id, body);
+  reply_bytes_ += out_.size() - before;
+  memory_.take(out_.size() - before);
+}
 
 } // namespace quorumd::clients

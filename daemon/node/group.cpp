@@ -17,6 +17,13 @@ constexpr std::size_t compaction_slice = 16; // between two looks at the clock: 
 constexpr int compaction_share = 4;          // of the turn's budget
 constexpr std::uint32_t ticks_at_most = 8;   // that one turn makes up for after a pause
 constexpr std::uint64_t house_keeping_ticks = 5;
+
+std::vector<node_id> all_but(node_id self, std::vector<node_id> members) {
+  std::erase(members, self);
+  std::sort(members.begin(), members.end());
+  return members;
+}
+
 } // namespace
 
 group::group(group_options o, seams s, const raft::initial_state& recovered, applier::state state)
@@ -45,6 +52,7 @@ group::group(group_options o, seams s, const raft::initial_state& recovered, app
     , tasks_(s.loop)
     , pace_(
           s.loop, [this] { return !seams_.wal.accepting_puts(); }, options_.snapshots.rate)
+    , stages_(s.loop, all_but(options_.raft.self, core_.members().voters))
     , snapshots_{.place = s.snapshots,
                  .loop = s.loop,
                  .worker = s.snapshot_worker,
@@ -55,6 +63,7 @@ group::group(group_options o, seams s, const raft::initial_state& recovered, app
                  .observer = s.observer,
                  .pace = pace_,
                  .transfers = options_.transfers,
+                 .slices = stages_.metrics().snapshot_slice,
                  .wake = [this] { wake_.set(); },
                  .pinned = [this](log_index floor) { return sender_.pinned(floor); },
                  .renewed = [this] { sender_.renewed(); }}
@@ -124,11 +133,16 @@ coro::task<void> group::run_ticks() {
 /// goes on in the next one, behind whatever waits for the loop.
 void group::turn() {
   seams_.loop.assert_here();
+  stages_.turn_begins();
   take_inbox();
   take_ticks();
   take_writes();
   propose_batch();
-  if (reads_.has_gathered()) core_.read_index(reads_.ask());
+  if (reads_.has_gathered()) {
+    const raft::read_context asked = reads_.ask();
+    stages_.reads_asked(asked.sequence);
+    core_.read_index(asked);
+  }
   go_on(seams_.loop.now() + options_.turn_budget);
   // The core has decided by now: what it wants is on its way to the log.
   installer_.drop_unwanted();
@@ -137,6 +151,7 @@ void group::turn() {
   forget_applied();
   if (may_take_writes() && writes_.next() != nullptr) wake_.set();
   sinks_.flush();
+  stages_.turn_ends();
 }
 
 void group::go_on(coro::time_point until) {
@@ -191,8 +206,14 @@ void group::take_ticks() {
 void group::carry_out(raft::ready& r) {
   send(r.messages);
   if (r.number) persist(r);
+  stages_.queued();
+  if (!r.committed.empty()) stages_.committed(r.committed.back().index());
   applier_.take(r.committed);
-  for (const raft::read_state& answer : r.reads) reads_.answered(answer, applier_.applied());
+  for (const raft::read_state& answer : r.reads) {
+    if (answer.context.boot == options_.self.boot)
+      stages_.reads_answered(answer.context.sequence, answer.ok, answer.index, applier_.applied());
+    reads_.answered(answer, applier_.applied());
+  }
   for (const raft::load_request& l : r.loads) tasks_.spawn(load(l));
   for (const node_id to : r.snapshots) sender_.start(to, core_.soft().term);
   if (r.soft) follow(*r.soft);
@@ -203,7 +224,7 @@ void group::send(std::vector<raft::outgoing>& messages) {
 }
 
 void group::persist(raft::ready& r) {
-  if (!r.after_persist.empty()) held_back_.push_back({r.number, std::move(r.after_persist)});
+  if (!r.after_persist.empty()) held_back_.push_back({r.number, std::move(r.after_persist), stages_.turn()});
   if (r.install) installing_.push_back({r.number, installer_.take_prepared(*r.install)});
   storage::write w{.group = options_.raft.group,
                    .number = r.number,
@@ -223,7 +244,9 @@ void group::wal_persisted(group_id, raft::write_number up_to) {
     pace_.log_took(seams_.loop.now() - timed_write_->submitted);
     timed_write_.reset();
   }
+  stages_.persisted(core_.persisted_index());
   while (!held_back_.empty() && held_back_.front().number <= up_to) {
+    say_how_long(held_back_.front());
     send(held_back_.front().messages);
     held_back_.pop_front();
   }
@@ -244,6 +267,13 @@ void group::wal_persisted(group_id, raft::write_number up_to) {
   wake_.set();
 }
 
+/// The leader wants to know what of a round trip was this node's disk.
+void group::say_how_long(held_back& h) {
+  for (raft::outgoing& m : h.messages)
+    if (auto* r = std::get_if<raft::append_response>(&m.message))
+      r->held_us = static_cast<std::uint32_t>(std::min<std::int64_t>(stages_.held(h.taken).count(), UINT32_MAX));
+}
+
 void group::wal_failed(const storage::error& e) {
   failed_ = true;
   seams_.fatal.fatal(coro::fatal_cause::disk, "the log cannot be written: " + e.message());
@@ -251,7 +281,9 @@ void group::wal_failed(const storage::error& e) {
 
 void group::apply_some() {
   const log_index before = applier_.applied();
+  stages_.slice_begins();
   seams_.loop.worked(applier_.proceed(options_.slice_cost));
+  stages_.slice_ends(before, applier_.applied());
   if (applier_.applied() == before) return;
   if (applier_.members_changed()) check_members();
   core_.applied(applier_.applied());
@@ -278,6 +310,7 @@ void group::follow(const raft::soft_state& s) {
     proposed_.clear(); // whether they come to be applied or not
     proposed_bytes_ = 0;
   }
+  if (before.term != s.term || before.role != s.role) stages_.role_changed();
   if (s.leader) retry_waiting();
 }
 
@@ -310,6 +343,20 @@ coro::task<void> group::drain(coro::duration at_most) {
     }
     co_await seams_.loop.timers().sleep_for(options_.tick);
   }
+}
+
+queue_depths group::depths() const {
+  return {.proposed = pending_.size(),
+          .forwarded = forwards_.size(),
+          .waiting = writes_.size(),
+          .reads = reads_.size() + ready_reads_.size()};
+}
+
+void group::add_to(group_mailboxes& sum) {
+  writes_inbox_.add_to(sum.writes);
+  reads_inbox_.add_to(sum.reads);
+  peers_inbox_.add_to(sum.peers);
+  calls_inbox_.add_to(sum.calls);
 }
 
 void group::fail_all() {

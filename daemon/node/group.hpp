@@ -22,6 +22,7 @@
 #include "daemon/node/snapshot_place.hpp"
 #include "daemon/node/snapshot_sender.hpp"
 #include "daemon/node/snapshot_taker.hpp"
+#include "daemon/node/stage_recorder.hpp"
 #include "daemon/node/status_collector.hpp"
 #include "wire/transport.hpp"
 
@@ -115,6 +116,11 @@ class group final : public storage::completion {
   [[nodiscard]] std::size_t waiting_requests() const { return pending_.size() + forwards_.size() + writes_.size(); }
   [[nodiscard]] const raft::core& core() const { return core_; }
   [[nodiscard]] const applier& state() const { return applier_; }
+  /// Where the time of requests went.
+  [[nodiscard]] const group_metrics& metrics() const { return stages_.metrics(); }
+  /// What stands in queues now.
+  [[nodiscard]] queue_depths depths() const;
+  void add_to(group_mailboxes& sum);
 
   void wal_persisted(group_id, raft::write_number up_to) override;
   void wal_failed(const storage::error& e) override;
@@ -130,6 +136,8 @@ class group final : public storage::completion {
   void take_ticks();
   void carry_out(raft::ready& r);
   void send(std::vector<raft::outgoing>& messages);
+  struct held_back;
+  void say_how_long(held_back& h);
   void persist(raft::ready& r);
   void go_on(coro::time_point until);
   void apply_some();
@@ -203,6 +211,7 @@ class group final : public storage::completion {
     coro::time_point submitted;
   };
   std::optional<timed_write> timed_write_; ///< one at a time, for the pace
+  stage_recorder stages_;
   snapshot_context snapshots_;
   snapshot_taker taker_;
   snapshot_sender sender_;
@@ -222,6 +231,7 @@ class group final : public storage::completion {
   struct held_back {
     raft::write_number number;
     std::vector<raft::outgoing> messages;
+    coro::time_point taken; ///< the turn that made them began
   };
   std::deque<held_back> held_back_; ///< until their write is durable
   struct installing {

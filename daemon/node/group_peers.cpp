@@ -43,6 +43,8 @@ void group::take(peer_event& e) {
 
 void group::receive(node_id from, wire::raft_message m) {
   if (m.group != options_.raft.group) return;
+  if (const auto* r = std::get_if<raft::append_response>(&m.body); r != nullptr && r->accepted)
+    stages_.acknowledged(from, r->match, std::chrono::microseconds(r->held_us));
   core_.step(from, std::move(m.body));
 }
 
@@ -69,6 +71,7 @@ void group::receive(node_id from, wire::forward_request m) {
 void group::receive(node_id from, wire::forward_reply m) {
   const auto waiting = forwards_.take(from, m.id);
   if (!waiting) return;
+  stages_.forward_answered(m.id);
   if (m.error == request_errc::none) {
     const auto r = wire::decode_result(m.result.bytes);
     if (r)

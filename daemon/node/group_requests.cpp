@@ -116,6 +116,7 @@ void group::propose_batch() {
   for (write_request& r : proposing_) batch_.push_back(std::move(r.command));
   const auto placed = core_.propose(batch_);
   if (placed) {
+    stages_.proposed(placed->first, proposing_);
     log_index index = placed->first;
     for (const write_request& r : proposing_) {
       pending_.push(index, placed->term, r.to, r.deadline);
@@ -151,6 +152,7 @@ void group::forward(node_id leader, write_request r) {
     return;
   }
   const std::uint64_t id = forwards_.push(leader, r.to, r.deadline, std::as_const(r.command).payload().size());
+  stages_.forwarded(id, r.arrival);
   seams_.transport.send(leader, wire::forward_request{.id = id,
                                                       .group = options_.raft.group,
                                                       .remaining = remaining,
@@ -165,6 +167,7 @@ void group::retry_waiting() {
 }
 
 void group::accept(read_request r) {
+  stages_.read_taken(r);
   if (draining_)
     sinks_.failed(r.to, request_errc::shutting_down);
   else if (r.stale)
@@ -199,6 +202,7 @@ read_server::slice group::serve(read_request& r) {
     s.bytes += answer(r, reading.take_range()).bytes;
   } else {
     sinks_.wrote(r.to, reading.take_txn());
+    stages_.read_served(r);
     s.bytes += reading.reply_bytes();
   }
   r.under_way.reset();
@@ -207,6 +211,7 @@ read_server::slice group::serve(read_request& r) {
 
 read_server::slice group::answer(const read_request& r, const kv::result<kv::range_reply>& found) {
   sinks_.ranged(r.to, found);
+  stages_.read_served(r);
   read_server::slice s;
   if (found)
     for (const kv::key_value_view& k : found->kvs) s.bytes += k.key.size() + k.value.size();

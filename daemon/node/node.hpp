@@ -77,6 +77,7 @@ class node final : private wire::peer_handler {
   [[nodiscard]] const wire::local_identity& self() const { return options_.self; }
   [[nodiscard]] coro::endpoint peer_endpoint() const { return transport_->listening(); }
   [[nodiscard]] coro::loop& group_loop() const { return seams_.group_loop; }
+  [[nodiscard]] coro::loop& network_loop() const { return seams_.network_loop; }
   /// On the group's loop.
   [[nodiscard]] group& the_group() { return *group_; }
   [[nodiscard]] storage::wal& log() { return *wal_; }

@@ -64,11 +64,18 @@ class reply_sink {
   bool touched_ = false;
 };
 
+/// When a request of a client came in; nothing where that is another node's to know.
+struct arrival {
+  coro::time_point received; ///< its bytes were read
+  coro::time_point handed;   ///< it was handed to the group
+};
+
 /// A command to replicate.
 struct write_request {
   reply_to to;
   coro::time_point deadline;
   proposal command;
+  node::arrival arrival{};
   bool grows = true;    ///< may need disk space that is not given back: refused when there is little
   bool answers = false; ///< its reply may carry keys and values
   bool bulk = false;    ///< of a client that yields to the others
@@ -92,7 +99,8 @@ struct read_request {
   coro::time_point deadline;
   chunk_ref hold;
   kv::range_request range;
-  std::span<const std::byte> transaction;    ///< an encoded command; empty: the range is asked for
+  std::span<const std::byte> transaction; ///< an encoded command; empty: the range is asked for
+  node::arrival arrival{};
   bool stale = false;                        ///< answer from what this node has applied, without asking the leader
   bool bulk = false;                         ///< of a client that yields to the others
   bool begun = false;                        ///< the read_server's: a part of it is done

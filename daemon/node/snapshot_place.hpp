@@ -9,6 +9,7 @@
 #include "daemon/node/applier.hpp"
 #include "daemon/node/observer.hpp"
 #include "daemon/node/snapshot_pace.hpp"
+#include "metrics/histogram.hpp"
 #include "wire/byte_buffer.hpp"
 #include "wire/transport.hpp"
 
@@ -49,6 +50,7 @@ struct snapshot_context {
   node::observer& observer;
   snapshot_pace& pace; ///< of whatever is written
   snapshot_transfer_options transfers;
+  metrics::histogram& slices; ///< how long one of the records took
   std::function<void()> wake; ///< the group has something to do
   /// After which entry, not below this one, the log must be kept, since somebody is sent a snapshot that ends there;
   /// nothing: need not be.

@@ -154,7 +154,9 @@ coro::task<storage::result<storage::snapshot_file>> snapshot_taker::take() {
 
 coro::task<storage::result<void>> snapshot_taker::write_blocks(storage::snapshot_writer& writer) {
   while (cursor_ && !cursor_->done()) {
+    const coro::time_point slice_begun = context_.loop.now();
     const auto records = cursor_->next(policy_.slice_bytes);
+    context_.slices.record(context_.loop.now() - slice_begun);
     context_.loop.worked(records.size());
     if (records.empty()) continue;
     block_.clear();

@@ -93,6 +93,7 @@ void clients::send_write(client& c, const operation& o) {
   }
   std::vector<node::write_request> batch(1);
   batch[0].to = {this, c.number, c.generation, o.id};
+  batch[0].arrival = {.received = clock_.now(), .handed = clock_.now()};
   batch[0].deadline = c.deadline;
   batch[0].command = wire::encode_command(arena_, command);
   batch[0].grows = node::may_grow(command);
@@ -122,6 +123,7 @@ void clients::send_read(client& c, const operation& o) {
   r.range.range_end = {at + get.key.size(), get.end.size()};
   r.range.revision = revision(get.revision);
   r.to = {this, c.number, c.generation, o.id};
+  r.arrival = {.received = clock_.now(), .handed = clock_.now()};
   r.deadline = c.deadline;
   r.stale = o.what == operation::kind::stale_read;
   cluster_.the_node(c.asked).submit(batch);

@@ -255,7 +255,21 @@ std::string cluster::why_not_settled() const {
   return {};
 }
 
-void cluster::gather(counters& into) const {
+/// What the nodes measured, they measured on virtual time: no stage can have taken longer than the run.
+void cluster::gather_stages(const member& m, counters& into) {
+  const node::group_metrics& g = m.proc->the_node().the_group().metrics();
+  into[counter::timed_puts] += g.put.whole.count();
+  into[counter::timed_reads] += g.read.whole.count();
+  const auto run = static_cast<std::uint64_t>(std::chrono::nanoseconds(clock_.elapsed()).count());
+  for (const auto* h : {&g.put.inbox, &g.put.propose, &g.put.encode, &g.put.sync, &g.put.commit, &g.put.apply,
+                        &g.put.answer, &g.put.whole, &g.put.forward, &g.read.inbox, &g.read.round, &g.read.apply,
+                        &g.read.whole, &g.turn, &g.hold, &g.apply_slice, &g.snapshot_slice})
+    if (h->max() > run) complain("n" + std::to_string(m.id.value()) + " measured more time than passed");
+  if (g.put.apply.count() > g.put.commit.count() || g.put.answer.count() > g.put.apply.count())
+    complain("n" + std::to_string(m.id.value()) + " answered a put that it had not committed, by its own measure");
+}
+
+void cluster::gather(counters& into) {
   const network_counters& n = fabric_.counters();
   into[counter::held_segments] += n.held_segments;
   into[counter::elections] += elections_.terms();
@@ -269,6 +283,7 @@ void cluster::gather(counters& into) const {
       const storage::wal_stats s = m->proc->the_node().log().stats();
       into[counter::recycled_segments] += s.segments_recycled;
       into[counter::moved_bytes] += s.moved_bytes;
+      gather_stages(*m, into);
     }
   }
 }

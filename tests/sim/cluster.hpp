@@ -73,7 +73,8 @@ class cluster {
   [[nodiscard]] acknowledgement_checker& acknowledgements() { return acknowledgements_; }
   /// Why the nodes are not all up with equal logs, all applied; empty if they are.
   [[nodiscard]] std::string why_not_settled() const;
-  void gather(counters& into) const;
+  /// At the end of a run.
+  void gather(counters& into);
 
  private:
   class member;
@@ -84,6 +85,7 @@ class cluster {
   void look_at(member& m);
   void look_at_start(member& m);
   void look_at_files(member& m);
+  void gather_stages(const member& m, counters& into);
 
   scheduler& clock_;
   const plan& plan_;

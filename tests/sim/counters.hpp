@@ -37,6 +37,8 @@ enum class counter : std::size_t {
   snapshots_broken,
   states_compared,
   searched_revisions,
+  timed_puts,
+  timed_reads,
   count,
 };
 
@@ -74,6 +76,8 @@ inline constexpr std::array<counter_info, static_cast<std::size_t>(counter::coun
     {"broken snapshot transfers", true},
     {"states compared", true},
     {"revisions searched", true},
+    {"puts timed", true},
+    {"reads timed", true},
 }};
 
 class counters {

@@ -240,3 +240,36 @@ TEST_CASE("errors tell not applied from unknown") {
   CHECK(e.code == request_errc::not_leader);
   CHECK(e.leader == "127.0.0.1:2379");
 }
+
+// A node that has just started names everything, and has measured nothing: most of the message are names.
+TEST_CASE("metrics of nothing") {
+  metrics_reply m{.node = "n", .up = {}, .distributions = {}, .readings = {}};
+  m.distributions.assign(70, {.name = "d", .of = "", .unit = metric_unit::count, .values = {}});
+  m.readings.assign(70, {.name = "r", .of = "", .value = 1});
+  byte_buffer out;
+  encode_reply(out, 9, m);
+  const auto heard = decode_reply(content(out));
+  REQUIRE(heard.has_value());
+  CHECK(std::get<metrics_reply>(heard->body).distributions.size() == 70);
+}
+
+// A node that measures more things than a reply may name leaves the rest out, and the largest reply is one frame that
+// the client takes.
+TEST_CASE("metrics are bounded") {
+  metrics_reply m{.node = std::string(1000, 'n'), .up = {}, .distributions = {}, .readings = {}};
+  distribution d{.name = std::string(1000, 'd'), .of = "x", .unit = metric_unit::bytes, .values = {}};
+  d.values.record(std::uint64_t{0});
+  d.values.record(~std::uint64_t{0});
+  m.distributions.assign(distributions_max + 5, d);
+  m.readings.assign(readings_max + 5, {.name = "r", .of = "", .value = 1});
+  byte_buffer out;
+  encode_reply(out, 9, m);
+  CHECK(out.size() <= client_reply_frame_max);
+  const auto heard = decode_reply(content(out));
+  REQUIRE(heard.has_value());
+  const auto& said = std::get<metrics_reply>(heard->body);
+  CHECK(said.distributions.size() == distributions_max);
+  CHECK(said.readings.size() == readings_max);
+  CHECK(said.distributions.back().values.count() == 2);
+  CHECK(said.distributions.back().name.size() == metric_name_max);
+}

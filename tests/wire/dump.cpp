@@ -60,7 +60,7 @@ class out {
   }
   out& operator<<(const raft::append_response& m) {
     return *this << "append_response" << m.term << m.accepted << m.match << m.rejected << m.conflict_term
-                 << m.conflict_index << m.round;
+                 << m.conflict_index << m.round << m.held_us;
   }
   out& operator<<(const raft::heartbeat& m) { return *this << "heartbeat" << m.term << m.commit << m.round; }
   out& operator<<(const raft::heartbeat_response& m) { return *this << "heartbeat_response" << m.term << m.round; }
@@ -140,6 +140,8 @@ class out {
   }
   out& operator<<(const range_read& r) { return *this << r.serializable << r.request; }
   out& operator<<(const status_request& s) { return *this << "status" << s.all; }
+  out& operator<<(const metrics_request&) { return *this << "metrics"; }
+  out& operator<<(const profile_request& p) { return *this << "profile" << p.kind << p.length.count(); }
   out& operator<<(const health_request&) { return *this << "health"; }
   out& operator<<(const client_error& e) {
     *this << "error" << e.code << e.text << e.leader;
@@ -149,6 +151,16 @@ class out {
     return *this << "hello_reply" << h.version << h.software << h.node_name << h.cluster_name;
   }
   out& operator<<(const status_reply& s) { return *this << "status_reply" << s.rows; }
+  out& operator<<(const distribution& d) {
+    *this << d.name << d.of << d.unit << d.values.count() << d.values.sum() << d.values.max() << d.values.used().first;
+    for (const std::uint64_t n : d.values.used().counts) *this << n;
+    return *this;
+  }
+  out& operator<<(const reading& r) { return *this << r.name << r.of << r.value; }
+  out& operator<<(const metrics_reply& m) {
+    return *this << "metrics_reply" << m.node << m.up.count() << m.distributions << m.readings;
+  }
+  out& operator<<(const profile_reply& p) { return *this << "profile_reply" << p.note << p.bytes; }
   out& operator<<(const health_reply& h) { return *this << "health_reply" << h.serving << h.reason; }
 
   [[nodiscard]] std::string text() const { return s_.str(); }

@@ -73,7 +73,8 @@ raft::message sampler::raft_message_of(group_id group) {
                                  .rejected = log_index(number()),
                                  .conflict_term = term(number()),
                                  .conflict_index = log_index(number()),
-                                 .round = random_()};
+                                 .round = random_(),
+                                 .held_us = static_cast<std::uint32_t>(random_())};
   case 4:
     return raft::heartbeat{.term = t, .commit = log_index(number()), .round = random_()};
   case 5:
@@ -334,7 +335,7 @@ client_request sampler::request() {
   client_request r;
   r.id = random_();
   r.remaining = std::chrono::milliseconds(below(UINT32_MAX));
-  switch (below(6)) {
+  switch (below(8)) {
   case 0:
     r.body = client_hello{.version_min = static_cast<std::uint16_t>(below(65536)),
                           .version_max = static_cast<std::uint16_t>(below(65536)),
@@ -350,6 +351,12 @@ client_request sampler::request() {
   case 3:
     r.body = health_request{};
     break;
+  case 4:
+    r.body = metrics_request{};
+    break;
+  case 5:
+    r.body = profile_request{.kind = static_cast<profile_kind>(below(2)), .length = std::chrono::seconds(below(500))};
+    break;
   default:
     r.body = command();
     break;
@@ -357,10 +364,23 @@ client_request sampler::request() {
   return r;
 }
 
+metrics_reply sampler::report() {
+  metrics_reply m{
+      .node = text(10), .up = std::chrono::milliseconds(below(UINT32_MAX)), .distributions = {}, .readings = {}};
+  for (std::size_t n = below(4); n > 0; --n) {
+    distribution d{.name = text(20), .of = text(5), .unit = static_cast<metric_unit>(below(3)), .values = {}};
+    for (std::size_t i = below(6); i > 0; --i) d.values.record(random_() >> below(64), 1 + below(9));
+    m.distributions.push_back(std::move(d));
+  }
+  for (std::size_t n = below(4); n > 0; --n)
+    m.readings.push_back({.name = text(20), .of = text(5), .value = random_()});
+  return m;
+}
+
 client_reply sampler::reply() {
   client_reply r;
   r.id = random_();
-  switch (below(6)) {
+  switch (below(8)) {
   case 0: {
     client_error e;
     e.code = static_cast<request_errc>(1 + below(request_errc_last));
@@ -393,6 +413,12 @@ client_reply sampler::reply() {
     r.body = s;
     break;
   }
+  case 5:
+    r.body = report();
+    break;
+  case 6:
+    r.body = profile_reply{.note = kept_.emplace_back(text(40)), .bytes = kept_.emplace_back(text(300))};
+    break;
   default:
     r.body = health_reply{.serving = coin(), .reason = kept_.emplace_back(text(20))};
     break;

@@ -57,6 +57,7 @@ class sampler {
   kv::txn_reply txn_reply(std::size_t depth);
   kv::error store_error();
   status_row row();
+  metrics_reply report();
   shared_bytes blob(std::size_t min, std::size_t max);
 
   std::mt19937_64 random_;

@@ -16,6 +16,11 @@ struct RangeRead {
   serializable @1 :Bool;
 }
 
+struct ProfileRequest {
+  kind @0 :UInt8;  # 0 cpu, 1 heap
+  seconds @1 :UInt32;
+}
+
 struct Request {
   id @0 :UInt64;
   remainingMs @1 :UInt32;
@@ -25,6 +30,8 @@ struct Request {
     range @4 :RangeRead;
     status @5 :Bool;  # of all members
     health @6 :Void;
+    metrics @7 :Void;  # of this node
+    profile @8 :ProfileRequest;  # on the admin socket
   }
 }
 
@@ -38,6 +45,35 @@ struct HelloReply {
 struct HealthReply {
   serving @0 :Bool;
   reason @1 :Text;
+}
+
+struct Distribution {
+  # Counts of values in log-linear buckets; docs/wire-format.md says which.
+  name @0 :Text;
+  of @1 :Text;
+  unit @2 :UInt8;  # 0 nanoseconds, 1 a count, 2 bytes
+  sum @3 :UInt64;
+  max @4 :UInt64;
+  firstBucket @5 :UInt16;
+  buckets @6 :List(UInt64);
+}
+
+struct Reading {
+  name @0 :Text;
+  of @1 :Text;
+  value @2 :UInt64;
+}
+
+struct MetricsReply {
+  node @0 :Text;
+  upMs @1 :UInt64;
+  distributions @2 :List(Distribution);
+  readings @3 :List(Reading);
+}
+
+struct ProfileReply {
+  note @0 :Text;  # what the bytes show, for a person
+  bytes @1 :Data;
 }
 
 struct Error {
@@ -56,5 +92,7 @@ struct Reply {
     range @4 :Shared.RangeReply;
     status @5 :List(Shared.StatusRow);
     health @6 :HealthReply;
+    metrics @7 :MetricsReply;
+    profile @8 :ProfileReply;
   }
 }

@@ -80,6 +80,7 @@ struct AppendResponse {
   conflictTerm @5 :UInt64;
   conflictIndex @6 :UInt64;
   round @7 :UInt64;
+  heldUs @8 :UInt32;
 }
 
 struct SnapshotMark {

@@ -136,9 +136,14 @@ TEST_CASE("two loops share the log on real files") {
     CHECK(s.syncs < s.writes); // they shared
     CHECK(s.segments_recycled > 0);
     CHECK(s.queued_bytes == 0);
-    std::uint64_t counted = 0;
-    for (const std::uint64_t n : s.latency_buckets) counted += n;
-    CHECK(counted == s.batches);
+    const log_metrics m = w.metrics();
+    CHECK(m.sync.count() == s.batches);
+    CHECK(m.sync.sum() == s.sync_nanoseconds);
+    CHECK(m.write.count() == s.batches);
+    CHECK(m.batch_writes.sum() == s.writes);
+    CHECK(m.batch_bytes.sum() == s.bytes_written);
+    CHECK(m.queue.count() == m.batch_writes.count());
+    CHECK(m.prepare.count() >= s.segments_prepared);
   }
   snapshots = {{group_id(1), {log_index(total), term(1), {}}}, {group_id(2), {log_index(total), term(1), {}}}};
   auto again = wal::open(fs, dir.path() + "/wal", o, random, snapshots);

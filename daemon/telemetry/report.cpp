@@ -1,0 +1,140 @@
+#include "daemon/telemetry/report.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <ctime>
+
+namespace quorumd::telemetry {
+namespace {
+
+using wire::metric_unit;
+
+class namer {
+ public:
+  explicit namer(wire::metrics_reply& out)
+      : out_(out) {}
+
+  void time(const char* name, const metrics::histogram& h, const std::string& of = {}) {
+    out_.distributions.push_back({.name = name, .of = of, .unit = metric_unit::nanoseconds, .values = h});
+  }
+  void count(const char* name, const metrics::histogram& h, const std::string& of = {}) {
+    out_.distributions.push_back({.name = name, .of = of, .unit = metric_unit::count, .values = h});
+  }
+  void bytes(const char* name, const metrics::histogram& h, const std::string& of = {}) {
+    out_.distributions.push_back({.name = name, .of = of, .unit = metric_unit::bytes, .values = h});
+  }
+  void now(const char* name, std::uint64_t value, const std::string& of = {}) {
+    out_.readings.push_back({.name = name, .of = of, .value = value});
+  }
+  void mailbox(const char* of, const coro::mailbox_metrics& m) {
+    time("mailbox.wait", m.waits, of);
+    count("mailbox.batch", m.batches, of);
+    time("mailbox.lock", m.lock_waits, of);
+  }
+
+ private:
+  wire::metrics_reply& out_;
+};
+
+std::string name_of(const wire::local_identity& self, node_id id) {
+  const auto m = std::find_if(self.members.begin(), self.members.end(), [id](const auto& o) { return o.id == id; });
+  return m == self.members.end() ? std::to_string(id.value()) : m->name;
+}
+
+void name_requests(namer& n, const raw_report& r, const wire::local_identity& self) {
+  const node::group_metrics& g = r.group;
+  n.time("client.receive", r.sessions.receive);
+  n.time("put.inbox", g.put.inbox);
+  n.time("put.propose", g.put.propose);
+  n.time("put.commit", g.put.commit);
+  n.time("put.encode", g.put.encode);
+  n.time("put.sync", g.put.sync);
+  for (const auto& p : g.peers) n.time("peer.acknowledged", p.acknowledged, name_of(self, p.id));
+  n.time("put.apply", g.put.apply);
+  n.time("put.answer", g.put.answer);
+  n.time("client.reply", r.sessions.reply);
+  n.time("put.whole", g.put.whole);
+  n.time("put.forward", g.put.forward);
+  n.time("read.inbox", g.read.inbox);
+  n.time("read.round", g.read.round);
+  n.time("read.apply", g.read.apply);
+  n.time("read.whole", g.read.whole);
+}
+
+void name_machinery(namer& n, const raw_report& r, const wire::local_identity& self) {
+  const node::group_metrics& g = r.group;
+  for (const auto& p : r.peers) n.time("peer.queue", p.queue_waits, name_of(self, p.id));
+  for (const auto& p : g.peers) n.time("peer.wire", p.wire, name_of(self, p.id));
+  for (const auto& p : g.peers) n.time("peer.sync", p.sync, name_of(self, p.id));
+  n.time("follower.hold", g.hold);
+  n.time("log.queue", r.log.queue);
+  n.time("log.write", r.log.write);
+  n.time("log.sync", r.log.sync);
+  n.time("log.prepare", r.log.prepare);
+  n.time("apply.slice", g.apply_slice);
+  n.time("snapshot.slice", g.snapshot_slice);
+  n.time("group.turn", g.turn);
+  for (const auto& [name, lag] : r.lags) n.time("loop.lag", lag, name);
+  n.mailbox("writes", r.mailboxes.writes);
+  n.mailbox("reads", r.mailboxes.reads);
+  n.mailbox("peers", r.mailboxes.peers);
+  n.mailbox("calls", r.mailboxes.calls);
+  n.count("client.batch", r.sessions.batch);
+  n.count("put.batch", g.put.batch);
+  n.count("read.batch", g.read.batch);
+  n.count("apply.batch", g.apply_batch);
+  n.count("log.batch", r.log.batch_writes);
+  n.bytes("log.bytes", r.log.batch_bytes);
+  for (const auto& p : r.peers) n.bytes("peer.bytes", p.write_bytes, name_of(self, p.id));
+}
+
+void name_readings(namer& n, const raw_report& r, const wire::local_identity& self) {
+  n.now("client.connections", r.connections);
+  n.now("client.requests", r.requests);
+  n.now("queue.proposed", r.depths.proposed);
+  n.now("queue.forwarded", r.depths.forwarded);
+  n.now("queue.waiting", r.depths.waiting);
+  n.now("queue.reads", r.depths.reads);
+  n.now("queue.log_bytes", r.log_stats.queued_bytes);
+  for (const auto& p : r.peers) n.now("queue.peer_bytes", p.queued_bytes, name_of(self, p.id));
+  n.now("log.disk_bytes", r.log_stats.disk_bytes);
+  n.now("log.segments_prepared", r.log_stats.segments_prepared);
+  n.now("log.segments_recycled", r.log_stats.segments_recycled);
+  n.now("log.segments_removed", r.log_stats.segments_removed);
+  n.now("log.moved_bytes", r.log_stats.moved_bytes);
+  const process_use used = use_of_process();
+  n.now("process.resident_bytes", used.resident_bytes);
+  n.now("process.cpu_ns", used.cpu_nanoseconds);
+}
+
+} // namespace
+
+wire::metrics_reply named(const raw_report& r, const wire::local_identity& self) {
+  wire::metrics_reply out;
+  out.node = self.name;
+  namer n(out);
+  name_requests(n, r, self);
+  name_machinery(n, r, self);
+  name_readings(n, r, self);
+  return out;
+}
+
+process_use use_of_process() {
+  process_use used;
+  timespec spent{};
+  if (::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent) == 0)
+    used.cpu_nanoseconds =
+        static_cast<std::uint64_t>(spent.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(spent.tv_nsec);
+  if (std::FILE* statm = std::fopen("/proc/self/statm", "re")) {
+    unsigned long long total = 0;
+    unsigned long long resident = 0;
+    if (std::fscanf(statm, "%llu %llu", &total, &resident) == 2)
+      used.resident_bytes = resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+    std::fclose(statm);
+  }
+  return used;
+}
+
+} // namespace quorumd::telemetry

@@ -1,0 +1,40 @@
+#pragma once
+
+#include "consensus/storage/wal.hpp"
+#include "daemon/clients/session_metrics.hpp"
+#include "daemon/node/group_metrics.hpp"
+#include "wire/handshake.hpp"
+#include "wire/metrics.hpp"
+#include "wire/transport.hpp"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace quorumd::telemetry {
+
+/// What was gathered of one node, as each floor has it.
+struct raw_report {
+  node::group_metrics group;
+  node::group_mailboxes mailboxes;
+  node::queue_depths depths;
+  clients::session_metrics sessions;
+  storage::log_metrics log;
+  storage::wal_stats log_stats;
+  std::vector<wire::peer_counters> peers;
+  std::vector<std::pair<std::string, metrics::histogram>> lags; ///< loops by name
+  std::size_t connections = 0;
+  std::size_t requests = 0;
+};
+
+/// Gives everything its name: docs/operations.md lists them, and the command line prints them in this order.
+[[nodiscard]] wire::metrics_reply named(const raw_report& r, const wire::local_identity& self);
+
+/// What the process has used; zero where the system does not say.
+struct process_use {
+  std::uint64_t resident_bytes = 0;
+  std::uint64_t cpu_nanoseconds = 0;
+};
+[[nodiscard]] process_use use_of_process();
+
+} // namespace quorumd::telemetry
