@@ -156,7 +156,8 @@ class server {
     clients_ = std::make_unique<clients::client_port>(home(), loops, *node_, client_options_of(settings_), observer_);
     collector_ = std::make_unique<telemetry::collector>(*node_, *clients_, loops, clock_);
     clients_->set_reporter(*collector_);
-    clients_->set_profiler(profiler_);
+    profiler_ = std::make_unique<profile::gperf_profiler>(home());
+    clients_->set_profiler(*profiler_);
     for (const std::string& unknown : admins_.add(settings_.admin.users, settings_.admin.groups))
       spdlog::warn("{}", unknown);
 
@@ -250,7 +251,7 @@ class server {
   coro::task<void> end_tasks() {
     tasks_->cancel();
     co_await tasks_->join();
-    co_await profiler_.stop();
+    co_await profiler_->stop();
   }
 
   int end(int code) {
@@ -269,7 +270,7 @@ class server {
   exit_on_fatal fatal_;
   log_observer observer_{node_options_of(settings_).self.members};
   std::vector<std::unique_ptr<coro::loop>> loops_;
-  profile::gperf_profiler profiler_{home()};
+  std::unique_ptr<profile::gperf_profiler> profiler_;
   coro::thread_worker log_worker_{"log"};
   coro::thread_worker prepare_worker_{"prepare"};
   coro::thread_worker snapshot_worker_{"snapshot"};
