@@ -207,26 +207,23 @@ result<std::unique_ptr<acceptor>> listen_at(loop& owner, const typename Protocol
   return std::unique_ptr<acceptor>(std::make_unique<asio_acceptor<Protocol>>(std::move(a)));
 }
 
-/// One connect(). Its handlers share it, since a look-up that is under way cannot be called back: whoever stops waiting
-/// leaves it behind.
+/// One connect(). Its handlers share it.
 struct dial {
-  using resolver = boost::asio::ip::basic_resolver<tcp, executor>;
   using timer = boost::asio::basic_waitable_timer<std::chrono::steady_clock,
                                                   boost::asio::wait_traits<std::chrono::steady_clock>, executor>;
 
   explicit dial(loop& owner)
       : socket(owner.get_executor())
-      , names(owner.get_executor())
       , limit(owner.get_executor())
       , changed(owner) {}
 
   void leave() {
     limit.cancel();
-    names.cancel();
+    lookup.reset();
   }
 
   asio_stream<tcp>::socket socket;
-  resolver names;
+  std::unique_ptr<name_lookups::ticket> lookup;
   timer limit;
   event changed; // the look-up has ended, or the time has
   bool expired = false;
@@ -247,7 +244,7 @@ void start_limit(const std::shared_ptr<dial>& d, duration timeout) {
 }
 
 /// An address needs no look-up, and so no wait for the look-ups of others.
-void start_lookup(const std::shared_ptr<dial>& d, const endpoint& to) {
+void start_lookup(const std::shared_ptr<dial>& d, name_lookups& names, loop& owner, const endpoint& to) {
   error_code not_an_address;
   const auto address = boost::asio::ip::make_address(to.host, not_an_address);
   if (!not_an_address) {
@@ -255,11 +252,13 @@ void start_lookup(const std::shared_ptr<dial>& d, const endpoint& to) {
     d->found_ended = true;
     return;
   }
-  d->names.async_resolve(to.host, std::to_string(to.port), [d](error_code error, dial::resolver::results_type found) {
-    if (error) d->error = error;
-    for (const auto& candidate : found) d->found.push_back(candidate.endpoint());
-    d->found_ended = true;
-    d->changed.set();
+  d->lookup = names.start(owner, to.host, [w = std::weak_ptr<dial>(d), port = to.port](const name_lookups::outcome& o) {
+    const auto alive = w.lock();
+    if (!alive) return;
+    if (o.error) alive->error = o.error;
+    for (const auto& address : o.found) alive->found.emplace_back(address, port);
+    alive->found_ended = true;
+    alive->changed.set();
   });
 }
 
@@ -300,7 +299,7 @@ task<result<std::unique_ptr<stream>>> asio_network::connect(loop& owner, endpoin
   const auto d = std::make_shared<dial>(owner);
   const on_exit leave([d] { d->leave(); });
   start_limit(d, timeout);
-  start_lookup(d, to);
+  start_lookup(d, names_, owner, to);
   while (!d->found_ended && !d->expired) co_await d->changed.wait();
 
   for (const tcp::endpoint& address : d->found) {
