@@ -2,10 +2,14 @@
 
 #include "consensus/storage/segment_reader.hpp"
 #include "consensus/storage/snapshot_file.hpp"
+#include "consensus/storage/snapshot_format.hpp"
 #include "consensus/storage/wal_format.hpp"
+#include "consensus/storage/wal_recovery.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -83,6 +87,12 @@ std::string check_entries(const record& r) {
   return {};
 }
 
+/// Nobody can tell from the file alone.
+constexpr const char* what_a_start_does =
+    ". If this is the newest snapshot, a start passes it over where the log reaches back to an older whole one, or to "
+    "the cluster's beginning, and is refused where it does not (inspect wal says which); removing the file changes "
+    "nothing about that";
+
 class wal_walk {
  public:
   wal_walk(file_system& fs, const inspection_sink& sink)
@@ -99,10 +109,7 @@ class wal_walk {
            "format version " + text(parsed.version) + ", not readable here");
       return {};
     }
-    if (parsed.state != header_state::good) {
-      tell(inspected_kind::end, path, 0, 0, "no segment header: prepared and never begun, or damaged");
-      return {};
-    }
+    if (parsed.state != header_state::good) return without_header(reader);
     const segment_header& h = parsed.header;
     const std::string name = path.substr(path.rfind('/') + 1);
     const std::string life =
@@ -114,7 +121,44 @@ class wal_walk {
     return batches(reader, h);
   }
 
+  /// What a start would refuse about the directory as a whole, though each segment by itself may be sound.
+  result<void> whole(const std::string& directory) {
+    const result<std::vector<group_snapshot>> snapshots = snapshots_beside(directory);
+    if (!snapshots) return snapshots.error();
+    const result<void> checked = check_log(fs_, directory, *snapshots);
+    if (checked) return {};
+    const error& e = checked.error();
+    if (e.code != error_code::corrupt && e.code != error_code::foreign) return e;
+    tell(inspected_kind::problem, e.path, e.offset.value_or(0), 0, e.message());
+    return {};
+  }
+
  private:
+  /// It was never begun if no batch follows; that one does proves that the header was there.
+  result<void> without_header(segment_reader& reader) {
+    const result<std::optional<std::uint64_t>> proof = reader.find_proof_without_header(std::nullopt);
+    if (!proof) return proof.error();
+    if (*proof)
+      tell(inspected_kind::problem, reader.path(), 0, block_bytes,
+           "the header of the segment is damaged, and batches follow it");
+    else
+      tell(inspected_kind::end, reader.path(), 0, 0, "no segment header: prepared and never begun");
+    return {};
+  }
+
+  result<std::vector<group_snapshot>> snapshots_beside(const std::string& log) {
+    const std::string directory = join(log.substr(0, log.rfind('/')), "snapshots");
+    const result<std::vector<group_id>> groups = snapshot_groups(fs_, directory);
+    if (!groups) return groups.error();
+    std::vector<group_snapshot> found;
+    for (const group_id group : *groups) {
+      const result<newest_snapshot_result> newest = newest_snapshot(fs_, directory, group);
+      if (!newest) return newest.error();
+      if (newest->newest) found.push_back({.group = group, .mark = newest->newest->info.mark});
+    }
+    return found;
+  }
+
   result<void> batches(segment_reader& reader, const segment_header& h) {
     std::uint64_t offset = block_bytes;
     for (std::uint64_t number = h.first_number;; ++number) {
@@ -162,15 +206,30 @@ class wal_walk {
 
 } // namespace
 
-result<void> inspect_wal(file_system& fs, const std::string& path, const inspection_sink& sink) {
+result<void> inspect_wal(file_system& fs, const std::string& given, const inspection_sink& sink) {
   wal_walk walk(fs, sink);
-  const result<std::vector<std::string>> names = fs.list(path);
+  std::string path = given;
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  result<std::vector<std::string>> names = fs.list(path);
   if (!names) return walk.segment(path); // a file, or nothing: opening it says which
+  const auto has = [&](std::string_view name) { return std::find(names->begin(), names->end(), name) != names->end(); };
+  if (has("wal") || has("identity")) { // a data directory
+    path = join(path, "wal");
+    names = fs.list(path);
+    if (!names && names.error().code == error_code::not_found)
+      return error(error_code::not_found, path, "the data directory has no log");
+    if (!names) return names.error();
+  }
+  std::size_t segments = 0;
   for (const std::string& name : *names) {
     if (!parse_segment_name(name)) continue;
+    ++segments;
     const result<void> walked = walk.segment(join(path, name));
     if (!walked) return walked;
   }
+  const result<void> whole = walk.whole(path.find('/') == std::string::npos ? "./" + path : path);
+  if (!whole) return whole;
+  if (segments == 0) return error(error_code::not_found, path, "there is no segment of a log here");
   return {};
 }
 
@@ -179,7 +238,9 @@ result<void> inspect_snapshot(file_system& fs, const std::string& path, const in
   if (!reader) {
     const error& e = reader.error();
     if (e.code != error_code::corrupt && e.code != error_code::foreign) return e;
-    sink({inspected_kind::problem, path, e.offset.value_or(0), 0, e.detail});
+    if (!parse_snapshot_name(std::string_view(path).substr(path.rfind('/') + 1), snapshot_published))
+      return error(error_code::not_found, path, "this is not a snapshot: " + e.detail);
+    sink({inspected_kind::problem, path, e.offset.value_or(0), 0, e.detail + what_a_start_does});
     return {};
   }
   const snapshot_info& info = (*reader)->info();
@@ -192,7 +253,8 @@ result<void> inspect_snapshot(file_system& fs, const std::string& path, const in
     const result<bool> more = (*reader)->next(block);
     if (!more) {
       if (more.error().code != error_code::corrupt) return more.error();
-      sink({inspected_kind::problem, path, more.error().offset.value_or(at), 0, more.error().detail});
+      sink({inspected_kind::problem, path, more.error().offset.value_or(at), 0,
+            more.error().detail + what_a_start_does});
       return {};
     }
     if (!*more) {

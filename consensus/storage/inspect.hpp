@@ -29,8 +29,10 @@ struct inspected {
 };
 using inspection_sink = std::function<void(const inspected&)>;
 
-/// Walks over a segment, or over every segment of a log's directory in order. Reads only, and needs no lock: the files
-/// of a running node give what is there at the moment. Errors are of reading; damage is told to the sink.
+/// Walks over a segment, or over every segment of a log's directory (or of a data directory's log) in order; of a
+/// directory it then tells what a start would refuse about the whole, the snapshots beside it included. Reads only, and
+/// needs no lock: the files of a running node give what is there at the moment. Errors are of reading, or that there is
+/// no log (`not_found`); damage is told to the sink.
 [[nodiscard]] result<void> inspect_wal(file_system& fs, const std::string& path, const inspection_sink& sink);
 /// Walks over a snapshot file, checking every block.
 [[nodiscard]] result<void> inspect_snapshot(file_system& fs, const std::string& path, const inspection_sink& sink);

@@ -16,8 +16,7 @@ result<std::vector<std::string>> names_in(file_system& fs, const std::string& di
 }
 
 error misnamed(const std::string& path) {
-  return {error_code::corrupt, path,
-          "the snapshot is not what its name says; remove the file, the cluster sends a new one if it is needed"};
+  return {error_code::corrupt, path, "the snapshot is not what its name says"};
 }
 
 /// Fine if it is gone already.
@@ -73,15 +72,28 @@ result<std::unique_ptr<snapshot_reader>> open_listed(file_system& fs, const snap
   return reader;
 }
 
+/// In slices, since the file may be large.
+result<void> check_whole(snapshot_reader& reader, const snapshot_progress& progress) {
+  constexpr std::size_t slice_bytes = std::size_t{4} * 1024 * 1024;
+  for (bool more = true; more;) {
+    const result<bool> checked = reader.check_on(slice_bytes);
+    if (!checked) return checked.error();
+    more = *checked;
+    if (progress) progress(reader.position(), reader.bytes());
+  }
+  return {};
+}
+
 } // namespace
 
-result<newest_snapshot_result> newest_snapshot(file_system& fs, const std::string& directory, group_id group) {
+result<newest_snapshot_result> newest_snapshot(file_system& fs, const std::string& directory, group_id group,
+                                               const snapshot_progress& progress) {
   const result<std::vector<snapshot_file>> all = list_snapshots(fs, directory, group);
   if (!all) return all.error();
   newest_snapshot_result r;
   for (const snapshot_file& f : *all) {
     const result<std::unique_ptr<snapshot_reader>> reader = open_listed(fs, f);
-    const result<void> whole = reader ? (*reader)->verify() : result<void>(reader.error());
+    const result<void> whole = reader ? check_whole(**reader, progress) : result<void>(reader.error());
     if (whole) {
       r.newest = snapshot_file{f.path, (*reader)->info(), f.bytes};
       return r;

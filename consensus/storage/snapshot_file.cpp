@@ -11,8 +11,7 @@ namespace quorumd::storage {
 namespace {
 
 error damaged(const std::string& path, std::uint64_t offset, const std::string& what) {
-  return error(error_code::corrupt, path, what + "; remove the file, the cluster sends a new one if it is needed")
-      .at(offset);
+  return error(error_code::corrupt, path, what).at(offset);
 }
 
 /// Rename and sync of the directory: the file is published once this succeeds. Its contents are synced already.

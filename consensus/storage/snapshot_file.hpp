@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -129,9 +130,11 @@ struct newest_snapshot_result {
   std::optional<snapshot_file> newest; ///< checked whole
   std::vector<error> damaged;          ///< newer ones that were passed over, for the log of the daemon
 };
+/// Bytes of a file that were read, of how many.
+using snapshot_progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 /// The newest snapshot of the group that is whole.
 [[nodiscard]] result<newest_snapshot_result> newest_snapshot(file_system& fs, const std::string& directory,
-                                                             group_id group);
+                                                             group_id group, const snapshot_progress& progress = {});
 /// Opens the newest snapshot of the group whose header and footer are whole; nothing else of it is read.
 [[nodiscard]] result<std::unique_ptr<snapshot_reader>>
 open_newest_snapshot(file_system& fs, const std::string& directory, group_id group);

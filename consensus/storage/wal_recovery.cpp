@@ -29,7 +29,9 @@ result<void> recovery::align(batch_builder& b, group_logs& groups, std::span<con
     if (log.start().index.value() == 0 || (s != newest.end() && s->second.index >= log.start().index)) continue;
     return error(error_code::corrupt, directory_,
                  "the log begins after entry " + std::to_string(log.start().index.value()) +
-                     ", and there is no whole snapshot of what came before; " + corrupt_log_advice)
+                     ", and there is no whole snapshot of what came before. Removing files does not help. If a sound "
+                     "copy of the snapshot exists, put it back; else keep the directory for inspection and treat this "
+                     "member as lost (docs/operations.md says how to go on)")
         .of(group, log.start().index);
   }
   for (const auto& [group, mark] : newest) {
@@ -140,6 +142,14 @@ result<group_logs> recovery::next_groups(batch_builder& b, std::span<const group
   return groups;
 }
 
+/// What open_fresh() would find wrong; nothing is written.
+result<void> recovery::check(std::span<const group_snapshot> snapshots) {
+  batch_builder builder;
+  const result<group_logs> groups = next_groups(builder, snapshots);
+  if (!groups) return groups.error();
+  return {};
+}
+
 segment_header recovery::fresh_header(const group_logs& groups) {
   segment_header h{.id = random_.next(),
                    .sequence = fresh_sequence(),
@@ -244,12 +254,26 @@ result<void> clear_beginning(file& f) {
 result<opened_log> recover_log(file_system& fs, const std::string& directory, const wal_options& options,
                                coro::entropy& random, std::span<const group_snapshot> snapshots,
                                const recovery_progress& progress) {
+  const result<void> made = fs.make_directory(directory);
+  if (!made) return made.error();
   recovery r(fs, directory, options, random, progress);
   const result<void> scanned = r.scan();
   if (!scanned) return scanned.error();
   const result<void> replayed = r.replay();
   if (!replayed) return replayed.error();
   return r.open_fresh(snapshots);
+}
+
+result<void> check_log(file_system& fs, const std::string& directory, std::span<const group_snapshot> snapshots) {
+  const wal_options options;
+  coro::system_entropy random;
+  const recovery_progress progress;
+  recovery r(fs, directory, options, random, progress);
+  const result<void> scanned = r.scan();
+  if (!scanned) return scanned.error();
+  const result<void> replayed = r.replay();
+  if (!replayed) return replayed.error();
+  return r.check(snapshots);
 }
 
 } // namespace quorumd::storage

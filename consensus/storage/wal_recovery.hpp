@@ -43,4 +43,8 @@ struct opened_log {
                                              coro::entropy& random, std::span<const group_snapshot> snapshots,
                                              const recovery_progress& progress);
 
+/// What recover_log() would refuse; reads only. For tools.
+[[nodiscard]] result<void> check_log(file_system& fs, const std::string& directory,
+                                     std::span<const group_snapshot> snapshots);
+
 } // namespace quorumd::storage

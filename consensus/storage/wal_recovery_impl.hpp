@@ -37,6 +37,7 @@ class recovery {
   result<void> scan();
   result<void> replay();
   result<opened_log> open_fresh(std::span<const group_snapshot> snapshots);
+  result<void> check(std::span<const group_snapshot> snapshots);
 
  private:
   struct found_segment {

@@ -10,8 +10,6 @@ error corrupt_log(const std::string& path, std::uint64_t offset, const std::stri
 }
 
 result<void> recovery::scan() {
-  const result<void> made = fs_.make_directory(directory_);
-  if (!made) return made.error();
   const result<std::vector<std::string>> names = fs_.list(directory_);
   if (!names) return names.error();
   for (const std::string& name : *names) {

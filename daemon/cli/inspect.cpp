@@ -115,9 +115,10 @@ command_spec inspect_command() {
       .summary = "read a log or a snapshot offline: inspect wal|snapshot PATH",
       .arguments = {{"wal|snapshot"}, {"PATH"}},
       .details =
-          "PATH is a snapshot file, a segment of the log, or the directory of the segments. Nothing is written and no\n"
-          "lock is taken, so the files may be a running node's or a copy. A line is the offset, the bytes, what\n"
-          "stands there, and what it says. Exits with 71 if there is something that a start would refuse.",
+          "PATH is a snapshot file, a segment of the log, the directory of the segments, or a data directory. Nothing\n"
+          "is written and no lock is taken, so the files may be a running node's (what it writes meanwhile may then\n"
+          "look damaged) or a copy. A line is the offset, the bytes, what stands there, and what it says. Exits with\n"
+          "71 if there is something that a start would refuse.",
       .examples = {"quorumd inspect wal /var/lib/quorumd/wal",
                    "quorumd inspect snapshot /var/lib/quorumd/snapshots/1-42.snap --output json"},
       .run = run_inspect,

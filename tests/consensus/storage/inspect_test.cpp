@@ -57,4 +57,53 @@ TEST_CASE("inspection walks over a log, and names damage without changing anythi
   CHECK(inspect("/data/wal/none").error().code == error_code::not_found);
 }
 
+// A start refuses a log whose segment has lost its header; so does the inspection, of the file and of the whole.
+TEST_CASE("inspection says of a damaged segment header what a start says") {
+  memory_files disk;
+  {
+    auto log = start_wal(disk, 1);
+    for (std::uint64_t n = 1; n <= 2; ++n) {
+      write w{.group = group_id(1),
+              .number = raft::write_number(n),
+              .hard = hard_state{term(n), node_id(2)},
+              .install = {},
+              .entries = {},
+              .commit = {}};
+      (*log)->submit(std::move(w));
+      log->pump();
+    }
+  }
+  std::size_t problems = 0;
+  const auto inspect = [&](const std::string& path) {
+    problems = 0;
+    return inspect_wal(disk, path, [&](const inspected& i) { problems += i.kind == inspected_kind::problem ? 1 : 0; });
+  };
+  REQUIRE(inspect(wal_directory).has_value());
+  CHECK(problems == 0);
+  const std::string first = std::string(wal_directory) + '/' + segment_name(1);
+  disk.flip(first, 16);
+  REQUIRE(inspect(first).has_value());
+  CHECK(problems == 1);
+  REQUIRE(inspect(wal_directory).has_value());
+  CHECK(problems >= 1);
+}
+
+// The log of a data directory is found from the directory too; where there is none, that is an error and no silence.
+TEST_CASE("inspection of a directory without a log") {
+  memory_files disk;
+  { auto log = start_wal(disk, 1); }
+  std::size_t seen = 0;
+  const auto inspect = [&](const std::string& path) {
+    seen = 0;
+    return inspect_wal(disk, path, [&](const inspected&) { ++seen; });
+  };
+  const std::string data = std::string(wal_directory).substr(0, std::string(wal_directory).rfind('/'));
+  REQUIRE(inspect(data).has_value());
+  CHECK(seen > 0);
+  REQUIRE(inspect(data + "/wal/").has_value());
+  CHECK(seen > 0);
+  REQUIRE(disk.make_directory("/other").has_value());
+  CHECK(inspect("/other").error().code == error_code::not_found);
+}
+
 } // namespace quorumd::storage::test
