@@ -17,7 +17,7 @@ store::store(const options& o)
     : options_(o) {}
 
 store::~store() {
-  QUORUMD_INVARIANT(pinned_floors_.empty(), "a snapshot cursor or reading does not outlive its store");
+  QUORUMD_INVARIANT(pinned_floors_.empty(), "no snapshot cursor, reading or pin outlives its store");
   running_.reset();
   for (key_tree::iterator at = tree_.begin(); at != tree_.end(); ++at) record::destroyer()(&*at);
 }

@@ -60,6 +60,12 @@ class store {
   /// range) for others: what may be long is for a `reading`.
   [[nodiscard]] result<range_reply> range(const range_request& r) const;
 
+  /// Keeps a readable revision readable on this node, by range() and reading, until unpin(): compact commands go on,
+  /// and what they would free stays. As many times as it is unpinned.
+  void pin(revision r);
+  [[nodiscard]] bool readable(revision r) const { return r >= floor_for(r) && r <= current_; }
+  void unpin(revision r);
+
   [[nodiscard]] log_index applied() const { return applied_; }
   [[nodiscard]] revision current() const { return current_; }
   /// The lowest revision that can be read; 0 before the first compaction.
@@ -212,6 +218,8 @@ class store {
   void forget_up_to(revision floor);
   void free(const superseding& s);
   void remove(record& r);
+  /// Below which a read at the revision is refused.
+  [[nodiscard]] revision floor_for(revision r) const { return kept_.contains(r) ? r : compacted_; }
   /// Up to where nobody needs what was superseded.
   [[nodiscard]] revision physical_floor() const;
 
@@ -221,7 +229,8 @@ class store {
   std::deque<superseding> superseded_;    ///< in the order of changes; freed from the front
   std::uint64_t superseded_sum_ = 0;      ///< the last one's hash_sum
   std::uint64_t forgotten_sum_ = 0;       ///< the hash_sum of the last one at or below compacted_
-  std::multiset<revision> pinned_floors_; ///< the lowest revisions that cursors and readings need
+  std::multiset<revision> pinned_floors_; ///< the lowest revisions that cursors, readings and pins need
+  std::multiset<revision> kept_;          ///< of them the pins'
 
   log_index applied_;
   revision current_{1};

@@ -1,3 +1,4 @@
+#include "consensus/types/invariant.hpp"
 #include "daemon/kv/store_walk.hpp"
 #include "daemon/kv/validate.hpp"
 
@@ -280,7 +281,7 @@ sliced<result<range_reply>> store::execute_read(const range_request& r, run_stat
 
 result<range_reply> store::range(const range_request& r) const {
   if (const result<void> ok = validate(r); !ok) return ok.error();
-  if (const result<void> ok = check_readable(r.revision, compacted_, current_); !ok) return ok.error();
+  if (const result<void> ok = check_readable(r.revision, floor_for(r.revision), current_); !ok) return ok.error();
   run_state s;
   s.at = current_;
   s.room = reply_room(any_bytes);
@@ -304,7 +305,7 @@ reading::reading(store& s, const range_request& r)
   state_.at = s.current_;
   state_.room = store::reply_room(any_bytes); // it comes in pages
   result<void> ok = validate(r);
-  if (ok) ok = store::check_readable(r.revision, s.compacted_, s.current_);
+  if (ok) ok = store::check_readable(r.revision, s.floor_for(r.revision), s.current_);
   if (!ok)
     refused_ = ok.error();
   else
@@ -341,6 +342,17 @@ result<range_reply> reading::take_range() {
 result<reply> reading::take_txn() {
   if (refused_) return *refused_;
   return txn_->take();
+}
+
+void store::pin(revision r) {
+  QUORUMD_INVARIANT(readable(r), "what is pinned can be read");
+  pinned_floors_.insert(r);
+  kept_.insert(r);
+}
+
+void store::unpin(revision r) {
+  pinned_floors_.erase(pinned_floors_.find(r));
+  kept_.erase(kept_.find(r));
 }
 
 } // namespace quorumd::kv
