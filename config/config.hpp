@@ -92,6 +92,7 @@ struct storage_settings {
 
 struct history_settings {
   std::uint64_t keep_revisions = 100'000; ///< older ones are compacted; 0 keeps all until `compact`
+  std::uint64_t pinned_bytes_max = std::uint64_t{512} * 1024 * 1024; ///< of history kept for one export
   friend bool operator==(const history_settings&, const history_settings&) = default;
 };
 

@@ -90,6 +90,9 @@ const key_spec keys[] = {
 
     {"history.keep_revisions", count_value{AT(history.keep_revisions), 0, 1'000'000'000'000},
      "Revisions that can still be read; older ones are compacted. 0 keeps all until `quorumd compact`"},
+    {"history.pinned_bytes_max", size_value{AT(history.pinned_bytes_max), 1 * mib, 1024 * gib},
+     "How much history may grow on the node that serves an `export`, whose revision stays readable there while it "
+     "reads on; beyond it the export fails as compacted"},
 
     {"runtime.loops", count_value{AT(runtime.loops), 0, 64},
      "Threads for network and state. 0 takes half the processors, at least 1 and at most 8"},

@@ -17,14 +17,18 @@
 #include "daemon/version/version.hpp"
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/use_future.hpp>
 
 #include <spdlog/spdlog.h>
 
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <ctime>
 #include <future>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -87,10 +91,20 @@ class stop_signals {
     }
     return which;
   }
+  /// The signal that ends the daemon, or 0 if none came within that time: what is starting has just read its settings.
+  [[nodiscard]] int wait_for(std::chrono::milliseconds at_most) const {
+    const timespec limit{.tv_sec = at_most.count() / 1000, .tv_nsec = at_most.count() % 1000 * 1'000'000};
+    const int which = sigtimedwait(&set_, nullptr, &limit);
+    return which == SIGTERM || which == SIGINT ? which : 0;
+  }
 
  private:
   sigset_t set_{};
 };
+
+constexpr std::chrono::seconds start_extension{30};
+/// How long a name or an address to listen on may take to appear.
+constexpr std::chrono::seconds listen_patience{30};
 
 /// Everything that a running daemon is made of, built bottom up and taken down top down.
 class server {
@@ -104,14 +118,17 @@ class server {
   }
 
   int run() {
-    if (const int failed = recover(); failed != ok) return failed;
-    if (const int failed = listen(); failed != ok) return failed;
+    if (const ended_with code = recover()) return *code;
+    if (const ended_with code = listen()) return *code;
     for (auto& l : loops_) l->start();
-    if (const int failed = join_cluster(); failed != ok) return end(failed);
-    announce();
-    const int signal = wait_for_stop();
-    spdlog::info("stopping on {}", signal == SIGTERM ? "SIGTERM" : "SIGINT");
-    manager_.stopping();
+    if (const ended_with code = join_cluster()) return end(*code);
+    int signal = catch_up();
+    if (signal == 0) {
+      boost::asio::co_spawn(home().get_executor(), serve_clients(), boost::asio::use_future).get();
+      announce();
+      signal = wait_for_stop();
+    }
+    tell_stopping(signal);
     leave_cluster();
     spdlog::info("stopped");
     return end(ok);
@@ -121,7 +138,38 @@ class server {
   [[nodiscard]] coro::loop& home() { return *loops_.front(); }
   [[nodiscard]] coro::loop& network_loop() { return *loops_[1 % loops_.size()]; }
 
-  int recover() {
+  /// The exit code, if the start ends here.
+  using ended_with = std::optional<int>;
+
+  void tell_stopping(int signal) {
+    spdlog::info("stopping on {}", signal == SIGTERM ? "SIGTERM" : "SIGINT");
+    manager_.stopping();
+  }
+
+  /// On a thread of its own, so that signals are heard: what a recovery leaves behind when it is cut off is what a
+  /// crash may leave at any moment, so there is nothing to wait for.
+  ended_with recover() {
+    const coro::time_point began = clock_.now();
+    auto recovering = std::async(std::launch::async, [this] { return open_node(); });
+    while (recovering.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
+      const int signal = signals_.wait_for(std::chrono::milliseconds(20));
+      if (signal == 0) continue;
+      tell_stopping(signal);
+      spdlog::info("stopped before the recovery was done; the next start begins it anew");
+      spdlog::default_logger()->flush();
+      std::_Exit(ok);
+    }
+    if (const auto opened = recovering.get(); !opened) {
+      spdlog::critical("{}", opened.error().message());
+      return code_of(opened.error());
+    }
+    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.now() - began);
+    spdlog::info("{} of cluster {}: recovered {} in {} ms", settings_.node.name, settings_.cluster.name,
+                 settings_.node.data_dir.string(), took.count());
+    return std::nullopt;
+  }
+
+  storage::result<void> open_node() {
     node::node_seams seams{.group_loop = home(),
                            .network_loop = network_loop(),
                            .clock = clock_,
@@ -134,23 +182,23 @@ class server {
                            .snapshot_worker = snapshot_worker_,
                            .observer = observer_,
                            .peer_observer = observer_};
-    const coro::time_point began = clock_.now();
-    auto opened = node::node::open(node_options_of(settings_), seams, [this](std::uint64_t done, std::uint64_t total) {
-      manager_.extend_start(std::chrono::seconds(30));
-      spdlog::debug("replaying the log: {} of {} bytes", done, total);
-    });
-    if (!opened) {
-      spdlog::critical("{}", opened.error().message());
-      return code_of(opened.error());
-    }
+    node::recovery_progress progress{
+        .snapshot = [this](std::uint64_t done,
+                           std::uint64_t total) { tell_progress("loading the snapshot", done, total); },
+        .log = [this](std::uint64_t done, std::uint64_t total) { tell_progress("replaying the log", done, total); }};
+    auto opened = node::node::open(node_options_of(settings_), seams, progress);
+    if (!opened) return opened.error();
     node_ = std::move(*opened);
-    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.now() - began);
-    spdlog::info("{} of cluster {}: recovered {} in {} ms", settings_.node.name, settings_.cluster.name,
-                 settings_.node.data_dir.string(), took.count());
-    return ok;
+    return {};
   }
 
-  int listen() {
+  /// Every step forward buys time: a start that hangs still meets the unit's limit.
+  void tell_progress(const char* what, std::uint64_t done, std::uint64_t total) {
+    manager_.extend_start(start_extension);
+    spdlog::debug("{}: {} of {} bytes", what, done, total);
+  }
+
+  ended_with listen() {
     std::vector<coro::loop*> loops;
     for (auto& l : loops_) loops.push_back(l.get());
     clients_ = std::make_unique<clients::client_port>(home(), loops, *node_, client_options_of(settings_), observer_);
@@ -168,27 +216,82 @@ class server {
     }
     admin_socket_ = std::move(admin.socket);
     admin_acceptor_ = std::move(admin.acceptor);
-    auto acceptor = network_.listen(home(), endpoint_of(settings_.listen.client));
-    if (!acceptor) return cannot_listen("listen.client", settings_.listen.client, acceptor.error());
-    client_acceptor_ = std::move(*acceptor);
-    return ok;
+    return listen_at("listen.client", settings_.listen.client, [this]() -> boost::system::error_code {
+      auto acceptor = network_.listen(home(), endpoint_of(settings_.listen.client));
+      if (!acceptor) return acceptor.error();
+      client_acceptor_ = std::move(*acceptor);
+      return {};
+    });
   }
 
-  int cannot_listen(const char* key, const config::address& at, boost::system::error_code error) {
-    spdlog::critical("{}: cannot listen on {}: {}. Is another daemon running there? Choose another address or stop it",
-                     key, at.text(), error.message());
-    return config::exit_code::configuration;
+  /// Tries until it succeeds. At boot a name may not resolve yet and an address may not be on an interface yet: that is
+  /// waited for; anything else will not pass by itself.
+  template <class Try>
+  ended_with listen_at(const char* key, const config::address& at, Try listen_once) {
+    const coro::time_point until = clock_.now() + listen_patience;
+    for (bool told = false;;) {
+      const boost::system::error_code error = listen_once();
+      if (!error) return std::nullopt;
+      if (!may_come_later(error)) {
+        spdlog::critical("{}: cannot listen on {}: {}{}", key, at.text(), error.message(),
+                         error == boost::asio::error::address_in_use
+                             ? ". Is another daemon running there? Choose another address or stop it"
+                             : "");
+        return config::exit_code::configuration;
+      }
+      if (clock_.now() >= until) {
+        spdlog::critical("{}: cannot listen on {}: {}, still after {} s. The unit starts the daemon again; if the "
+                         "address is wrong, correct {}",
+                         key, at.text(), error.message(), listen_patience.count(), key);
+        return config::exit_code::not_yet;
+      }
+      if (!std::exchange(told, true))
+        spdlog::warn("{}: cannot listen on {} yet: {}; trying for {} s", key, at.text(), error.message(),
+                     listen_patience.count());
+      manager_.extend_start(start_extension);
+      if (const int signal = signals_.wait_for(std::chrono::milliseconds(250)); signal != 0) {
+        tell_stopping(signal);
+        return ok;
+      }
+    }
   }
 
-  int join_cluster() {
-    auto started = boost::asio::co_spawn(network_loop().get_executor(), node_->start(), boost::asio::use_future).get();
-    if (!started) return cannot_listen("listen.peer", settings_.listen.peer, started.error());
-    boost::asio::co_spawn(home().get_executor(), serve_clients(), boost::asio::use_future).get();
-    return ok;
+  static bool may_come_later(boost::system::error_code error) {
+    using namespace boost::asio::error;
+    return error == host_not_found || error == host_not_found_try_again || error == no_data ||
+           error == boost::system::errc::address_not_available;
   }
 
-  coro::task<void> serve_clients() {
-    clients_->serve(std::move(client_acceptor_));
+  /// Peers and the administrator first: who asks for the status meanwhile sees how far the replay is.
+  ended_with join_cluster() {
+    const ended_with failed = listen_at("listen.peer", settings_.listen.peer, [this]() -> boost::system::error_code {
+      auto started =
+          boost::asio::co_spawn(network_loop().get_executor(), node_->start(), boost::asio::use_future).get();
+      return started ? boost::system::error_code() : started.error();
+    });
+    if (!failed) boost::asio::co_spawn(home().get_executor(), serve_admins(), boost::asio::use_future).get();
+    return failed;
+  }
+
+  /// Until everything that was recovered as committed is applied: an earlier answer could lack what was acknowledged.
+  /// The signal that came meanwhile, or 0.
+  int catch_up() {
+    constexpr std::chrono::milliseconds step{100};
+    for (log_index before;;) {
+      const auto [done, applied] =
+          boost::asio::co_spawn(home().get_executor(), catch_up_for(step), boost::asio::use_future).get();
+      if (done) return 0;
+      if (std::exchange(before, applied) != applied) manager_.extend_start(start_extension);
+      if (const int signal = signals_.wait_for(std::chrono::milliseconds(0)); signal != 0) return signal;
+    }
+  }
+
+  coro::task<std::pair<bool, log_index>> catch_up_for(coro::duration at_most) {
+    const bool done = co_await node_->the_group().catch_up(at_most);
+    co_return std::pair(done, node_->the_group().state().applied());
+  }
+
+  coro::task<void> serve_admins() {
     clients_->serve(std::move(admin_acceptor_), [this](const coro::credentials& c) { return admins_.judge(c); });
     tasks_ = std::make_unique<coro::task_group>(home());
     if (const auto interval = manager_.watchdog_interval()) {
@@ -197,6 +300,11 @@ class server {
       watchdog_ = std::make_unique<telemetry::watchdog>(manager_, std::move(loops));
       tasks_->spawn(watchdog_->run_feeding(*interval));
     }
+    co_return;
+  }
+
+  coro::task<void> serve_clients() {
+    clients_->serve(std::move(client_acceptor_));
     co_return;
   }
 

@@ -44,6 +44,9 @@ void log_observer::member_refused(node_id member, const std::string& why) {
 void log_observer::entry_not_understood(log_index index, const std::string& why) {
   spdlog::error("entry {} is not understood and was skipped, as on every node of this version: {}", index.value(), why);
 }
+void log_observer::handing_over(node_id to, const std::string& why) {
+  spdlog::warn("handing leadership over to {}, whose disk has room: {}", name(to), why);
+}
 void log_observer::space_changed(bool accepting, const std::string& detail) {
   if (accepting)
     spdlog::info("there is disk space again: puts are accepted");

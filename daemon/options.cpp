@@ -56,6 +56,7 @@ node::node_options node_options_of(const config::settings& s) {
   o.group.raft = raft_options_of(s.raft);
   o.group.tick = s.raft.tick;
   o.group.keep_revisions = s.history.keep_revisions;
+  o.group.pins.history_bytes_max = s.history.pinned_bytes_max;
   o.group.waiting_max = s.limits.inflight_requests_max;
   // Twice as much as is on its way to a majority may be unanswered by a slow follower.
   o.group.ahead_bytes_max = s.raft.inflight_bytes_max / 2;

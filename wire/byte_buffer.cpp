@@ -40,6 +40,14 @@ void byte_buffer::consume(std::size_t n) {
   if (begin_ == end_) clear();
 }
 
+void byte_buffer::erase(std::size_t offset, std::size_t n) {
+  QUORUMD_INVARIANT(offset <= size() && n <= size() - offset, "no more is taken out than there is");
+  std::byte* const at = base() + begin_ + offset;
+  std::memmove(at, at + n, size() - offset - n);
+  end_ -= n;
+  if (begin_ == end_) clear();
+}
+
 void byte_buffer::clear() {
   begin_ = end_ = 0;
   if (capacity_ > keep_bytes_) {

@@ -39,6 +39,8 @@ class byte_buffer {
   void append(std::span<const std::byte> bytes);
   /// Drops bytes at the front.
   void consume(std::size_t n);
+  /// Takes bytes out of the middle.
+  void erase(std::size_t offset, std::size_t n);
   void clear();
   void swap(byte_buffer& other) noexcept;
 

@@ -1,6 +1,7 @@
 #include "wire/client.hpp"
 
 #include "consensus/types/invariant.hpp"
+#include "daemon/kv/validate.hpp"
 
 #include <boost/system/system_error.hpp>
 
@@ -13,10 +14,31 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// The server's deadline is a little earlier than ours, so that it is the server that says why.
-milliseconds remaining_for_server(coro::time_point deadline, coro::time_point now) {
-  const auto left = std::chrono::duration_cast<milliseconds>(deadline - now);
-  return std::max(milliseconds(1), left - std::min(left / 10, milliseconds(100)));
+milliseconds until(coro::time_point deadline, coro::time_point now) {
+  return std::chrono::duration_cast<milliseconds>(deadline - now);
+}
+
+/// A command is not sent again with less time than this left: it could not be answered by the deadline, and what was
+/// certainly not done would end as unknown.
+milliseconds least_for_another(milliseconds total) {
+  return std::min(total / 10, milliseconds(200));
+}
+
+/// What an answer may take beyond the time that the server was given to find a leader.
+constexpr milliseconds silence_margin{250};
+constexpr milliseconds share_min{50};
+
+/// Whether the error says for certain that nothing was changed, and why.
+bool says_why(const call_error& e) {
+  return e.code() != request_errc::none && e.code() != request_errc::unknown && e.code() != request_errc::timeout;
+}
+
+/// Beyond what any node takes; that it would take less the server says.
+bool is_too_large(const client_body& body) {
+  const auto* c = std::get_if<kv::command>(&body);
+  if (c == nullptr) return false;
+  const auto valid = kv::validate(*c);
+  return !valid && valid.error().code() == kv::errc::request_too_large;
 }
 
 std::string describe(const client_error& e) {
@@ -88,22 +110,34 @@ coro::task<void> client::stop() {
   wake_ready();
 }
 
-coro::task<call_result> client::call(client_body body, coro::time_point deadline) {
+coro::task<call_result> client::call(client_body body, coro::time_point deadline, repeat r) {
   loop_.assert_here();
-  const bool command = std::holds_alternative<kv::command>(body);
+  if (is_too_large(body))
+    co_return call_error(request_errc::too_large, "",
+                         "too large: the request's keys and values take more than " +
+                             std::to_string(kv::request_bytes_max) + " bytes; it was not sent");
   client_call* const c = &calls_.open(deadline);
   const call_scope scope(*this, *c);
+  c->command = std::holds_alternative<kv::command>(body);
+  c->once = c->command && r == repeat::certain;
+  const milliseconds least = c->once ? least_for_another(until(deadline, loop_.now())) : milliseconds(0);
+  call_error learned; // the last answer that said why, or that the outcome is unknown
   for (unsigned attempt = 0;; ++attempt) {
     if (!connected()) co_await wait_for_connection(c);
     if (c->end == call_end::none) {
       encode(*c, body);
       co_await c->done.wait(loop_);
     }
-    verdict v = judge(*c, command);
+    verdict v = judge(*c);
     if (v.succeeded) {
       redirects_ = 0;
       co_return client_answer{std::move(*c->reply), std::move(c->bytes)};
     }
+    // What was learned is not forgotten for a later try that came to nothing, nor that an earlier one may have come to
+    // something.
+    const bool unknown = v.error.code() == request_errc::unknown;
+    if (unknown || says_why(v.error)) learned = unknown || learned.code() != request_errc::unknown ? v.error : learned;
+    if (learned.code() != request_errc::none) v.error = learned;
     if (c->end == call_end::replied) {
       const auto& e = std::get<client_error>(c->reply->body);
       if (e.code == request_errc::not_leader && !e.leader.empty())
@@ -113,8 +147,9 @@ coro::task<call_result> client::call(client_body body, coro::time_point deadline
     }
     if (!v.again) co_return std::move(v.error);
     co_await back_off(attempt, deadline);
-    if (loop_.now() >= deadline) co_return std::move(v.error);
+    if (loop_.now() >= deadline || until(deadline, loop_.now()) < least) co_return std::move(v.error);
     ++counters_.retries;
+    if (unknown) ++counters_.repeats;
     calls_.renew(*c);
   }
 }
@@ -135,22 +170,26 @@ coro::task<void> client::wait_for_connection(client_call* c) {
   calls_.renew(*c);
 }
 
-client::verdict client::judge(client_call& c, bool command) const {
+client::verdict client::judge(client_call& c) const {
   switch (c.end) {
   case call_end::replied: {
     const auto* e = std::get_if<client_error>(&c.reply->body);
     if (e == nullptr) return {.succeeded = true};
-    const bool again = worth_retrying(e->code) || (e->code == request_errc::unknown && !command);
+    const bool again = worth_retrying(e->code) || (e->code == request_errc::unknown && !c.once);
     return {.again = again, .error = call_error(e->code, endpoint_name_, describe(*e), e->store)};
   }
   case call_end::unsent:
     return {.again = true, .error = call_error(request_errc::not_applied, endpoint_name_, why_lost_)};
   case call_end::lost:
-    if (!command) return {.again = true, .error = call_error(request_errc::timeout, endpoint_name_, why_lost_)};
-    return {.error = call_error(request_errc::unknown, endpoint_name_,
+    if (!c.command) return {.again = true, .error = call_error(request_errc::timeout, endpoint_name_, why_lost_)};
+    return {.again = !c.once,
+            .error = call_error(request_errc::unknown, endpoint_name_,
                                 "the outcome is unknown: the request was on its way when " + why_lost_)};
   case call_end::expired:
-    if (c.encoded && command)
+    if (c.encoded && !c.sent)
+      return {.error = call_error(request_errc::timeout, endpoint_name_,
+                                  "the connection took nothing more by the deadline; the request was not sent")};
+    if (c.encoded && c.command)
       return {.error = call_error(request_errc::unknown, endpoint_name_,
                                   "the outcome is unknown: no reply by the deadline")};
     if (c.encoded) return {.error = call_error(request_errc::timeout, endpoint_name_, "no reply by the deadline")};
@@ -178,7 +217,7 @@ coro::task<boost::system::result<void, call_error>> client::connect(coro::time_p
   const call_scope scope(*this, *c);
   co_await wait_for_connection(c);
   if (c->end == call_end::none) co_return boost::system::result<void, call_error>();
-  co_return judge(*c, false).error;
+  co_return judge(*c).error;
 }
 
 bool client::submit(const client_body& body, coro::time_point deadline, std::uint64_t tag) {
@@ -186,6 +225,8 @@ bool client::submit(const client_body& body, coro::time_point deadline, std::uin
   if (!connected()) return false;
   client_call& c = calls_.open(deadline);
   c.direct = true;
+  c.command = std::holds_alternative<kv::command>(body);
+  c.once = true; // whatever it is
   c.tag = tag;
   encode(c, body);
   return true;
@@ -200,9 +241,16 @@ coro::task<void> client::take_completions(std::vector<completion>& out) {
 
 void client::encode(client_call& c, const client_body& body) {
   const std::size_t before = out_.size();
-  const milliseconds remaining = remaining_for_server(c.deadline, loop_.now());
-  std::visit([&](const auto& b) { encode_request(out_, c.id, remaining, b); }, body);
-  enqueued_bytes_ += out_.size() - before;
+  const coro::time_point now = loop_.now();
+  request_limits limits(remaining_behind(until(c.deadline, now)));
+  if (!c.direct && options_.endpoints.size() > 1) {
+    limits.leader_wait = share_of(until(c.deadline, now));
+    c.sent_at = now;
+    c.leave_at = now + limits.leader_wait + silence_margin;
+  }
+  std::visit([&](const auto& b) { encode_request(out_, c.id, limits, b); }, body);
+  c.frame_bytes = out_.size() - before;
+  enqueued_bytes_ += c.frame_bytes;
   c.frame_end = enqueued_bytes_;
   c.encoded = true;
   ++in_flight_;
@@ -239,17 +287,61 @@ void client::wake_ready() {
 
 void client::sweep() {
   const coro::time_point now = loop_.now();
+  bool half_written = false;
   calls_.for_each_open([&](client_call& c) {
     if (c.end != call_end::none || c.deadline > now) return;
-    if (c.direct) c.code = request_errc::unknown;
+    c.sent = c.encoded && c.frame_end <= written_bytes_;
+    if (c.encoded && !c.sent && !take_back(c)) half_written = true;
+    if (c.direct) c.code = c.sent ? request_errc::unknown : request_errc::not_applied;
     complete(c, call_end::expired);
   });
-  if (hello_deadline_ && *hello_deadline_ <= now && stream_ != nullptr) {
-    why_lost_ = "it did not answer the hello";
-    stream_->close();
+  if (stream_ != nullptr) {
+    if (hello_deadline_ && *hello_deadline_ <= now)
+      leave("it did not answer the hello");
+    else if (half_written) // whose rest must not follow: its call was told that it had no effect
+      leave("it took no more than a part of a request by the deadline");
+    else if (up_ && is_silent(now))
+      leave("it did not answer, and another endpoint was tried");
   }
   wake_ready();
   finish_move();
+}
+
+/// What no byte of was written is taken out of what is to be written. False: some of it was.
+bool client::take_back(const client_call& c) {
+  const std::uint64_t begin = c.frame_end - c.frame_bytes;
+  if (begin < written_bytes_) return false;
+  out_.erase(begin - written_bytes_, c.frame_bytes);
+  enqueued_bytes_ -= c.frame_bytes;
+  calls_.for_each_open([&](client_call& other) {
+    if (other.encoded && other.frame_end > c.frame_end) other.frame_end -= c.frame_bytes;
+  });
+  return true;
+}
+
+/// Whether nothing came for so long that the other end is left: as long as one that it answers would have told that it
+/// finds no leader. Not while a command is on its way that must not be sent twice.
+bool client::is_silent(coro::time_point now) {
+  if (in_flight_ == 0 || options_.endpoints.size() < 2) return false;
+  bool due = false;
+  bool held = false;
+  calls_.for_each_open([&](client_call& c) {
+    if (!c.encoded || c.end != call_end::none) return;
+    held = held || c.once;
+    due = due || (c.leave_at <= now && (moving_ || heard_at_ + (c.leave_at - c.sent_at) <= now));
+  });
+  return due && !held;
+}
+
+void client::leave(const std::string& why) {
+  why_lost_ = why;
+  stream_->close();
+}
+
+/// How long one endpoint is given, of what is left: the others and another try get the rest.
+milliseconds client::share_of(milliseconds left) const {
+  const auto parts = static_cast<milliseconds::rep>(options_.endpoints.size() + 1);
+  return std::min(std::max(left / parts, share_min), options_.connect_timeout);
 }
 
 coro::task<void> client::run_sweeper() {

@@ -38,7 +38,7 @@ struct client_options {
   bool bulk = false; ///< yield to other clients
   /// Keep dialing until a call's deadline, where otherwise a call fails once every endpoint was tried in vain.
   bool patient = false;
-  std::chrono::milliseconds connect_timeout{2000}; ///< for a connection and its hello
+  std::chrono::milliseconds connect_timeout{2000}; ///< for a connection, for its hello, for one endpoint, at the most
   std::chrono::milliseconds backoff_min{20};       ///< between rounds of dialing, and between tries of a call
   std::chrono::milliseconds backoff_max{500};
 };
@@ -82,15 +82,17 @@ using client_body = decltype(client_request::body);
 struct client_counters {
   std::uint64_t connections = 0; ///< made, hello included
   std::uint64_t retries = 0;     ///< requests sent again
+  std::uint64_t repeats = 0;     ///< of them commands whose first outcome is unknown (client::repeat::idempotent)
   std::uint64_t writes = 0;      ///< system calls
   std::uint64_t frames_out = 0;
 };
 
 /// A session with the cluster over one connection at a time. Any number of coroutines call at once: their requests
 /// leave together in one write, one reader completes them in whatever order the replies come, and one timer watches
-/// all deadlines. It goes to the leader that a server names, to the next endpoint when one fails, and sends again what
-/// certainly had no effect (reads; what never left; what the server says was not applied) until the deadline. The
-/// outcome of a command whose connection broke is `unknown` and left to the caller.
+/// all deadlines. It goes to the leader that a server names, to the next endpoint when one fails, says nothing or finds
+/// no leader for its share of the time, and sends again what certainly had no effect (reads; what never left; what the
+/// server says was not applied) until the deadline. The outcome of a command whose connection broke is `unknown` and
+/// left to the caller; a silent server is not left while such a command waits for it.
 ///
 /// Belongs to one loop. stop() it before it ends; by then every call has ended or its coroutine was cancelled.
 class client {
@@ -100,9 +102,15 @@ class client {
   client& operator=(const client&) = delete;
   ~client();
 
+  /// Whether a command whose outcome is unknown may be sent again.
+  enum class repeat : std::uint8_t {
+    certain,    ///< no: only what certainly had no effect
+    idempotent, ///< yes: twice has the effect of once
+  };
+
   /// Sends a request and returns its answer, which is never a client_error: that is the error. What the views of
-  /// `body` refer to lives until then.
-  [[nodiscard]] coro::task<call_result> call(client_body body, coro::time_point deadline);
+  /// `body` refer to lives until then. A server's answer that says why is never replaced by this client's own expiry.
+  [[nodiscard]] coro::task<call_result> call(client_body body, coro::time_point deadline, repeat r = repeat::certain);
 
   // --- for whoever keeps many requests in flight from one coroutine: nothing is sent again ---
 
@@ -150,13 +158,18 @@ class client {
   void complete(client_call& c, call_end how);
   void wake_ready();
   void sweep();
+  bool take_back(const client_call& c);
+  [[nodiscard]] bool is_silent(coro::time_point now);
+  void leave(const std::string& why);
+  [[nodiscard]] std::chrono::milliseconds share_of(std::chrono::milliseconds left) const;
+  [[nodiscard]] std::chrono::milliseconds dial_limit();
   void dial_failed(const client_endpoint& at, const std::string& why);
   void lose_connection(const std::string& why);
   void follow(std::string_view leader);
   void move_on();
   void finish_move();
   [[nodiscard]] bool wanted() const { return calls_.open_count() != 0; }
-  [[nodiscard]] verdict judge(client_call& c, bool command) const;
+  [[nodiscard]] verdict judge(client_call& c) const;
 
   // All of these: the loop's. The first never change.
   coro::loop& loop_;
@@ -183,8 +196,9 @@ class client {
   std::uint64_t enqueued_bytes_ = 0; ///< of this connection
   std::uint64_t written_bytes_ = 0;
   std::size_t in_flight_ = 0;
-  bool up_ = false;     ///< and the hello is over
-  bool moving_ = false; ///< to another endpoint, once what is in flight has ended
+  coro::time_point heard_at_; ///< when a byte last came, or left
+  bool up_ = false;           ///< and the hello is over
+  bool moving_ = false;       ///< to another endpoint, once what is in flight has ended
   std::optional<coro::time_point> hello_deadline_;
   std::string endpoint_name_;
   std::string node_name_;

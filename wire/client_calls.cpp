@@ -15,6 +15,8 @@ client_call& client_calls::open(coro::time_point deadline) {
   client_call& c = *slots_[free_.back()];
   free_.pop_back();
   c.deadline = deadline;
+  c.command = false;
+  c.once = false;
   renew(c);
   return c;
 }
@@ -28,7 +30,6 @@ client_call* client_calls::find(std::uint64_t id) {
 void client_calls::close(client_call& c) {
   QUORUMD_INVARIANT(c.id != 0, "a call is closed once");
   c.id = 0;
-  c.ready = false;
   c.reply.reset();
   c.bytes = chunk_ref();
   c.done.reset();
@@ -39,7 +40,8 @@ void client_calls::renew(client_call& c) {
   c.id = ++uses_ << slot_bits | c.slot;
   c.encoded = false;
   c.direct = false;
-  c.ready = false;
+  c.sent = false;
+  c.leave_at = coro::time_point::max();
   c.end = call_end::none;
   c.code = request_errc::none;
   c.reply.reset();

@@ -31,12 +31,17 @@ struct client_call {
   std::uint32_t slot = 0;
   bool encoded = false; ///< its frame is in the stream, or was
   bool direct = false;  ///< completed as a number, without a coroutine of its own
-  bool ready = false;   ///< in the list of those to be resumed
+  bool command = false;
+  bool once = false; ///< not to be sent again once it may have arrived
+  bool sent = false; ///< expired: all of its frame had been written
   call_end end = call_end::none;
   request_errc code = request_errc::none; ///< direct: how it was answered
   std::uint64_t tag = 0;                  ///< direct: the submitter's
   std::uint64_t frame_end = 0;            ///< the stream's length once the frame is written
+  std::size_t frame_bytes = 0;
   coro::time_point deadline;
+  coro::time_point sent_at;                            ///< when its frame was made
+  coro::time_point leave_at = coro::time_point::max(); ///< when a server that says nothing is left
   client_waiter done;
   std::optional<client_reply> reply; ///< views of `bytes`
   chunk_ref bytes;

@@ -46,11 +46,24 @@ coro::task<void> client::run_connection() {
   }
 }
 
+/// Whoever waits the shortest decides, if there is another endpoint to go to.
+std::chrono::milliseconds client::dial_limit() {
+  if (options_.endpoints.size() < 2) return options_.connect_timeout;
+  coro::time_point first = coro::time_point::max();
+  calls_.for_each_open([&](const client_call& c) {
+    if (c.end == call_end::none) first = std::min(first, c.deadline);
+  });
+  if (first == coro::time_point::max()) return options_.connect_timeout;
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(first - loop_.now());
+  return share_of(left);
+}
+
 /// Nothing, or why there is no connection.
 coro::task<std::string> client::establish(client_endpoint to) {
   boost::system::result<std::unique_ptr<coro::stream>> made = boost::system::error_code();
+  const std::chrono::milliseconds limit = dial_limit();
   if (to.socket_path.empty()) {
-    made = co_await network_.connect(loop_, to.tcp, options_.connect_timeout);
+    made = co_await network_.connect(loop_, to.tcp, limit);
   } else {
     made = co_await network_.connect_local(loop_, to.socket_path);
   }
@@ -62,10 +75,9 @@ coro::task<std::string> client::establish(client_endpoint to) {
   written_bytes_ = 0;
   current_ = to;
   endpoint_name_ = to.name();
-  hello_deadline_ = loop_.now() + options_.connect_timeout;
+  hello_deadline_ = loop_.now() + limit;
   sweep_wanted_.set();
-  encode_request(out_, hello_id, options_.connect_timeout,
-                 client_hello{.software = options_.software, .bulk = options_.bulk});
+  encode_request(out_, hello_id, limit, client_hello{.software = options_.software, .bulk = options_.bulk});
   enqueued_bytes_ = out_.size();
   if (!flush(*stream_)) output_.set();
   std::string failure = co_await await_hello();
@@ -139,6 +151,7 @@ std::string client::take_bytes() {
   const auto n = stream_->read_some(reader_.prepare());
   if (n.has_value()) {
     reader_.commit(*n);
+    heard_at_ = loop_.now();
     return {};
   }
   if (n.error() == boost::asio::error::would_block) return {};
@@ -182,6 +195,7 @@ bool client::flush(coro::stream& s) {
     }
     out_.consume(*n);
     written_bytes_ += *n;
+    heard_at_ = loop_.now();
   }
   return true;
 }

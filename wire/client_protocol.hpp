@@ -31,6 +31,8 @@ inline constexpr std::uint16_t client_version_max = 1;
 
 /// A request frame: a command with its bytes (kv::request_bytes_max), and room for the encoding around them.
 inline constexpr std::size_t client_request_frame_max = kv::request_bytes_max + std::size_t{128} * 1024;
+/// A larger frame is refused as `too_large` and passed over, up to this; beyond it, it costs the connection.
+inline constexpr std::size_t client_request_skip_max = std::size_t{64} * 1024 * 1024;
 /// A reply frame: reply_bytes_max, or one item beyond it.
 inline constexpr std::size_t client_reply_frame_max = std::size_t{4} * 1024 * 1024;
 /// Lists in a reply stop before their encoding passes this; a range then says `more`, and a delete has fewer `prev`
@@ -51,6 +53,9 @@ struct client_hello {
 struct range_read {
   kv::range_request request;
   bool serializable = false;
+  /// How long the answering node keeps the answer's revision readable for requests like this one, though it be
+  /// compacted meanwhile: for whoever reads page by page. 0: not at all.
+  std::chrono::milliseconds keep{0};
 };
 
 /// Asks for the status table's rows: of every member, or of this node alone.
@@ -73,9 +78,25 @@ struct profile_request {
   std::chrono::seconds length{0};
 };
 
+/// How long a request may take.
+struct request_limits {
+  request_limits() = default;
+  /// From the one that is mostly all there is.
+  template <class Rep, class Period>
+  request_limits(std::chrono::duration<Rep, Period> until_deadline, // NOLINT(google-explicit-constructor)
+                 std::chrono::milliseconds wait = std::chrono::milliseconds(0))
+      : remaining(until_deadline)
+      , leader_wait(wait) {}
+
+  std::chrono::milliseconds remaining{0}; ///< until the deadline, as the client sent it
+  /// What of it the request may spend waiting for a leader with a quorum behind it, before it is refused as
+  /// `no_quorum` and can be asked of another member; 0: all.
+  std::chrono::milliseconds leader_wait{0};
+};
+
 struct client_request {
   std::uint64_t id = 0;
-  std::chrono::milliseconds remaining{0}; ///< until the deadline, as the client sent it
+  request_limits limits;
   std::variant<client_hello, kv::command, range_read, status_request, health_request, metrics_request, profile_request>
       body;
 };
@@ -119,13 +140,13 @@ struct client_reply {
 
 // Requests: each appends one frame. A command or range is within what validate() allows, and its nesting within
 // txn_depth_max.
-void encode_request(byte_buffer& out, std::uint64_t id, std::chrono::milliseconds remaining, const client_hello& h);
-void encode_request(byte_buffer& out, std::uint64_t id, std::chrono::milliseconds remaining, const kv::command& c);
-void encode_request(byte_buffer& out, std::uint64_t id, std::chrono::milliseconds remaining, const range_read& r);
-void encode_request(byte_buffer& out, std::uint64_t id, std::chrono::milliseconds remaining, const status_request& s);
-void encode_request(byte_buffer& out, std::uint64_t id, std::chrono::milliseconds remaining, const health_request& h);
-void encode_request(byte_buffer& out, std::uint64_t id, std::chrono::milliseconds remaining, const metrics_request& m);
-void encode_request(byte_buffer& out, std::uint64_t id, std::chrono::milliseconds remaining, const profile_request& p);
+void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, const client_hello& h);
+void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, const kv::command& c);
+void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, const range_read& r);
+void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, const status_request& s);
+void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, const health_request& h);
+void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, const metrics_request& m);
+void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, const profile_request& p);
 void encode_request(byte_buffer& out, const client_request& r);
 
 /// Reads a request from a frame's content (frame.hpp). The views hold as long as the frame's bytes. Keys, operations
@@ -133,6 +154,8 @@ void encode_request(byte_buffer& out, const client_request& r);
 [[nodiscard]] decoded<client_request> decode_request(std::span<const std::byte> frame);
 /// The id of a request that decode_request refused, if it can be read: for the error reply.
 [[nodiscard]] std::optional<std::uint64_t> request_id(std::span<const std::byte> frame);
+/// The same from the first bytes of a request that is too large to be taken whole.
+[[nodiscard]] std::optional<std::uint64_t> request_id_at_front(std::span<const std::byte> front);
 
 // Replies: each appends one frame.
 void encode_reply(byte_buffer& out, std::uint64_t id, const client_error& e);

@@ -4,6 +4,7 @@
 #include "wire/schema/client.capnp.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace quorumd::wire {
 
@@ -12,16 +13,21 @@ using std::chrono::milliseconds;
 
 namespace {
 
-void fill_head(schema::Request::Builder to, std::uint64_t id, milliseconds remaining) {
+std::uint32_t count_of(milliseconds m) {
+  return static_cast<std::uint32_t>(std::clamp<milliseconds::rep>(m.count(), 0, UINT32_MAX));
+}
+
+void fill_head(schema::Request::Builder to, std::uint64_t id, request_limits limits) {
   to.setId(id);
-  to.setRemainingMs(static_cast<std::uint32_t>(std::clamp<milliseconds::rep>(remaining.count(), 0, UINT32_MAX)));
+  to.setRemainingMs(count_of(limits.remaining));
+  to.setLeaderWaitMs(count_of(limits.leader_wait));
 }
 
 template <class Fill>
-void append_request(byte_buffer& out, std::uint64_t id, milliseconds remaining, std::size_t words_behind_root,
+void append_request(byte_buffer& out, std::uint64_t id, request_limits limits, std::size_t words_behind_root,
                     Fill fill_body) {
   append_frame<schema::Request>(out, root_words<schema::Request> + words_behind_root, [&](schema::Request::Builder to) {
-    fill_head(to, id, remaining);
+    fill_head(to, id, limits);
     fill_body(to);
   });
 }
@@ -34,14 +40,16 @@ client_hello read_hello(schema::ClientHello::Reader from) {
 }
 
 range_read read_range(schema::RangeRead::Reader from) {
-  return {.request = read(from.getRequest()), .serializable = from.getSerializable()};
+  return {.request = read(from.getRequest()),
+          .serializable = from.getSerializable(),
+          .keep = milliseconds(from.getKeepMs())};
 }
 
 } // namespace
 
-void encode_request(byte_buffer& out, std::uint64_t id, milliseconds remaining, const client_hello& h) {
+void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, const client_hello& h) {
   const std::size_t words = struct_words<schema::ClientHello> + text_words(h.software.size());
-  append_request(out, id, remaining, words, [&](schema::Request::Builder to) {
+  append_request(out, id, limits, words, [&](schema::Request::Builder to) {
     schema::ClientHello::Builder hello = to.initHello();
     hello.setVersionMin(h.version_min);
     hello.setVersionMax(h.version_max);
@@ -50,34 +58,35 @@ void encode_request(byte_buffer& out, std::uint64_t id, milliseconds remaining, 
   });
 }
 
-void encode_request(byte_buffer& out, std::uint64_t id, milliseconds remaining, const kv::command& c) {
-  append_request(out, id, remaining, struct_words<schema::Command> + words_behind(c),
+void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, const kv::command& c) {
+  append_request(out, id, limits, struct_words<schema::Command> + words_behind(c),
                  [&](schema::Request::Builder to) { fill(to.initCommand(), c); });
 }
 
-void encode_request(byte_buffer& out, std::uint64_t id, milliseconds remaining, const range_read& r) {
+void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, const range_read& r) {
   const std::size_t words = struct_words<schema::RangeRead> + struct_words<schema::Range> + words_behind(r.request);
-  append_request(out, id, remaining, words, [&](schema::Request::Builder to) {
+  append_request(out, id, limits, words, [&](schema::Request::Builder to) {
     schema::RangeRead::Builder range = to.initRange();
     range.setSerializable(r.serializable);
+    range.setKeepMs(count_of(r.keep));
     fill(range.initRequest(), r.request);
   });
 }
 
-void encode_request(byte_buffer& out, std::uint64_t id, milliseconds remaining, const status_request& s) {
-  append_request(out, id, remaining, 0, [&](schema::Request::Builder to) { to.setStatus(s.all); });
+void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, const status_request& s) {
+  append_request(out, id, limits, 0, [&](schema::Request::Builder to) { to.setStatus(s.all); });
 }
 
-void encode_request(byte_buffer& out, std::uint64_t id, milliseconds remaining, const health_request&) {
-  append_request(out, id, remaining, 0, [](schema::Request::Builder to) { to.setHealth(); });
+void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, const health_request&) {
+  append_request(out, id, limits, 0, [](schema::Request::Builder to) { to.setHealth(); });
 }
 
-void encode_request(byte_buffer& out, std::uint64_t id, milliseconds remaining, const metrics_request&) {
-  append_request(out, id, remaining, 0, [](schema::Request::Builder to) { to.setMetrics(); });
+void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, const metrics_request&) {
+  append_request(out, id, limits, 0, [](schema::Request::Builder to) { to.setMetrics(); });
 }
 
-void encode_request(byte_buffer& out, std::uint64_t id, milliseconds remaining, const profile_request& p) {
-  append_request(out, id, remaining, struct_words<schema::ProfileRequest>, [&](schema::Request::Builder to) {
+void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, const profile_request& p) {
+  append_request(out, id, limits, struct_words<schema::ProfileRequest>, [&](schema::Request::Builder to) {
     schema::ProfileRequest::Builder profile = to.initProfile();
     profile.setKind(static_cast<std::uint8_t>(p.kind));
     profile.setSeconds(
@@ -86,14 +95,14 @@ void encode_request(byte_buffer& out, std::uint64_t id, milliseconds remaining, 
 }
 
 void encode_request(byte_buffer& out, const client_request& r) {
-  std::visit([&](const auto& body) { encode_request(out, r.id, r.remaining, body); }, r.body);
+  std::visit([&](const auto& body) { encode_request(out, r.id, r.limits, body); }, r.body);
 }
 
 decoded<client_request> decode_request(std::span<const std::byte> frame) {
   return decode_segment<schema::Request>(frame, command_nesting_max, [](schema::Request::Reader from) {
     client_request r;
     r.id = from.getId();
-    r.remaining = milliseconds(from.getRemainingMs());
+    r.limits = {milliseconds(from.getRemainingMs()), milliseconds(from.getLeaderWaitMs())};
     switch (from.which()) {
     case schema::Request::HELLO:
       r.body = read_hello(from.getHello());
@@ -127,6 +136,24 @@ std::optional<std::uint64_t> request_id(std::span<const std::byte> frame) {
       decode_segment<schema::Request>(frame, nesting_max, [](schema::Request::Reader from) { return from.getId(); });
   if (!id) return std::nullopt;
   return *id;
+}
+
+// The segment begins with the pointer to its root, behind which the root's data stands: the id is its first word
+// (https://capnproto.org/encoding.html#structs).
+std::optional<std::uint64_t> request_id_at_front(std::span<const std::byte> front) {
+  const auto word = [&](std::size_t i) -> std::optional<std::uint64_t> {
+    if (front.size() < (i + 1) * sizeof(std::uint64_t)) return std::nullopt;
+    std::uint64_t value = 0;
+    std::memcpy(&value, front.data() + i * sizeof value, sizeof value);
+    return value;
+  };
+  const auto root = word(0);
+  if (!root) return std::nullopt;
+  const auto low = static_cast<std::uint32_t>(*root);
+  const bool is_struct = (low & 3) == 0 && (low >> 31) == 0;
+  const auto data_words = static_cast<std::uint16_t>(*root >> 32);
+  if (!is_struct || data_words == 0) return std::nullopt;
+  return word(1 + (low >> 2));
 }
 
 } // namespace quorumd::wire

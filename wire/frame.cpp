@@ -40,7 +40,9 @@ void frame_reader::set_read_bytes(std::size_t n) {
 /// The bytes that the pending frame takes in all, as far as is known; next() has judged its header.
 std::size_t frame_reader::needed() const {
   if (pending_bytes() < frame_header_bytes) return frame_header_bytes;
-  return frame_header_bytes + content_bytes(chunk_.data() + begin_);
+  const std::size_t content = content_bytes(chunk_.data() + begin_);
+  // Of one that is too large no more is kept than tells what it is.
+  return frame_header_bytes + (content > frame_bytes_max_ - frame_header_bytes ? front_bytes : content);
 }
 
 void frame_reader::move_to(chunk_ref target, std::size_t at) {
@@ -54,6 +56,8 @@ void frame_reader::move_to(chunk_ref target, std::size_t at) {
 std::span<std::byte> frame_reader::prepare() {
   if (chunk_ && chunk_.unique()) shared_ = 0;
   const std::size_t pending = pending_bytes();
+  // What follows a frame that is passed over is to be aligned.
+  const std::size_t lead = pending == 0 ? (8 - skip_bytes_ % 8) % 8 : 0;
   std::size_t room = 0; // that is needed behind what is pending
   if (pending == 0) {
     begin_ = end_ = shared_;
@@ -61,14 +65,16 @@ std::span<std::byte> frame_reader::prepare() {
     if (chunk_.size() > 4 * read_bytes_) chunk_ = {}; // made for one large frame
     if (chunk_.size() < read_bytes_) chunk_ = {};     // made for smaller reads
     if (!chunk_) begin_ = end_ = shared_ = 0;
+    begin_ += lead;
+    end_ += lead;
   } else {
-    room = needed() - pending;
+    room = std::max(needed(), pending + 1) - pending;
   }
   if (chunk_.size() < end_ + room) {
-    if (chunk_.size() >= shared_ + pending + room) {
-      move_to(chunk_, shared_);
+    if (chunk_.size() >= shared_ + lead + pending + room) {
+      move_to(chunk_, shared_ + lead);
     } else {
-      move_to(chunk_ref::allocate(std::max(read_bytes_, pending + room)), 0);
+      move_to(chunk_ref::allocate(std::max(read_bytes_, lead + pending + room)), lead);
       shared_ = 0;
     }
   }
@@ -78,6 +84,27 @@ std::span<std::byte> frame_reader::prepare() {
 void frame_reader::commit(std::size_t n) {
   QUORUMD_INVARIANT(n <= chunk_.size() - end_, "no more was read than there was room");
   end_ += n;
+  drop_skipped();
+}
+
+void frame_reader::drop_skipped() {
+  const std::size_t n = std::min(skip_bytes_, pending_bytes());
+  begin_ += n;
+  skip_bytes_ -= n;
+}
+
+std::span<const std::byte> frame_reader::front() const {
+  QUORUMD_INVARIANT(pending_bytes() >= frame_header_bytes, "the frame's header was judged");
+  return {chunk_.data() + begin_ + frame_header_bytes, std::min(front_bytes, pending_bytes() - frame_header_bytes)};
+}
+
+bool frame_reader::skip(std::size_t bytes_max) {
+  QUORUMD_INVARIANT(pending_bytes() >= frame_header_bytes, "the frame's header was judged");
+  const std::size_t all = frame_header_bytes + content_bytes(chunk_.data() + begin_);
+  if (all > bytes_max) return false;
+  skip_bytes_ = all;
+  drop_skipped();
+  return true;
 }
 
 decoded<std::optional<std::span<const std::byte>>> frame_reader::next() {

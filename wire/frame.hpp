@@ -34,8 +34,15 @@ class frame_reader {
   [[nodiscard]] std::size_t wanted() const { return pending_bytes() == 0 ? 0 : needed(); }
   /// So many bytes were read into it.
   void commit(std::size_t n);
-  /// The content of the next whole frame; nothing until more was read. After an error the stream is of no use.
+  /// The content of the next whole frame; nothing until more was read. After an error the stream is of no use, unless
+  /// it is `frame_too_large` and skip() goes past it.
   [[nodiscard]] decoded<std::optional<std::span<const std::byte>>> next();
+  /// After `frame_too_large`: how the content begins, as far as it was read, up to front_bytes.
+  [[nodiscard]] std::span<const std::byte> front() const;
+  static constexpr std::size_t front_bytes = 64;
+  /// After `frame_too_large`: drops that frame's bytes, those that come too, and keeps none. False, and nothing done,
+  /// if it announces more than that.
+  [[nodiscard]] bool skip(std::size_t bytes_max);
   /// Keeps the bytes of every frame given so far as they are, for whoever holds the reference.
   [[nodiscard]] chunk_ref share();
 
@@ -47,6 +54,7 @@ class frame_reader {
 
  private:
   [[nodiscard]] std::size_t needed() const;
+  void drop_skipped();
   void move_to(chunk_ref target, std::size_t at);
 
   std::size_t frame_bytes_max_;
@@ -55,6 +63,7 @@ class frame_reader {
   std::size_t shared_ = 0; ///< bytes at the chunk's front that others may refer to
   std::size_t begin_ = 0;  ///< of what was not given yet
   std::size_t end_ = 0;
+  std::size_t skip_bytes_ = 0; ///< to come, of a frame that is passed over
 };
 
 } // namespace quorumd::wire

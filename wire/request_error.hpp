@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <chrono>
 #include <cstdint>
 
 namespace quorumd::wire {
@@ -43,6 +45,14 @@ inline constexpr std::uint8_t request_errc_last = 13;
   default:
     return false;
   }
+}
+
+/// What a request's remaining time is for whoever it is passed on to: a little less, so that it is the one who knows
+/// why there is no result that says so, and not the one who waits for it. Members look at deadlines every 20 ms.
+[[nodiscard]] constexpr std::chrono::milliseconds remaining_behind(std::chrono::milliseconds remaining) {
+  using std::chrono::milliseconds;
+  const milliseconds margin = std::clamp(remaining / 10, milliseconds(50), milliseconds(100));
+  return std::max(milliseconds(1), remaining - std::min(margin, remaining / 2));
 }
 
 } // namespace quorumd::wire

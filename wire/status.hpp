@@ -23,8 +23,9 @@ struct status_row {
   quorumd::revision revision;
   std::uint64_t keys = 0;
   std::uint64_t disk_bytes = 0;
-  std::uint64_t lag = 0; ///< entries that the leader has committed and this node has not applied
-  std::string error;     ///< not empty: the node did not answer, and only id, name and address are known
+  std::uint64_t lag = 0;  ///< entries that the leader has committed and this node has not applied
+  bool accepting = false; ///< puts: its disk has room for them
+  std::string error;      ///< not empty: the node did not answer, and only id, name and address are known
 
   friend bool operator==(const status_row&, const status_row&) = default;
 };

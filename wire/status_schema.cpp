@@ -23,6 +23,7 @@ void fill(schema::StatusRow::Builder to, const status_row& r) {
   to.setDiskBytes(r.disk_bytes);
   to.setLag(r.lag);
   copy_text(r.error, [&](unsigned n) { return to.initError(n); });
+  to.setAccepting(r.accepting);
 }
 
 status_row read(schema::StatusRow::Reader from) {
@@ -40,6 +41,7 @@ status_row read(schema::StatusRow::Reader from) {
           .keys = from.getKeys(),
           .disk_bytes = from.getDiskBytes(),
           .lag = from.getLag(),
+          .accepting = from.getAccepting(),
           .error = std::string(text(from.getError()))};
 }
 

@@ -18,10 +18,18 @@ coro::task<wire::call_result> count_keys(session* s, const range_pages::what* w)
   r.range_end = w->range_end;
   r.revision = w->revision;
   r.count_only = true;
-  wire::client_body body = wire::range_read{.request = r, .serializable = w->serializable};
+  wire::client_body body =
+      wire::range_read{.request = r, .serializable = w->serializable, .keep = std::chrono::seconds(30)};
   const coro::time_point deadline = s->deadline();
   wire::call_result answer = co_await s->client.call(std::move(body), deadline);
   co_return answer;
+}
+
+std::string lost_revision(revision at) {
+  return "the export's revision " + std::to_string(at.value()) +
+         " is no longer kept: the node keeps it while the export reads on, until its history has grown by "
+         "history.pinned_bytes_max, or it restarts. Export in less time, or raise history.pinned_bytes_max or "
+         "history.keep_revisions";
 }
 
 coro::task<int> export_pairs(session* s, range_pages::what w, pair_format format, bool with_bar) {
@@ -35,6 +43,7 @@ coro::task<int> export_pairs(session* s, range_pages::what w, pair_format format
     total = found->count;
     if (!w.revision) w.revision = found->revision;
   }
+  w.keep = true;
   range_pages pages(*s, std::move(w));
   std::uint64_t exported = 0;
   std::string out;
@@ -43,7 +52,9 @@ coro::task<int> export_pairs(session* s, range_pages::what w, pair_format format
     const wire::call_result answer = co_await pages.next();
     if (answer.has_error()) {
       bar.clear();
-      co_return complain(answer.error());
+      const int failed = complain(answer.error());
+      if (answer.error().store().code() == kv::errc::compacted) remark(lost_revision(pages.revision()));
+      co_return failed;
     }
     const auto* page = body_of<kv::range_reply>(answer);
     if (page == nullptr) co_return complain(unexpected_answer(*s));
@@ -80,7 +91,8 @@ command_spec export_command() {
           .details =
               "Keys come in their order, all as they were at one revision, however long it takes. Lines have the\n"
               "escapes \\t \\n \\\\ \\xHH; with --format jsonl, key_base64 and value_base64 hold what is not UTF-8.\n"
-              "What export prints, import reads.",
+              "An endpoint that falls silent is left for the next, and the export goes on there at its revision; it\n"
+              "ends when nothing came for --timeout. What export prints, import reads.",
           .examples = {"quorumd export > backup.tsv", "quorumd export --prefix /users/ --format jsonl",
                        "quorumd export --stale --revision 4711 --endpoint 10.0.0.2:2379"},
           .run = run_export,

@@ -33,7 +33,7 @@ coro::task<int> count(session* s, range_pages::what w) {
   r.range_end = w.range_end;
   r.revision = w.revision;
   r.count_only = true;
-  wire::client_body body = wire::range_read{.request = r, .serializable = w.serializable};
+  wire::client_body body = wire::range_read{.request = r, .serializable = w.serializable, .keep = {}};
   const coro::time_point deadline = s->deadline();
   const wire::call_result answer = co_await s->client.call(std::move(body), deadline);
   if (answer.has_error()) co_return complain(answer.error());

@@ -26,8 +26,6 @@ namespace {
 constexpr std::size_t window_puts = 1024;
 constexpr std::size_t window_bytes = std::size_t{8} * 1024 * 1024;
 constexpr std::size_t piece_bytes = std::size_t{256} * 1024;
-/// How long an import goes on without a single put being acknowledged.
-constexpr std::chrono::seconds patience{60};
 
 /// A file descriptor that is closed at the end, unless it is standard input.
 class input_file {
@@ -133,7 +131,8 @@ class importer {
     while (failure_.empty()) {
       wire::client_body body = kv::command(kv::put{.key = key, .value = value});
       const coro::time_point deadline = session_.deadline();
-      const wire::call_result answer = co_await session_.client.call(std::move(body), deadline);
+      const wire::call_result answer =
+          co_await session_.client.call(std::move(body), deadline, wire::client::repeat::idempotent);
       if (answer.has_value()) {
         ++acknowledged_;
         progress_at_ = session_.loop.now();
@@ -143,7 +142,7 @@ class importer {
         fail(config::exit_code::unavailable, answer.error().message());
         break;
       }
-      ++repeated_;
+      if (answer.error().code() == wire::request_errc::unknown) ++repeated_;
       const coro::duration pause = std::chrono::milliseconds(20);
       co_await session_.loop.timers().sleep_for(pause);
     }
@@ -158,7 +157,7 @@ class importer {
     using enum wire::request_errc;
     const auto code = e.code();
     const bool passing = code == none || code == unknown || code == timeout || wire::worth_retrying(code);
-    return passing && session_.loop.now() - progress_at_ < patience;
+    return passing && session_.loop.now() - progress_at_ < session_.timeout;
   }
 
   void fail(int code, const std::string& message) {
@@ -179,9 +178,10 @@ class importer {
   int report() {
     bar_.clear();
     if (!failure_.empty()) complain(failure_);
+    repeated_ += session_.client.counters().repeats;
     if (repeated_ != 0)
-      remark(counted(repeated_, "put") +
-             " without an answer, or refused for the moment, were sent again (a put is idempotent)");
+      remark(counted(repeated_, "put") + " without an answer " + (repeated_ == 1 ? "was" : "were") +
+             " sent again (a put is idempotent)");
     std::string out;
     if (session_.json)
       json_writer(out)
@@ -240,8 +240,10 @@ command_spec import_command() {
           "FILE '-' is standard input. A line is key<TAB>value with \\t \\n \\\\ \\xHH escapes; with --format jsonl it "
           "is\n"
           "{\"key\": …, \"value\": …}, or key_base64 and value_base64 for bytes that are not UTF-8.\n"
-          "Puts are pipelined; lines for one key keep their order. A change of leader is survived: a put without an\n"
-          "answer is sent again, and a note says how many were. A bad line is named by its number and ends the\n"
+          "Puts are pipelined; lines for one key keep their order. A change of leader, or an endpoint that falls\n"
+          "silent, is survived: a put without an answer is sent again, to the next endpoint, and a note says how many\n"
+          "were. The import ends when nothing was acknowledged for --timeout. A bad line is named by its number and "
+          "ends the\n"
           "import with 64: the lines before it are in, none after it. The last line printed is the number of puts\n"
           "that were acknowledged.",
       .examples = {"quorumd import words.tsv", "quorumd export | quorumd import - --endpoint 10.0.0.9:2379",

@@ -11,6 +11,20 @@ wire::call_error unexpected_answer(const session& s) {
   return {wire::request_errc::internal, s.client.endpoint(), "the server answered another question"};
 }
 
+/// Once the first page is there, endpoints that cannot be reached may come back until the deadline.
+coro::task<wire::call_result> range_pages::ask(wire::client_body body, coro::time_point deadline) {
+  constexpr std::chrono::milliseconds pause{50};
+  for (;;) {
+    wire::call_result answer = co_await session_.client.call(body, deadline);
+    const bool nobody = answer.has_error() && answer.error().code() == wire::request_errc::none;
+    if (!nobody || !begun_ || session_.loop.now() + pause >= deadline) co_return answer;
+    co_await session_.loop.timers().sleep_for(pause);
+  }
+}
+
+/// That pages come and go: of a pipe whose reader takes its time, for example.
+constexpr std::chrono::seconds page_patience{30};
+
 coro::task<wire::call_result> range_pages::next() {
   kv::range_request r;
   r.key = what_.key;
@@ -19,14 +33,17 @@ coro::task<wire::call_result> range_pages::next() {
   r.limit = what_.limit;
   r.keys_only = what_.keys_only;
   r.skip_count = !what_.count;
-  wire::client_body body = wire::range_read{.request = r, .serializable = what_.serializable};
+  wire::client_body body = wire::range_read{.request = r, .serializable = what_.serializable, .keep = {}};
+  // One page needs no more of the node; who asks for a second one comes back.
+  if (what_.keep || begun_) std::get<wire::range_read>(body).keep = page_patience;
   const coro::time_point deadline = session_.deadline();
-  wire::call_result answer = co_await session_.client.call(std::move(body), deadline);
+  wire::call_result answer = co_await ask(body, deadline);
   done_ = true;
   if (answer.has_error()) co_return answer;
   const auto* page = body_of<kv::range_reply>(answer);
   if (page == nullptr) co_return unexpected_answer(session_);
   if (!what_.revision) what_.revision = page->revision;
+  begun_ = true;
   if (what_.count) {
     count_ = page->count;
     what_.count = false;

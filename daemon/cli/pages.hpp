@@ -20,6 +20,7 @@ class range_pages {
     bool keys_only = false;
     bool serializable = false;
     bool count = false; ///< the whole range, at the first page
+    bool keep = false;  ///< the revision is to stay readable from the first page on
   };
 
   range_pages(session& s, what w)
@@ -35,9 +36,12 @@ class range_pages {
   [[nodiscard]] coro::task<wire::call_result> next();
 
  private:
+  coro::task<wire::call_result> ask(wire::client_body body, coro::time_point deadline);
+
   session& session_;
   what what_;
   std::uint64_t count_ = 0;
+  bool begun_ = false; ///< the first page is there
   bool done_ = false;
 };
 

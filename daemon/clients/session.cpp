@@ -30,13 +30,6 @@ constexpr auto stall_when_full = std::chrono::seconds(1);
 /// So long a connection that has no place of its own may ask for health.
 constexpr auto health_only_for = std::chrono::seconds(10);
 
-std::string_view copy_into(std::byte*& at, std::string_view text) {
-  if (!text.empty()) std::memcpy(at, text.data(), text.size());
-  const std::string_view copy(reinterpret_cast<const char*>(at), text.size());
-  at += text.size();
-  return copy;
-}
-
 bool looks_like_http(std::string_view first) {
   return first.starts_with("PRI ") || first.starts_with("GET ") || first.starts_with("POST") ||
          first.starts_with("PUT ");
@@ -168,6 +161,10 @@ bool session::take_frames() {
       return true;
     }
     const auto frame = reader_.next();
+    if (!frame && frame.error().code() == wire::codec_errc::frame_too_large) {
+      if (reader_.front().size() < wire::frame_reader::front_bytes) return true; // its id is still to come
+      if (refuse_too_large(frame.error().what())) continue;
+    }
     if (!frame) {
       bad(looks_like_http(first_bytes_) ? "it speaks HTTP, which this port does not" : frame.error().what());
       return false;
@@ -178,6 +175,15 @@ bool session::take_frames() {
     take(**frame);
     if (refused_) return false;
   }
+}
+
+/// False if it is beyond all measure, or not a request.
+bool session::refuse_too_large(const std::string& why) {
+  if (looks_like_http(first_bytes_)) return false;
+  const auto id = wire::request_id_at_front(reader_.front());
+  if (!reader_.skip(wire::client_request_skip_max)) return false;
+  refuse_request(id.value_or(0), wire::request_errc::too_large, why);
+  return true;
 }
 
 void session::take(std::span<const std::byte> frame) {
@@ -201,13 +207,14 @@ bool session::has_place(const wire::client_request& r) {
 }
 
 void session::take(const wire::client_request& r) {
-  auto remaining = r.remaining.count() > 0 ? r.remaining : options_.timeout_default;
+  auto remaining = r.limits.remaining.count() > 0 ? r.limits.remaining : options_.timeout_default;
   remaining = std::min(remaining, options_.timeout_max);
-  const coro::time_point deadline = read_at_ + remaining;
+  const auto wait = r.limits.leader_wait.count() > 0 ? std::min(r.limits.leader_wait, remaining) : remaining;
+  const time_limits until{.deadline = read_at_ + remaining, .leader_by = read_at_ + wait};
   if (const auto* c = std::get_if<kv::command>(&r.body)) {
-    take_command(r.id, deadline, *c);
+    take_command(r.id, until, *c);
   } else if (const auto* read = std::get_if<wire::range_read>(&r.body)) {
-    take_range(r.id, deadline, *read, asked::plain);
+    take_range(r.id, until, *read, asked::plain);
   } else if (const auto* s = std::get_if<wire::status_request>(&r.body)) {
     take_status(r.id, s->all);
   } else if (std::holds_alternative<wire::metrics_request>(r.body)) {
@@ -217,7 +224,7 @@ void session::take(const wire::client_request& r) {
   } else if (std::holds_alternative<wire::health_request>(r.body)) {
     const wire::range_read any{.request = {.key = std::string_view("\0", 1), .count_only = true, .skip_count = true},
                                .serializable = false};
-    take_range(r.id, deadline, any, asked::health);
+    take_range(r.id, until, any, asked::health);
   } else {
     const auto& h = std::get<wire::client_hello>(r.body);
     if (h.version_min > wire::client_version_max || h.version_max < wire::client_version_min) {
@@ -230,65 +237,6 @@ void session::take(const wire::client_request& r) {
                                           .node_name = node_.self().name,
                                           .cluster_name = node_.self().cluster_name});
   }
-}
-
-void session::take_command(std::uint64_t id, coro::time_point deadline, const kv::command& c) {
-  if (auto valid = kv::validate(c, options_.request_bytes_max); !valid) {
-    if (valid.error().code() == kv::errc::request_too_large)
-      refuse_request(id, wire::request_errc::too_large,
-                     "the request's keys and values take more than limits.request_bytes_max, here " +
-                         std::to_string(options_.request_bytes_max) + " bytes");
-    else
-      reply_at_once(id, kv::result<kv::reply>(valid.error()));
-    return;
-  }
-  if (!admit(id)) return;
-  proposal command = wire::encode_command(arena_, c);
-  const std::size_t bytes = std::as_const(command).payload().size();
-  if (const auto* t = std::get_if<kv::txn>(&c); t != nullptr && kv::only_reads(*t)) {
-    read_transaction(id, deadline, command);
-    return;
-  }
-  writes_.push_back({.to = answer(id, asked::plain, bytes),
-                     .deadline = deadline,
-                     .command = std::move(command),
-                     .grows = node::may_grow(c),
-                     .answers = node::answers_much(c),
-                     .bulk = bulk_});
-}
-
-/// It never comes into the log: any node answers it from its own state, as of a moment after it was asked.
-void session::read_transaction(std::uint64_t id, coro::time_point deadline, const proposal& encoded) {
-  node::read_request read;
-  read.to = answer(id, asked::plain, encoded.payload().size());
-  read.deadline = deadline;
-  read.hold = encoded.chunk();
-  read.transaction = encoded.payload();
-  read.bulk = bulk_;
-  reads_.push_back(std::move(read));
-}
-
-void session::take_range(std::uint64_t id, coro::time_point deadline, const wire::range_read& r, asked what) {
-  if (auto valid = kv::validate(r.request); !valid) {
-    reply_at_once(id, kv::result<kv::range_reply>(valid.error()));
-    return;
-  }
-  if (!admit(id)) return;
-  const std::size_t bytes = r.request.key.size() + r.request.range_end.size() + 1;
-  node::read_request read{.to = answer(id, what, bytes),
-                          .deadline = deadline,
-                          .hold = {},
-                          .range = r.request,
-                          .stale = r.serializable,
-                          .bulk = bulk_};
-  chunk_arena::piece piece = arena_.allocate(bytes);
-  std::byte* at = piece.data;
-  read.range.key = copy_into(at, r.request.key);
-  read.range.range_end = copy_into(at, r.request.range_end);
-  read.hold = std::move(piece.chunk);
-  if (read.range.page_bytes_max == 0 || read.range.page_bytes_max > wire::reply_bytes_max)
-    read.range.page_bytes_max = wire::reply_bytes_max;
-  reads_.push_back(std::move(read));
 }
 
 void session::take_status(std::uint64_t id, bool all) {
@@ -453,10 +401,12 @@ void session::ranged(const node::reply_to& to, const kv::result<kv::range_reply>
 
 void session::failed(const node::reply_to& to, node::request_errc why, std::string_view detail) {
   const std::string_view text = detail.empty() ? node::describe(why) : detail;
+  const bool elsewhere = why == wire::request_errc::not_leader;
+  const std::string_view leader = elsewhere ? node_.the_group().leader_address() : std::string_view();
   if (!gone_ && static_cast<asked>(to.slot) == asked::health)
     wire::encode_reply(staged_, to.id, wire::health_reply{.serving = false, .reason = text});
   else if (!gone_)
-    wire::encode_reply(staged_, to.id, wire::client_error{.code = why, .text = text, .leader = {}, .store = {}});
+    wire::encode_reply(staged_, to.id, wire::client_error{.code = why, .text = text, .leader = leader, .store = {}});
   answer_made(to);
 }
 

@@ -85,6 +85,10 @@ class session final : public node::reply_sink {
  private:
   /// What a reply_to's slot says of a request.
   enum class asked : std::uint32_t { plain, health };
+  struct time_limits {
+    coro::time_point deadline;
+    coro::time_point leader_by;
+  };
 
   coro::task<void> run_reader();
   coro::task<void> run_writer();
@@ -99,11 +103,12 @@ class session final : public node::reply_sink {
   [[nodiscard]] bool make_room_for_frame();
   [[nodiscard]] bool take_frames();
   [[nodiscard]] bool has_place(const wire::client_request& r);
+  [[nodiscard]] bool refuse_too_large(const std::string& why);
   void take(std::span<const std::byte> frame);
   void take(const wire::client_request& r);
-  void take_command(std::uint64_t id, coro::time_point deadline, const kv::command& c);
-  void read_transaction(std::uint64_t id, coro::time_point deadline, const proposal& encoded);
-  void take_range(std::uint64_t id, coro::time_point deadline, const wire::range_read& r, asked what);
+  void take_command(std::uint64_t id, time_limits until, const kv::command& c);
+  void read_transaction(std::uint64_t id, time_limits until, const proposal& encoded);
+  void take_range(std::uint64_t id, time_limits until, const wire::range_read& r, asked what);
   void take_status(std::uint64_t id, bool all);
   void take_metrics(std::uint64_t id);
   void take_profile(std::uint64_t id, const wire::profile_request& p);

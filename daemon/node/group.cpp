@@ -17,6 +17,7 @@ constexpr std::size_t compaction_slice = 16; // between two looks at the clock: 
 constexpr int compaction_share = 4;          // of the turn's budget
 constexpr std::uint32_t ticks_at_most = 8;   // that one turn makes up for after a pause
 constexpr std::uint64_t house_keeping_ticks = 5;
+constexpr std::uint64_t expiry_ticks = 2; // wire::remaining_behind() leaves time for it
 
 std::vector<node_id> all_but(node_id self, std::vector<node_id> members) {
   std::erase(members, self);
@@ -29,6 +30,7 @@ std::vector<node_id> all_but(node_id self, std::vector<node_id> members) {
 group::group(group_options o, seams s, const raft::initial_state& recovered, applier::state state)
     : options_(std::move(o))
     , seams_(s)
+    , recovered_(recovered.commit)
     , wake_(s.loop)
     , writes_inbox_(s.loop)
     , reads_inbox_(s.loop)
@@ -44,6 +46,7 @@ group::group(group_options o, seams s, const raft::initial_state& recovered, app
           options_.self.boot, [this](const read_request& r, request_errc why) { sinks_.failed(r.to, why); },
           [this](read_request r) { ready_reads_.add(std::move(r)); })
     , applier_(std::move(state), pending_, sinks_, s.observer, options_.complete_by_index)
+    , pins_(options_.pins)
     , ready_reads_([this](read_request& r) { return serve(r); },
                    [this](const read_request& r, request_errc why) { sinks_.failed(r.to, why); })
     , core_(options_.raft, recovered)
@@ -81,7 +84,9 @@ group::group(group_options o, seams s, const raft::initial_state& recovered, app
   check_members();
 }
 
-group::~group() = default;
+group::~group() {
+  pins_.clear(applier_.store());
+}
 
 coro::task<void> group::run() {
   seams_.wal.attach(options_.raft.group, seams_.loop, *this);
@@ -199,7 +204,8 @@ void group::take_ticks() {
   const std::uint32_t due = std::min(std::exchange(ticks_due_, 0), ticks_at_most);
   for (std::uint32_t i = 0; i < due; ++i) {
     core_.tick();
-    if (++ticks_ % house_keeping_ticks == 0) keep_house();
+    if (++ticks_ % expiry_ticks == 0) expire(seams_.loop.now());
+    if (ticks_ % house_keeping_ticks == 0) keep_house();
   }
 }
 
@@ -255,6 +261,7 @@ void group::wal_persisted(group_id, raft::write_number up_to) {
     installing_.pop_front();
     taker_.forget(received.store->applied());
     ready_reads_.begin_anew();
+    pins_.clear(applier_.store());
     applier_.replace(std::move(received));
     core_.applied(applier_.applied());
     reads_.applied(applier_.applied());
@@ -359,6 +366,13 @@ void group::add_to(group_mailboxes& sum) {
   calls_inbox_.add_to(sum.calls);
 }
 
+coro::task<bool> group::catch_up(coro::duration at_most) {
+  const coro::time_point until = seams_.loop.now() + at_most;
+  while (applier_.applied() < recovered_ && seams_.loop.now() < until)
+    co_await seams_.loop.timers().sleep_for(options_.tick);
+  co_return applier_.applied() >= recovered_;
+}
+
 void group::fail_all() {
   draining_ = true;
   take_inbox();
@@ -370,7 +384,7 @@ void group::fail_all() {
     sinks_.failed(r.to, request_errc::shutting_down);
     return true;
   });
-  status_.expire(coro::time_point::max());
+  status_.end();
   sinks_.flush();
 }
 

@@ -17,6 +17,7 @@
 #include "daemon/node/read_queue.hpp"
 #include "daemon/node/read_server.hpp"
 #include "daemon/node/request.hpp"
+#include "daemon/node/revision_pins.hpp"
 #include "daemon/node/sink_set.hpp"
 #include "daemon/node/snapshot_installer.hpp"
 #include "daemon/node/snapshot_place.hpp"
@@ -31,6 +32,8 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -45,7 +48,8 @@ struct group_options {
   coro::duration turn_budget = std::chrono::milliseconds(2);
   std::size_t slice_cost = 256; ///< of applying and reading, between two looks at the clock: see applier::proceed
   std::uint64_t keep_revisions = 100'000; ///< 0: all
-  std::size_t waiting_max = 65'536;       ///< requests that wait for a leader
+  revision_pin_options pins;
+  std::size_t waiting_max = 65'536; ///< requests that wait for a leader
   /// Commands, in bytes, that are proposed and not applied, or forwarded and not answered, at a time; the others wait
   /// for their turn. Enough to keep the disks busy, little enough to wait behind.
   std::size_t ahead_bytes_max = std::size_t{4} * 1024 * 1024;
@@ -61,6 +65,7 @@ struct peer_event {
   node_id from;
   kind what = kind::messages;
   quorumd::incarnation incarnation;         ///< of `up`
+  std::string client_address;               ///< of `up`
   std::vector<wire::peer_message> messages; ///< of `messages`
 };
 
@@ -105,6 +110,8 @@ class group final : public storage::completion {
   /// Hands leadership over, if this node leads, and waits until another does or the time is up. New requests are
   /// refused from now on.
   [[nodiscard]] coro::task<void> drain(coro::duration at_most);
+  /// Waits until everything that was recovered as committed is applied, or the time is up: whether it is.
+  [[nodiscard]] coro::task<bool> catch_up(coro::duration at_most);
   /// Answers everything that still waits; after run() has ended and nobody submits any more.
   void fail_all();
 
@@ -113,6 +120,8 @@ class group final : public storage::completion {
   [[nodiscard]] coro::time_point now() const { return seams_.loop.now(); }
   [[nodiscard]] status_collector& status() { return status_; }
   [[nodiscard]] const raft::soft_state& soft() const { return soft_; }
+  /// Where clients reach the leader; empty if it is this node, unknown, or has not said.
+  [[nodiscard]] std::string_view leader_address() const;
   [[nodiscard]] std::size_t waiting_requests() const { return pending_.size() + forwards_.size() + writes_.size(); }
   [[nodiscard]] const raft::core& core() const { return core_; }
   [[nodiscard]] const applier& state() const { return applier_; }
@@ -159,6 +168,7 @@ class group final : public storage::completion {
   void serve_reads();
   [[nodiscard]] read_server::slice serve(read_request& r);
   read_server::slice answer(const read_request& r, const kv::result<kv::range_reply>& found);
+  void keep_readable(const read_request& r, revision current);
   void retry_waiting();
   void expire(coro::time_point now);
   void propose_own(entry_kind kind, std::span<const std::byte> payload);
@@ -175,9 +185,12 @@ class group final : public storage::completion {
   void receive(node_id from, wire::status_answer m);
   void check_members();
   void record_members();
+  void seek_room();
+  void hand_over_to(node_id member, const wire::status_row& its);
 
   const group_options options_;
   const seams seams_;
+  const log_index recovered_; ///< committed, as this node knew before its start: nobody reads what is older
 
   // Everything below belongs to the group's loop.
   coro::event wake_;
@@ -198,6 +211,7 @@ class group final : public storage::completion {
   fair_queue<write_request> writes_; ///< wait for their turn, or for a leader
   read_queue reads_;
   applier applier_;
+  revision_pins pins_;
   read_server ready_reads_; ///< refers to the state
   raft::core core_;
   raft::soft_state soft_;
@@ -243,6 +257,7 @@ class group final : public storage::completion {
     bool up = false;
     bool refused = false;
     quorumd::incarnation incarnation;
+    std::string client_address; ///< as it said last
   };
   std::map<node_id, peer> peers_;
   std::uint32_t ticks_due_ = 0;
@@ -252,6 +267,8 @@ class group final : public storage::completion {
   bool failed_ = false;
   bool space_ = true;
   std::uint64_t members_recorded_at_ = 0; ///< tick
+  std::uint64_t room_asked_at_ = 0;       ///< tick
+  std::uint64_t handed_over_at_ = 0;      ///< tick
 };
 
 } // namespace quorumd::node

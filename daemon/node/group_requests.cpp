@@ -3,6 +3,7 @@
 #include "daemon/node/reply_estimate.hpp"
 #include "wire/command_codec.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <utility>
@@ -155,7 +156,7 @@ void group::forward(node_id leader, write_request r) {
   stages_.forwarded(id, r.arrival);
   seams_.transport.send(leader, wire::forward_request{.id = id,
                                                       .group = options_.raft.group,
-                                                      .remaining = remaining,
+                                                      .remaining = wire::remaining_behind(remaining),
                                                       .command = std::move(r.command),
                                                       .bulk = r.bulk});
 }
@@ -170,6 +171,8 @@ void group::accept(read_request r) {
   stages_.read_taken(r);
   if (draining_)
     sinks_.failed(r.to, request_errc::shutting_down);
+  else if (r.stale && applier_.applied() < recovered_)
+    reads_.wait_for(recovered_, std::move(r));
   else if (r.stale)
     ready_reads_.add(std::move(r));
   else
@@ -190,7 +193,10 @@ read_server::slice group::serve(read_request& r) {
     seams_.loop.worked(1);
     return answer(r, applier_.store().range(r.range));
   }
-  if (!r.under_way) r.under_way = std::make_unique<read_under_way>(applier_.store(), r);
+  if (!r.under_way) {
+    keep_readable(r, applier_.store().current());
+    r.under_way = std::make_unique<read_under_way>(applier_.store(), r);
+  }
   kv::reading& reading = r.under_way->reading();
   const std::size_t before = reading.visits();
   const bool done = reading.proceed(options_.slice_cost);
@@ -209,7 +215,14 @@ read_server::slice group::serve(read_request& r) {
   return s;
 }
 
+/// From the beginning of the read on, and anew at its end: its client comes back for more.
+void group::keep_readable(const read_request& r, revision current) {
+  if (r.keep <= r.keep.zero()) return;
+  pins_.keep(applier_.store(), r.range.revision ? r.range.revision : current, seams_.loop.now(), r.keep);
+}
+
 read_server::slice group::answer(const read_request& r, const kv::result<kv::range_reply>& found) {
+  if (found) keep_readable(r, found->revision);
   sinks_.ranged(r.to, found);
   stages_.read_served(r);
   read_server::slice s;
@@ -227,7 +240,7 @@ void group::expire(coro::time_point now) {
   const request_errc why = led ? request_errc::timeout : request_errc::no_quorum;
   writes_.erase_if([&](const write_request& r) {
     const bool gone = r.to.sink != nullptr && r.to.sink->gone(r.to);
-    if (!gone && r.deadline > now) return false;
+    if (!gone && (led ? r.deadline : std::min(r.leader_by, r.deadline)) > now) return false;
     sinks_.failed(r.to, why);
     return true;
   });
@@ -241,8 +254,8 @@ void group::propose_own(entry_kind kind, std::span<const std::byte> payload) {
 }
 
 void group::keep_house() {
-  expire(seams_.loop.now());
   status_.expire(seams_.loop.now());
+  pins_.expire(applier_.store(), seams_.loop.now());
   sender_.keep_house();
   installer_.keep_house();
   taker_.keep_house();
@@ -252,6 +265,7 @@ void group::keep_house() {
   if (std::exchange(space_, space) != space) seams_.observer.space_changed(space, seams_.wal.space().message);
 
   if (!soft_.serving) return;
+  seek_room();
   record_members();
   if (options_.keep_revisions == 0) return;
   const auto due = applier_.store().due_compaction(options_.keep_revisions);

@@ -18,11 +18,11 @@ configuration voters_of(const wire::local_identity& self) {
   return c;
 }
 
-storage::error log_without_snapshot(const std::string& directory, group_id group, log_index start) {
-  return storage::error(storage::error_code::corrupt, directory,
-                        "the log begins behind a snapshot that is not here (or is damaged). If the other members are "
-                        "well, treat this member as lost (docs/operations.md); else bring its snapshots directory back")
-      .of(group, start);
+/// The log could not do without the snapshots that are damaged, or would say the same without them.
+storage::error with_damaged(storage::error e, const std::vector<storage::error>& damaged) {
+  if (e.code != storage::error_code::corrupt) return e;
+  for (const storage::error& d : damaged) e.detail += ". Passed over: " + d.message();
+  return e;
 }
 
 } // namespace
@@ -34,14 +34,13 @@ node::node(node_options o, node_seams s)
 
 node::~node() = default;
 
-storage::result<std::unique_ptr<node>> node::open(node_options o, node_seams s,
-                                                  const storage::recovery_progress& progress) {
+storage::result<std::unique_ptr<node>> node::open(node_options o, node_seams s, const recovery_progress& progress) {
   std::unique_ptr<node> n(new node(std::move(o), s));
   if (auto recovered = n->recover(progress); !recovered) return recovered.error();
   return n;
 }
 
-storage::result<void> node::recover(const storage::recovery_progress& progress) {
+storage::result<void> node::recover(const recovery_progress& progress) {
   const storage::identity expected{.cluster = options_.self.cluster,
                                    .cluster_name = options_.self.cluster_name,
                                    .node = options_.self.id,
@@ -55,9 +54,9 @@ storage::result<void> node::recover(const storage::recovery_progress& progress) 
   options_.self.boot = boot_id(seams_.entropy.next() | 1);
 
   applier::state state;
-  auto snapshot = recover_snapshot(state);
+  auto snapshot = recover_snapshot(state, progress.snapshot);
   if (!snapshot) return snapshot.error();
-  auto initial = recover_log(*snapshot, progress);
+  auto initial = recover_log(*snapshot, progress.log);
   if (!initial) return initial.error();
   if (const auto wrong = raft::validate(*initial))
     return storage::error(storage::error_code::corrupt, directory_->wal_directory(), *wrong);
@@ -95,13 +94,14 @@ storage::result<void> node::recover(const storage::recovery_progress& progress) 
   return {};
 }
 
-storage::result<std::optional<storage::group_snapshot>> node::recover_snapshot(applier::state& state) {
+storage::result<std::optional<storage::group_snapshot>>
+node::recover_snapshot(applier::state& state, const storage::recovery_progress& progress) {
   const std::string place = directory_->snapshot_directory();
   const group_id group = options_.group.raft.group;
   if (auto cleaned = storage::remove_unfinished_snapshots(seams_.files, place); !cleaned) return cleaned.error();
-  auto found = storage::newest_snapshot(seams_.files, place, group);
+  auto found = storage::newest_snapshot(seams_.files, place, group, progress);
   if (!found) return found.error();
-  for (const storage::error& damaged : found->damaged) seams_.observer.snapshot_failed(damaged.message());
+  damaged_snapshots_ = std::move(found->damaged);
   if (!found->newest) {
     state.store = std::make_unique<kv::store>(kv::options{});
     return std::nullopt;
@@ -113,6 +113,7 @@ storage::result<std::optional<storage::group_snapshot>> node::recover_snapshot(a
     auto read = builder.read_on(**reader, options_.group.transfers.slice_bytes);
     if (!read) return read.error();
     more = *read;
+    if (progress) progress((*reader)->position(), (*reader)->bytes());
   }
   auto built = builder.finish();
   if (!built) return built.error();
@@ -126,8 +127,11 @@ storage::result<raft::initial_state> node::recover_log(const std::optional<stora
   if (snapshot) snapshots.push_back(*snapshot);
   auto opened =
       storage::wal::open(seams_.files, directory_->wal_directory(), options_.wal, seams_.entropy, snapshots, progress);
-  if (!opened) return opened.error();
+  if (!opened) return with_damaged(opened.error(), damaged_snapshots_);
   wal_ = std::move(*opened);
+  for (const storage::error& d : damaged_snapshots_)
+    seams_.observer.snapshot_failed(d.message() + ". It was passed over and nothing is missing, since the log reaches "
+                                                  "back behind it. The next snapshot takes its place");
 
   const group_id group = options_.group.raft.group;
   raft::initial_state initial;
@@ -141,8 +145,7 @@ storage::result<raft::initial_state> node::recover_log(const std::optional<stora
     initial.commit = g.commit;
   }
   const log_index covered = snapshot ? snapshot->mark.index : log_index();
-  if (initial.start.index > covered)
-    return log_without_snapshot(directory_->snapshot_directory(), group, initial.start.index);
+  QUORUMD_INVARIANT(initial.start.index <= covered, "the log's recovery refuses a log without its snapshot");
   initial.applied = covered;
   initial.commit = std::max(initial.commit, covered);
   return initial;
@@ -184,20 +187,29 @@ void node::call(std::function<void(group&)> f) {
 }
 
 void node::on_peer_up(node_id id, const wire::peer_info& info) {
-  group_->deliver({.from = id, .what = peer_event::kind::up, .incarnation = info.incarnation, .messages = {}});
+  group_->deliver({.from = id,
+                   .what = peer_event::kind::up,
+                   .incarnation = info.incarnation,
+                   .client_address = info.client_address,
+                   .messages = {}});
 }
 
 void node::on_peer_down(node_id id, const std::string&) {
-  group_->deliver({.from = id, .what = peer_event::kind::down, .incarnation = {}, .messages = {}});
+  group_->deliver(
+      {.from = id, .what = peer_event::kind::down, .incarnation = {}, .client_address = {}, .messages = {}});
 }
 
 void node::on_peer_messages(node_id from, std::vector<wire::peer_message>& batch) {
-  group_->deliver({.from = from, .what = peer_event::kind::messages, .incarnation = {}, .messages = std::move(batch)});
+  group_->deliver({.from = from,
+                   .what = peer_event::kind::messages,
+                   .incarnation = {},
+                   .client_address = {},
+                   .messages = std::move(batch)});
 }
 
 void node::on_peer_writable(node_id id, bool writable) {
   const auto what = writable ? peer_event::kind::room : peer_event::kind::full;
-  group_->deliver({.from = id, .what = what, .incarnation = {}, .messages = {}});
+  group_->deliver({.from = id, .what = what, .incarnation = {}, .client_address = {}, .messages = {}});
 }
 
 std::optional<std::string> node::check_incarnation(node_id id, incarnation seen) {

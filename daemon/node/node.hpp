@@ -48,6 +48,12 @@ struct node_seams {
   wire::peer_observer& peer_observer;
 };
 
+/// Told as a recovery goes on: bytes done, of how many.
+struct recovery_progress {
+  storage::recovery_progress snapshot;
+  storage::recovery_progress log;
+};
+
 /// One member of a cluster: its data directory, log, state machine, driver and the streams to its peers.
 ///
 /// open() recovers, start() takes part, stop() leaves in good order; a node that was started must be stopped before it
@@ -57,7 +63,7 @@ class node final : private wire::peer_handler {
   /// Recovers what the data directory holds; blocking, before the loops have anything of this node to run. Errors say
   /// what is wrong with which file and what to do.
   [[nodiscard]] static storage::result<std::unique_ptr<node>> open(node_options o, node_seams s,
-                                                                   const storage::recovery_progress& progress = {});
+                                                                   const recovery_progress& progress = {});
   ~node() override;
 
   /// Listens for peers, dials them and runs the group. On the network loop. An error is why it cannot listen.
@@ -86,8 +92,9 @@ class node final : private wire::peer_handler {
 
  private:
   node(node_options o, node_seams s);
-  [[nodiscard]] storage::result<void> recover(const storage::recovery_progress& progress);
-  [[nodiscard]] storage::result<std::optional<storage::group_snapshot>> recover_snapshot(applier::state& state);
+  [[nodiscard]] storage::result<void> recover(const recovery_progress& progress);
+  [[nodiscard]] storage::result<std::optional<storage::group_snapshot>>
+  recover_snapshot(applier::state& state, const storage::recovery_progress& progress);
   [[nodiscard]] storage::result<raft::initial_state> recover_log(const std::optional<storage::group_snapshot>& snapshot,
                                                                  const storage::recovery_progress& progress);
   coro::task<void> run_group();
@@ -103,6 +110,7 @@ class node final : private wire::peer_handler {
   node_options options_;
   const node_seams seams_;
   std::unique_ptr<storage::data_directory> directory_;
+  std::vector<storage::error> damaged_snapshots_; ///< that the recovery passed over
 
   std::unique_ptr<storage::wal> wal_;
   std::unique_ptr<wire::transport> transport_;

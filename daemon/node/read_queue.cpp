@@ -31,6 +31,12 @@ void read_queue::answered(const raft::read_state& answer, log_index applied) {
   }
 }
 
+void read_queue::wait_for(log_index index, read_request r) {
+  auto found = std::find_if(waits_.begin(), waits_.end(), [&](const auto& w) { return w.index == index; });
+  if (found == waits_.end()) found = waits_.insert(found, {index, spare()});
+  found->reads.push_back(std::move(r));
+}
+
 void read_queue::applied(log_index index) {
   for (std::size_t i = 0; i < waits_.size();) {
     if (waits_[i].index > index) {
@@ -50,10 +56,12 @@ void read_queue::retry() {
 }
 
 void read_queue::expire(coro::time_point now) {
-  expire_in(gathered_, now);
-  expire_in(refused_, now);
-  for (batch& b : asked_) expire_in(b.reads, now);
-  for (waiting_batch& w : waits_) expire_in(w.reads, now);
+  const auto no_leader = [now](const read_request& r) { return std::min(r.leader_by, r.deadline) <= now; };
+  const auto too_late = [now](const read_request& r) { return r.deadline <= now; };
+  expire_in(gathered_, no_leader, request_errc::no_quorum);
+  expire_in(refused_, no_leader, request_errc::no_quorum);
+  for (batch& b : asked_) expire_in(b.reads, no_leader, request_errc::no_quorum);
+  for (waiting_batch& w : waits_) expire_in(w.reads, too_late, request_errc::timeout);
   std::erase_if(asked_, [](const batch& b) { return b.reads.empty(); });
   std::erase_if(waits_, [](const waiting_batch& w) { return w.reads.empty(); });
 }
@@ -99,11 +107,12 @@ void read_queue::give_back(std::vector<read_request> reads) {
   if (spares_.size() < 8) spares_.push_back(std::move(reads));
 }
 
-void read_queue::expire_in(std::vector<read_request>& reads, coro::time_point now) {
+template <class Due>
+void read_queue::expire_in(std::vector<read_request>& reads, Due due, request_errc why) {
   std::erase_if(reads, [&](const read_request& r) {
     const bool gone = r.to.sink != nullptr && r.to.sink->gone(r.to);
-    if (!gone && r.deadline > now) return false;
-    fail_(r, request_errc::no_quorum);
+    if (!gone && !due(r)) return false;
+    fail_(r, why);
     return true;
   });
 }

@@ -26,6 +26,8 @@ class read_queue {
 
   /// A read of this turn, or one to be asked for again.
   void add(read_request r) { gathered_.push_back(std::move(r)); }
+  /// A read that needs nobody's word, to be served once the state machine has reached the index.
+  void wait_for(log_index index, read_request r);
   [[nodiscard]] bool has_gathered() const { return !gathered_.empty(); }
   /// The context under which everything gathered is asked for now.
   [[nodiscard]] raft::read_context ask();
@@ -54,7 +56,8 @@ class read_queue {
   void serve_all(std::vector<read_request>& reads);
   std::vector<read_request> spare();
   void give_back(std::vector<read_request> reads);
-  void expire_in(std::vector<read_request>& reads, coro::time_point now);
+  template <class Due>
+  void expire_in(std::vector<read_request>& reads, Due due, request_errc why);
 
   boot_id boot_;
   fail fail_;

@@ -77,7 +77,7 @@ const char* describe(request_errc code) {
   case request_errc::timeout:
     return "the deadline passed before the request was served; nothing was changed";
   case request_errc::no_quorum:
-    return "no leader with a quorum behind it within the deadline; nothing was changed";
+    return "no leader with a quorum behind it was found in time; nothing was changed";
   case request_errc::no_space:
     return "the leader's disk is nearly full; only deletes and compactions are taken until there is space";
   case request_errc::invalid:

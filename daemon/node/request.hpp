@@ -8,6 +8,7 @@
 #include "daemon/kv/store.hpp"
 #include "wire/request_error.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -74,6 +75,7 @@ struct arrival {
 struct write_request {
   reply_to to;
   coro::time_point deadline;
+  coro::time_point leader_by = coro::time_point::max(); ///< when to give up waiting for a leader, if not earlier
   proposal command;
   node::arrival arrival{};
   bool grows = true;    ///< may need disk space that is not given back: refused when there is little
@@ -97,10 +99,12 @@ class read_under_way {
 struct read_request {
   reply_to to;
   coro::time_point deadline;
+  coro::time_point leader_by = coro::time_point::max(); ///< when to give up waiting for a leader's word
   chunk_ref hold;
   kv::range_request range;
   std::span<const std::byte> transaction; ///< an encoded command; empty: the range is asked for
   node::arrival arrival{};
+  std::chrono::milliseconds keep{0};         ///< how long its revision stays readable here for the next such read
   bool stale = false;                        ///< answer from what this node has applied, without asking the leader
   bool bulk = false;                         ///< of a client that yields to the others
   bool begun = false;                        ///< the read_server's: a part of it is done

@@ -34,12 +34,23 @@ wire::status_row status_collector::own_row() const {
           .keys = store.keys(),
           .disk_bytes = wal_.stats().disk_bytes,
           .lag = 0,
+          .accepting = wal_.accepting_puts(),
           .error = {}};
 }
 
 void status_collector::collect(coro::time_point now, receiver r) {
-  const std::uint64_t id = next_id_++;
-  collection c{.deadline = now + patience, .rows = {}, .missing = 0, .done = std::move(r)};
+  waiting_.push_back(std::move(r));
+  if (!is_open_) begin(now);
+}
+
+/// For everybody who waits, until there is something to wait for.
+void status_collector::begin(coro::time_point now) {
+  asking_.swap(waiting_);
+  is_open_ = true;
+  open_ = {};
+  collection& c = open_;
+  c.id = next_id_++;
+  c.deadline = now + patience;
   for (const wire::member& m : self_.members) {
     if (m.id == self_.id) {
       c.rows.push_back(own_row());
@@ -48,7 +59,7 @@ void status_collector::collect(coro::time_point now, receiver r) {
     wire::status_row row{.id = m.id, .name = m.name, .address = m.address};
     if (transport_.connected(m.id)) {
       row.error = "no answer within 0.5 s";
-      transport_.send(m.id, wire::status_query{.id = id, .group = group_});
+      transport_.send(m.id, wire::status_query{.id = c.id, .group = group_});
       ++c.missing;
     } else {
       row.error = "unreachable at " + m.address;
@@ -56,39 +67,41 @@ void status_collector::collect(coro::time_point now, receiver r) {
     c.rows.push_back(std::move(row));
   }
   std::sort(c.rows.begin(), c.rows.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
-  if (c.missing == 0)
-    finish(c);
-  else
-    open_.emplace(id, std::move(c));
+  if (c.missing == 0) finish(now);
 }
 
-void status_collector::answered(node_id from, wire::status_answer a) {
-  const auto found = open_.find(a.id);
-  if (found == open_.end()) return;
-  collection& c = found->second;
-  const auto row = std::find_if(c.rows.begin(), c.rows.end(), [&](const auto& r) { return r.id == from; });
-  if (row == c.rows.end() || row->error.empty()) return;
+void status_collector::answered(coro::time_point now, node_id from, wire::status_answer a) {
+  if (!is_open_ || open_.id != a.id) return;
+  const auto row = std::find_if(open_.rows.begin(), open_.rows.end(), [&](const auto& r) { return r.id == from; });
+  if (row == open_.rows.end() || row->error.empty()) return;
   *row = std::move(a.row);
   row->id = from;
   row->error.clear();
-  if (--c.missing != 0) return;
-  finish(c);
-  open_.erase(found);
+  if (--open_.missing == 0) finish(now);
 }
 
 void status_collector::expire(coro::time_point now) {
-  while (!open_.empty() && open_.begin()->second.deadline <= now) { // the deadlines are in the order of the ids
-    finish(open_.begin()->second);
-    open_.erase(open_.begin());
-  }
+  while (is_open_ && open_.deadline <= now) finish(now);
 }
 
-void status_collector::finish(collection& c) {
+void status_collector::end() {
+  if (!is_open_) return;
+  for (receiver& r : waiting_) asking_.push_back(std::move(r));
+  waiting_.clear();
+  finish(open_.deadline);
+}
+
+void status_collector::finish(coro::time_point now) {
+  std::vector<wire::status_row> rows = std::move(open_.rows);
+  is_open_ = false;
   log_index commit;
-  for (const wire::status_row& r : c.rows) commit = std::max(commit, r.commit);
-  for (wire::status_row& r : c.rows)
+  for (const wire::status_row& r : rows) commit = std::max(commit, r.commit);
+  for (wire::status_row& r : rows)
     if (r.error.empty()) r.lag = commit - std::min(commit, r.applied);
-  c.done(c.rows);
+  std::vector<receiver> asked;
+  asked.swap(asking_);
+  for (const receiver& r : asked) r(rows);
+  if (!waiting_.empty() && !is_open_) begin(now);
 }
 
 } // namespace quorumd::node

@@ -10,13 +10,13 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <vector>
 
 namespace quorumd::node {
 
 /// The rows of the status table: this node's own, and every member's for whoever asks for all. A member that does not
-/// answer within half a second is a row that says so. Belongs to the group's loop.
+/// answer within half a second is a row that says so. One round of questions at a time: who asks meanwhile shares the
+/// next one, so that a flood of questions costs the members one each per round. Belongs to the group's loop.
 class status_collector {
  public:
   using receiver = std::function<void(const std::vector<wire::status_row>&)>;
@@ -27,17 +27,20 @@ class status_collector {
   [[nodiscard]] wire::status_row own_row() const;
   /// Asks every member; the rows come in the order of their names.
   void collect(coro::time_point now, receiver r);
-  void answered(node_id from, wire::status_answer a);
+  void answered(coro::time_point now, node_id from, wire::status_answer a);
   void expire(coro::time_point now);
+  /// Answers everybody with what there is.
+  void end();
 
  private:
   struct collection {
+    std::uint64_t id = 0;
     coro::time_point deadline;
     std::vector<wire::status_row> rows;
     std::size_t missing = 0;
-    receiver done;
   };
-  void finish(collection& c);
+  void begin(coro::time_point now);
+  void finish(coro::time_point now);
 
   const wire::local_identity& self_;
   group_id group_;
@@ -46,7 +49,10 @@ class status_collector {
   const storage::wal& wal_;
   wire::transport& transport_;
   std::uint64_t next_id_ = 1;
-  std::map<std::uint64_t, collection> open_; ///< by their ids, the oldest first
+  bool is_open_ = false;
+  collection open_;
+  std::vector<receiver> asking_;  ///< for the open one
+  std::vector<receiver> waiting_; ///< for the next
 };
 
 } // namespace quorumd::node

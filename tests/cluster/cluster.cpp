@@ -326,7 +326,8 @@ namespace {
 launch import_launch(const std::string& endpoints, const std::string& output, const std::string& errors,
                      const std::vector<std::string>& more) {
   launch l;
-  l.arguments = {quorumd_program(), "import", "-", "--endpoint", endpoints};
+  // What the tests do to the nodes may take longer than an import goes on by itself without progress.
+  l.arguments = {quorumd_program(), "import", "-", "--timeout", "60s", "--endpoint", endpoints};
   l.arguments.insert(l.arguments.end(), more.begin(), more.end());
   l.output = output;
   l.errors = errors;

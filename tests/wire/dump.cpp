@@ -138,7 +138,7 @@ class out {
   out& operator<<(const kv::command& c) {
     return std::visit([this](const auto& what) -> out& { return *this << what; }, c);
   }
-  out& operator<<(const range_read& r) { return *this << r.serializable << r.request; }
+  out& operator<<(const range_read& r) { return *this << r.serializable << r.keep.count() << r.request; }
   out& operator<<(const status_request& s) { return *this << "status" << s.all; }
   out& operator<<(const metrics_request&) { return *this << "metrics"; }
   out& operator<<(const profile_request& p) { return *this << "profile" << p.kind << p.length.count(); }
@@ -200,7 +200,8 @@ std::string dump(const kv::range_reply& r) {
   return written(r);
 }
 std::string dump(const client_request& r) {
-  return std::to_string(r.id) + ' ' + std::to_string(r.remaining.count()) + ' ' +
+  return std::to_string(r.id) + ' ' + std::to_string(r.limits.remaining.count()) + ' ' +
+         std::to_string(r.limits.leader_wait.count()) + ' ' +
          std::visit([](const auto& body) { return written(body); }, r.body);
 }
 std::string dump(const client_reply& r) {

@@ -75,6 +75,49 @@ TEST_CASE("headers are judged at their bounds") {
   CHECK(header_error(UINT32_MAX, 1, 72) == codec_errc::frame_segments);
 }
 
+// A frame that is too large is passed over however its bytes are cut, in memory that does not grow, and the next one
+// comes out whole; one beyond all measure is not.
+TEST_CASE("a frame that is too large can be passed over") {
+  byte_buffer sent;
+  append_words(sent, 3);
+  append_words(sent, 20'000);
+  append_words(sent, 5);
+  for (const std::size_t piece : {std::size_t{1}, std::size_t{7}, std::size_t{1000}, std::size_t{100'000'000}}) {
+    frame_reader reader(1024, 256);
+    std::vector<std::size_t> whole;
+    std::size_t skipped = 0;
+    std::size_t largest = 0;
+    std::span<const std::byte> rest = sent.bytes();
+    while (!rest.empty()) {
+      const auto into = reader.prepare();
+      largest = std::max(largest, into.size());
+      const std::size_t n = std::min({into.size(), rest.size(), piece});
+      std::memcpy(into.data(), rest.data(), n);
+      rest = rest.subspan(n);
+      reader.commit(n);
+      for (;;) {
+        const auto frame = reader.next();
+        if (!frame) {
+          REQUIRE(frame.error().code() == codec_errc::frame_too_large);
+          if (reader.front().size() < frame_reader::front_bytes) break;
+          CHECK(holds_words(reader.front(), frame_reader::front_bytes / 8));
+          CHECK_FALSE(reader.skip(1000));
+          REQUIRE(reader.skip(1'000'000));
+          ++skipped;
+          continue;
+        }
+        if (!*frame) break;
+        whole.push_back((*frame)->size() / 8);
+        CHECK(holds_words(**frame, whole.back()));
+      }
+    }
+    CHECK(whole == std::vector<std::size_t>{3, 5});
+    CHECK(skipped == 1);
+    CHECK(largest <= 2048);
+    CHECK(reader.pending_bytes() == 0);
+  }
+}
+
 // A stream of frames that nobody keeps is read into the same memory again and again.
 TEST_CASE("memory is used again unless it is shared") {
   byte_buffer one;

@@ -334,7 +334,7 @@ kv::result<kv::reply> sampler::result() {
 client_request sampler::request() {
   client_request r;
   r.id = random_();
-  r.remaining = std::chrono::milliseconds(below(UINT32_MAX));
+  r.limits = {std::chrono::milliseconds(below(UINT32_MAX)), std::chrono::milliseconds(below(UINT32_MAX))};
   switch (below(8)) {
   case 0:
     r.body = client_hello{.version_min = static_cast<std::uint16_t>(below(65536)),
@@ -343,7 +343,8 @@ client_request sampler::request() {
                           .bulk = coin()};
     break;
   case 1:
-    r.body = range_read{.request = range(), .serializable = coin()};
+    r.body =
+        range_read{.request = range(), .serializable = coin(), .keep = std::chrono::milliseconds(below(UINT32_MAX))};
     break;
   case 2:
     r.body = status_request{.all = coin()};

@@ -14,6 +14,7 @@ struct ClientHello {
 struct RangeRead {
   request @0 :Shared.Range;
   serializable @1 :Bool;
+  keepMs @2 :UInt32;
 }
 
 struct ProfileRequest {
@@ -33,6 +34,7 @@ struct Request {
     metrics @7 :Void;  # of this node
     profile @8 :ProfileRequest;  # on the admin socket
   }
+  leaderWaitMs @9 :UInt32;
 }
 
 struct HelloReply {

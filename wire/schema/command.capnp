@@ -140,4 +140,5 @@ struct StatusRow {
   diskBytes @12 :UInt64;
   lag @13 :UInt64;
   error @14 :Text;
+  accepting @15 :Bool;  # puts: its disk has room
 }
