@@ -123,19 +123,18 @@ bool fill_until_full(cluster& c, std::size_t i, std::uint64_t leave) {
 
 } // namespace
 
-// The leader's disk fills up: puts are refused with no_space, and the answer and the log name the volume and the bytes;
-// reads and deletes go on; with room again puts are taken; what was acknowledged is there.
+// The only node's disk fills up, so that nobody can take over: puts are refused with no_space, and the answer and the
+// log name the volume and the bytes; reads and deletes go on; with room again puts are taken; what was acknowledged is
+// there.
 TEST_CASE("a full disk refuses puts and nothing else") {
   const small_disks disks(disks_root("full"), 64);
   if (!disks.mounted()) return;
-  cluster c("disk_full", {.nodes = 3, .set = small_segments, .data_root = disks_root("full")});
+  cluster c("disk_full", {.nodes = 1, .set = small_segments, .data_root = disks_root("full")});
   c.start_all();
   c.wait_all_healthy();
   const auto words = make_words(1000);
   REQUIRE(c.anywhere({"import", "-"}, to_lines(words)).code == 0);
   const std::size_t leader = c.wait_leader();
-  for (std::size_t i = 0; i < c.size(); ++i)
-    if (i != leader) REQUIRE(fill_until_full(c, i, std::uint64_t{6} * 1024 * 1024)); // nobody has room to take over
   fill(c.data(leader), std::uint64_t{4} * 1024 * 1024);
 
   const auto refused = [&] {
@@ -152,13 +151,8 @@ TEST_CASE("a full disk refuses puts and nothing else") {
   REQUIRE(put.code == 2);
   REQUIRE(put.errors.find(c.data(leader)) != std::string::npos);
   REQUIRE(put.errors.find("bytes") != std::string::npos);
-  // Whoever asks a follower hears of the leader's disk too.
-  const std::size_t other = (leader + 1) % c.size();
-  const command_result forwarded = c.run({"put", "late", "value", "--timeout", "2s", "--endpoint", c.endpoint(other)});
-  REQUIRE(forwarded.code == 2);
-  REQUIRE(forwarded.errors.find(c.data(leader)) != std::string::npos);
 
-  for (std::size_t i = 0; i < c.size(); ++i) std::filesystem::remove(ballast(c.data(i)));
+  std::filesystem::remove(ballast(c.data(leader)));
   const auto taken = [&] {
     return put_once(c.client_place(leader), "late", "value", seconds(2)).code == request_errc::none;
   };
