@@ -13,6 +13,7 @@ inline constexpr int identity = 70;      ///< the data directory is another node
 inline constexpr int corruption = 71;    ///< a log or snapshot that was once written whole is damaged
 inline constexpr int disk = 74;          ///< a write or a sync failed: what is on the disk is unknown until a restart
 inline constexpr int not_yet = 75;       ///< a name or an address to listen on did not appear in time: try again
+inline constexpr int version = 76;       ///< a log or snapshot holds what only another version of quorumd knows
 inline constexpr int configuration = 78; ///< the configuration, or something that it names (a port in use) is unusable
 } // namespace exit_code
 

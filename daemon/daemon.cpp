@@ -45,6 +45,8 @@ int code_of(coro::fatal_cause cause) {
     return config::exit_code::corruption;
   case coro::fatal_cause::identity:
     return config::exit_code::identity;
+  case coro::fatal_cause::version:
+    return config::exit_code::version;
   }
   return config::exit_code::disk;
 }
@@ -57,6 +59,8 @@ int code_of(const storage::error& e) {
     return config::exit_code::identity;
   case storage::error_code::locked:
     return config::exit_code::identity;
+  case storage::error_code::version:
+    return config::exit_code::version;
   default:
     return config::exit_code::disk;
   }

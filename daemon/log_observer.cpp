@@ -41,9 +41,6 @@ void log_observer::incarnation_recorded(node_id member, incarnation i) {
 void log_observer::member_refused(node_id member, const std::string& why) {
   say(spdlog::level::err, "member", name(member) + why, fmt::format("refusing {}: {}", name(member), why));
 }
-void log_observer::entry_not_understood(log_index index, const std::string& why) {
-  spdlog::error("entry {} is not understood and was skipped, as on every node of this version: {}", index.value(), why);
-}
 void log_observer::handing_over(node_id to, const std::string& why) {
   spdlog::warn("handing leadership over to {}, whose disk has room: {}", name(to), why);
 }

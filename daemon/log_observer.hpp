@@ -29,7 +29,6 @@ class log_observer final : public node::observer, public wire::peer_observer, pu
   void snapshot_installed(log_index index) override;
   void incarnation_recorded(node_id member, incarnation i) override;
   void member_refused(node_id member, const std::string& why) override;
-  void entry_not_understood(log_index index, const std::string& why) override;
   void handing_over(node_id to, const std::string& why) override;
   void space_changed(bool accepting, const std::string& detail) override;
 

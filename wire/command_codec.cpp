@@ -2,23 +2,42 @@
 
 #include "wire/kv_schema.hpp"
 
+#include <cstdint>
+#include <string>
+
 namespace quorumd::wire {
 
 using namespace detail;
 
+namespace {
+
+void check_version(std::uint16_t version) {
+  if (version != 0 && version <= command_version) [[likely]]
+    return;
+  refuse(codec_errc::unknown_kind, "a command is of version " + std::to_string(version) +
+                                       ", and this quorumd knows 1 to " + std::to_string(command_version));
+}
+
+} // namespace
+
 proposal encode_command(chunk_arena& arena, const kv::command& c) {
   const std::size_t words = root_words<schema::Command> + words_behind(c);
   proposal p(arena, words * word_bytes);
-  const std::size_t used =
-      build_at<schema::Command>(p.payload().data(), words, 0, [&](schema::Command::Builder to) { fill(to, c); });
+  const std::size_t used = build_at<schema::Command>(p.payload().data(), words, 0, [&](schema::Command::Builder to) {
+    fill(to, c);
+    to.setVersion(command_version);
+  });
   QUORUMD_INVARIANT(used == words * word_bytes, "a command takes what was computed for it");
   p.finish();
   return p;
 }
 
 decoded<kv::command> decode_command(std::span<const std::byte> payload) {
-  return decode_segment<schema::Command>(payload, command_nesting_max,
-                                         [](schema::Command::Reader from) { return read(from); });
+  return decode_segment<schema::Command>(payload, command_nesting_max, [](schema::Command::Reader from) {
+    check_version(from.getVersion());
+    require(!from.hasContext(), codec_errc::unknown_kind, "a command has a context, which this version cannot honour");
+    return read(from);
+  });
 }
 
 shared_bytes encode_result(chunk_arena& arena, const kv::result<kv::reply>& r) {

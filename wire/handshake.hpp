@@ -10,8 +10,8 @@
 namespace quorumd::wire {
 
 /// Versions of the peer protocol that this build speaks.
-inline constexpr std::uint16_t peer_version_min = 1;
-inline constexpr std::uint16_t peer_version_max = 1;
+inline constexpr std::uint16_t peer_version_min = 2; ///< 1 had entries of version 1
+inline constexpr std::uint16_t peer_version_max = 2;
 
 /// A member as configured: all nodes must agree on all of them.
 struct member {

@@ -1,8 +1,12 @@
 #include "wire/snapshot_codec.hpp"
 
+#include "consensus/types/little_endian.hpp"
 #include "wire/message_build.hpp"
 #include "wire/message_read.hpp"
 #include "wire/schema/snapshot.capnp.h"
+
+#include <algorithm>
+#include <string>
 
 namespace quorumd::wire {
 
@@ -10,10 +14,18 @@ using namespace detail;
 
 namespace {
 
+void write_head(std::byte* at, snapshot_section kind, std::size_t body_bytes) {
+  store_le(at, static_cast<std::uint16_t>(kind));
+  store_le(at + 2, snapshot_section_version);
+  store_le(at + 4, static_cast<std::uint32_t>(body_bytes));
+}
+
 template <class Root, class Fill>
-void append_block(byte_buffer& out, std::size_t words_max, Fill fill) {
-  std::byte* at = out.prepare(words_max * word_bytes);
-  out.commit(build_at<Root>(at, words_max, 0, fill));
+void append_message(byte_buffer& out, snapshot_section kind, std::size_t words_max, Fill fill) {
+  std::byte* at = out.prepare(snapshot_section_head_bytes + words_max * word_bytes);
+  const std::size_t used = build_at<Root>(at + snapshot_section_head_bytes, words_max, 0, fill);
+  write_head(at, kind, used);
+  out.commit(snapshot_section_head_bytes + used);
 }
 
 void fill_record(schema::SnapshotRecord::Builder to, const kv::record_view& r) {
@@ -38,18 +50,46 @@ kv::record_view read_record(schema::SnapshotRecord::Reader from) {
 
 } // namespace
 
-void encode_snapshot_header(byte_buffer& out, const kv::snapshot_header& header) {
-  append_block<schema::SnapshotHeader>(out, root_words<schema::SnapshotHeader>,
-                                       [&](schema::SnapshotHeader::Builder to) {
-                                         to.setApplied(header.applied.value());
-                                         to.setCurrent(header.current.value());
-                                         to.setCompacted(header.compacted.value());
-                                         to.setContentHash(header.content_hash);
-                                       });
+void encode_snapshot_section(byte_buffer& out, snapshot_section kind, std::span<const std::byte> body) {
+  const std::size_t padded = data_words(body.size()) * word_bytes;
+  std::byte* at = out.prepare(snapshot_section_head_bytes + padded);
+  write_head(at, kind, body.size());
+  std::copy(body.begin(), body.end(), at + snapshot_section_head_bytes);
+  std::fill_n(at + snapshot_section_head_bytes + body.size(), padded - body.size(), std::byte{0});
+  out.commit(snapshot_section_head_bytes + padded);
 }
 
-decoded<kv::snapshot_header> decode_snapshot_header(std::span<const std::byte> block) {
-  return decode_segment<schema::SnapshotHeader>(block, nesting_max, [](schema::SnapshotHeader::Reader from) {
+decoded<snapshot_section_view> take_snapshot_section(std::span<const std::byte>& rest) {
+  return decoding([&] {
+    require(rest.size() >= snapshot_section_head_bytes, codec_errc::malformed, "a section's head is cut short");
+    const auto kind = load_le<std::uint16_t>(rest.data());
+    const auto version = load_le<std::uint16_t>(rest.data() + 2);
+    const std::size_t bytes = load_le<std::uint32_t>(rest.data() + 4);
+    if (kind < static_cast<std::uint16_t>(snapshot_section::state) ||
+        kind > static_cast<std::uint16_t>(snapshot_section::records) || version != snapshot_section_version)
+      refuse(codec_errc::unknown_kind, "a section of kind " + std::to_string(kind) + ", version " +
+                                           std::to_string(version) + ", which this quorumd does not know");
+    rest = rest.subspan(snapshot_section_head_bytes);
+    const std::size_t padded = data_words(bytes) * word_bytes;
+    require(padded <= rest.size(), codec_errc::malformed, "a section is cut short");
+    const snapshot_section_view view{static_cast<snapshot_section>(kind), rest.first(bytes)};
+    rest = rest.subspan(padded);
+    return view;
+  });
+}
+
+void encode_snapshot_header(byte_buffer& out, const kv::snapshot_header& header) {
+  append_message<schema::SnapshotHeader>(out, snapshot_section::state, root_words<schema::SnapshotHeader>,
+                                         [&](schema::SnapshotHeader::Builder to) {
+                                           to.setApplied(header.applied.value());
+                                           to.setCurrent(header.current.value());
+                                           to.setCompacted(header.compacted.value());
+                                           to.setContentHash(header.content_hash);
+                                         });
+}
+
+decoded<kv::snapshot_header> decode_snapshot_header(std::span<const std::byte> body) {
+  return decode_segment<schema::SnapshotHeader>(body, nesting_max, [](schema::SnapshotHeader::Reader from) {
     return kv::snapshot_header{.applied = number<log_index>(from.getApplied()),
                                .current = number<revision>(from.getCurrent()),
                                .compacted = number<revision>(from.getCompacted()),
@@ -60,17 +100,18 @@ decoded<kv::snapshot_header> decode_snapshot_header(std::span<const std::byte> b
 void encode_snapshot_records(byte_buffer& out, std::span<const kv::record_view> records) {
   std::size_t words = root_words<schema::SnapshotRecords> + list_words<schema::SnapshotRecord>(records.size());
   for (const kv::record_view& r : records) words += data_words(r.key.size()) + data_words(r.value.size());
-  append_block<schema::SnapshotRecords>(out, words, [&](schema::SnapshotRecords::Builder to) {
-    auto list = to.initRecords(static_cast<unsigned>(records.size()));
-    for (unsigned i = 0; i < list.size(); ++i) fill_record(list[i], records[i]);
-  });
+  append_message<schema::SnapshotRecords>(out, snapshot_section::records, words,
+                                          [&](schema::SnapshotRecords::Builder to) {
+                                            auto list = to.initRecords(static_cast<unsigned>(records.size()));
+                                            for (unsigned i = 0; i < list.size(); ++i) fill_record(list[i], records[i]);
+                                          });
 }
 
-decoded<void> decode_snapshot_records(std::span<const std::byte> block, std::vector<kv::record_view>& out) {
+decoded<void> decode_snapshot_records(std::span<const std::byte> body, std::vector<kv::record_view>& out) {
   out.clear();
-  return decode_segment<schema::SnapshotRecords>(block, nesting_max, [&](schema::SnapshotRecords::Reader from) {
+  return decode_segment<schema::SnapshotRecords>(body, nesting_max, [&](schema::SnapshotRecords::Reader from) {
     const auto list = from.getRecords();
-    require(list.size() <= block.size() / word_bytes, codec_errc::count, "a block has more records than fit it");
+    require(list.size() <= body.size() / word_bytes, codec_errc::count, "a block has more records than fit it");
     out.reserve(list.size());
     for (const schema::SnapshotRecord::Reader r : list) out.push_back(read_record(r));
   });

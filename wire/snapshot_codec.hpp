@@ -5,22 +5,41 @@
 #include "wire/codec_error.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <vector>
 
 namespace quorumd::wire {
 
-/// The content of a snapshot file: blocks, of which the first is the header and the others hold records in order.
-/// Each is one message without a segment table; whoever stores it knows its length and checks its checksum.
+/// The content of a snapshot file: blocks of sections, each with its kind, its version and its length in front. The
+/// state comes first, and the records come in order; whoever stores a block knows its length and checks its checksum. A
+/// section of a later version is refused, never passed over: a state without it would differ from the other members'.
+enum class snapshot_section : std::uint16_t {
+  state = 1,   ///< of the store, but for its records: a message
+  members = 2, ///< whose data directory is on record: node::membership::encode()
+  records = 3, ///< a message
+};
+/// Of every section: raised together with what is in one.
+inline constexpr std::uint16_t snapshot_section_version = 1;
+/// Kind u16, version u16, bytes of the body u32. Bodies are padded to 8.
+inline constexpr std::size_t snapshot_section_head_bytes = 8;
 
-/// Appends a block to the buffer.
+struct snapshot_section_view {
+  snapshot_section kind = snapshot_section::state;
+  std::span<const std::byte> body;
+};
+
+/// Appends a section to the buffer.
+void encode_snapshot_section(byte_buffer& out, snapshot_section kind, std::span<const std::byte> body);
 void encode_snapshot_header(byte_buffer& out, const kv::snapshot_header& header);
 void encode_snapshot_records(byte_buffer& out, std::span<const kv::record_view> records);
 
-/// Reads a block, which is 8-byte aligned.
-[[nodiscard]] decoded<kv::snapshot_header> decode_snapshot_header(std::span<const std::byte> block);
-/// Replaces `out`; the views hold as long as the block's bytes.
-[[nodiscard]] decoded<void> decode_snapshot_records(std::span<const std::byte> block,
-                                                    std::vector<kv::record_view>& out);
+/// Takes the first section off what is left of a block, which is 8-byte aligned and not empty. `unknown_kind`: a later
+/// version wrote it.
+[[nodiscard]] decoded<snapshot_section_view> take_snapshot_section(std::span<const std::byte>& rest);
+/// Reads a section's body.
+[[nodiscard]] decoded<kv::snapshot_header> decode_snapshot_header(std::span<const std::byte> body);
+/// Replaces `out`; the views hold as long as the body's bytes.
+[[nodiscard]] decoded<void> decode_snapshot_records(std::span<const std::byte> body, std::vector<kv::record_view>& out);
 
 } // namespace quorumd::wire

@@ -76,7 +76,7 @@ result<identity> decode(const std::string& path, std::string_view text) {
   if (number(values, "crc32c", 16) != crc32c(bytes_of(text.substr(0, sum_at)))) return damaged;
   const auto version = number(values, "quorumd-data-directory", 10);
   if (version != directory_format_version)
-    return error(error_code::foreign, path,
+    return error(error_code::version, path,
                  "the data directory has format version " + std::to_string(version.value_or(0)) +
                      ", and this quorumd reads " + std::to_string(directory_format_version) +
                      ": start the version that wrote it");

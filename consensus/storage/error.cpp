@@ -28,6 +28,8 @@ const char* describe(error_code code) {
     return "not in the log";
   case error_code::stopped:
     return "log stopped";
+  case error_code::version:
+    return "of another version";
   }
   return "unknown error";
 }

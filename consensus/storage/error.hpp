@@ -17,11 +17,12 @@ enum class error_code : std::uint8_t {
   no_space,  ///< the volume is full; nothing is lost, and it may be tried again once there is room
   corrupt,   ///< what the disk holds contradicts itself: never served, never repaired by guessing
   locked,    ///< another process uses the data directory
-  foreign,   ///< the files belong to another cluster, node or format version
+  foreign,   ///< the files belong to another cluster or node
   not_found, ///< there is no such file
   exists,    ///< there is such a file already
   compacted, ///< the log no longer holds (or does not hold yet) what was asked for
   stopped,   ///< the log failed earlier and takes nothing any more
+  version,   ///< written by another version of quorumd, and only that can read it
 };
 [[nodiscard]] const char* describe(error_code code);
 

@@ -237,7 +237,7 @@ result<void> inspect_snapshot(file_system& fs, const std::string& path, const in
   const result<std::unique_ptr<snapshot_reader>> reader = snapshot_reader::open(fs, path);
   if (!reader) {
     const error& e = reader.error();
-    if (e.code != error_code::corrupt && e.code != error_code::foreign) return e;
+    if (e.code != error_code::corrupt && e.code != error_code::version) return e;
     if (!parse_snapshot_name(std::string_view(path).substr(path.rfind('/') + 1), snapshot_published))
       return error(error_code::not_found, path, "this is not a snapshot: " + e.detail);
     sink({inspected_kind::problem, path, e.offset.value_or(0), 0, e.detail + what_a_start_does});

@@ -147,7 +147,7 @@ result<std::unique_ptr<snapshot_reader>> snapshot_reader::open(file_system& fs, 
   if (!got) return got.error();
   parsed_snapshot_header parsed = parse_snapshot_header(header);
   if (parsed.state == parsed_snapshot_header::state::other_version)
-    return error(error_code::foreign, path,
+    return error(error_code::version, path,
                  "the snapshot has format version " + std::to_string(parsed.version) + ", and this quorumd reads " +
                      std::to_string(snapshot_format_version) + ": start the version that wrote it");
   if (parsed.state != parsed_snapshot_header::state::good) return damaged(path, 0, "the header is damaged");

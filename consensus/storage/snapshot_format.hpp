@@ -13,7 +13,7 @@
 // The bytes of a snapshot file. docs/disk-format.md is the page that describes them.
 namespace quorumd::storage {
 
-inline constexpr std::uint32_t snapshot_format_version = 1;
+inline constexpr std::uint32_t snapshot_format_version = 2; ///< 1 has blocks without sections
 inline constexpr std::size_t snapshot_header_bytes_min = 72;
 inline constexpr std::size_t snapshot_header_bytes_max = std::size_t{64} * 1024;
 inline constexpr std::size_t snapshot_block_head_bytes = 8;

@@ -146,7 +146,7 @@ parsed_segment_header parse_segment_header(std::span<const std::byte> block) {
   block = block.first(block_bytes);
   if (load_le<std::uint32_t>(block.data() + 12) != crc32c(block.subspan(16), crc32c(block.first(12)))) return r;
   r.version = load_le<std::uint32_t>(block.data() + 8);
-  if (r.version == 0 || r.version > wal_format_version) {
+  if (r.version != wal_format_version) {
     r.state = header_state::other_version;
     return r;
   }

@@ -17,7 +17,7 @@
 namespace quorumd::storage {
 
 inline constexpr std::size_t block_bytes = 4096;
-inline constexpr std::uint32_t wal_format_version = 2; ///< 1 has no moved records, and is read too
+inline constexpr std::uint32_t wal_format_version = 3; ///< 1 and 2 hold entries of version 1
 
 [[nodiscard]] constexpr std::uint64_t padded_to_block(std::uint64_t bytes) {
   return (bytes + block_bytes - 1) / block_bytes * block_bytes;

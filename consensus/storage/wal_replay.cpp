@@ -19,10 +19,9 @@ result<void> recovery::scan() {
     if (!reader) return reader.error();
     const parsed_segment_header header = (*reader)->header();
     if (header.state == header_state::other_version)
-      return error(error_code::foreign, path_of(*sequence),
-                   "the segment has format version " + std::to_string(header.version) +
-                       ", and this quorumd reads versions up to " + std::to_string(wal_format_version) +
-                       ": start the version that wrote it");
+      return error(error_code::version, path_of(*sequence),
+                   "the segment has format version " + std::to_string(header.version) + ", and this quorumd reads " +
+                       std::to_string(wal_format_version) + ": start the version that wrote it");
     all_[*sequence] = {{*sequence, path_of(*sequence), (*reader)->bytes()}, header};
   }
   const result<void> found = find_last();

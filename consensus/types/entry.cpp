@@ -32,8 +32,6 @@ entry::parsed entry::parse(chunk_ref chunk, std::span<const std::byte> bytes, gr
   const std::optional<entry_header> header = read_entry_header(bytes);
   if (!header) return {std::nullopt, parse_error::header_checksum};
   if (header->version != entry_version) return {std::nullopt, parse_error::version};
-  if (static_cast<std::uint16_t>(header->kind) > static_cast<std::uint16_t>(entry_kind::configuration))
-    return {std::nullopt, parse_error::kind};
   if (header->payload_bytes > entry_payload_max) return {std::nullopt, parse_error::length};
   if (header->term.value() == 0 || header->term.value() > number_max || header->index.value() == 0 ||
       header->index.value() > number_max)
@@ -59,8 +57,6 @@ const char* describe(entry::parse_error error) {
     return "the entry is cut short";
   case entry::parse_error::version:
     return "the entry has a version that this quorumd does not know";
-  case entry::parse_error::kind:
-    return "the entry is of an unknown kind";
   case entry::parse_error::length:
     return "the entry is longer than an entry may be";
   case entry::parse_error::header_checksum:

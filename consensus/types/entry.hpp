@@ -10,7 +10,8 @@
 
 namespace quorumd {
 
-/// What a log entry is for.
+/// What a log entry is for. An entry may be of a kind of a later version: it is kept and passed on, and whoever comes
+/// to apply it stops.
 enum class entry_kind : std::uint16_t {
   leader_start = 0,  ///< the entry of its own term that a new leader appends (paper §8); no payload
   command = 1,       ///< an encoded command of the state machine
@@ -22,7 +23,7 @@ enum class entry_kind : std::uint16_t {
 ///   0 version u16 | 2 kind u16 | 4 payload bytes u32 | 8 group u64 | 16 term u64 | 24 index u64
 ///   32 CRC-32C of the payload u32 | 36 CRC-32C of bytes 0 to 36 u32
 inline constexpr std::size_t entry_header_bytes = 40;
-inline constexpr std::uint16_t entry_version = 1;
+inline constexpr std::uint16_t entry_version = 2; ///< 1 held commands without an envelope
 /// The largest payload of one entry.
 inline constexpr std::size_t entry_payload_max = std::size_t{2} * 1024 * 1024;
 
@@ -50,7 +51,6 @@ class entry {
   enum class parse_error : std::uint8_t {
     truncated,
     version,
-    kind,
     length,
     header_checksum,
     payload_checksum,

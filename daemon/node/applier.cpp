@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <string>
 
 namespace quorumd::node {
 
@@ -18,11 +19,11 @@ void applier::take(std::vector<entry>& committed) {
 
 std::size_t applier::proceed(std::size_t cost_max) {
   std::size_t cost = 0;
-  while (!waiting_.empty() && cost < cost_max) {
+  while (!waiting_.empty() && cost < cost_max && why_stopped_.empty()) {
     const entry& e = waiting_.front();
     if (!state_.store->busy()) {
       cost += 1 + e.payload().size() / 1024;
-      begin(e);
+      if (!begin(e)) break;
     }
     if (command_) {
       const std::size_t most = std::max<std::size_t>(cost_max - std::min(cost, cost_max), 1);
@@ -37,17 +38,34 @@ std::size_t applier::proceed(std::size_t cost_max) {
   return cost;
 }
 
-void applier::begin(const entry& e) {
+bool applier::begin(const entry& e) {
   QUORUMD_INVARIANT(e.index() == applied().next(), "entries are applied in order, without gaps");
-  if (e.kind() != entry_kind::command) return;
-  auto command = wire::decode_command(e.payload());
-  if (!command) {
-    // Whoever accepted it had checked it: it is of a later version, and every node of this version skips it alike.
-    observer_.entry_not_understood(e.index(), command.error().what());
-    return;
+  switch (e.kind()) {
+  case entry_kind::leader_start:
+    return true;
+  case entry_kind::configuration:
+    if (!state_.members.apply(e.payload())) return stop_at(e, "a change of the members is in an unknown form");
+    members_changed_ = true;
+    return true;
+  case entry_kind::command: {
+    auto command = wire::decode_command(e.payload());
+    // Whoever accepted it had checked it: it is of a later version.
+    if (!command) return stop_at(e, command.error().what());
+    command_ = std::move(*command);
+    state_.store->begin(e.index(), *command_, somebody_waits(e));
+    return true;
   }
-  command_ = std::move(*command);
-  state_.store->begin(e.index(), *command_, somebody_waits(e));
+  }
+  return stop_at(e, "it is of the unknown kind " + std::to_string(static_cast<unsigned>(e.kind())));
+}
+
+bool applier::stop_at(const entry& e, const std::string& what) {
+  why_stopped_ = "entry " + std::to_string(e.index().value()) + " of the log (term " +
+                 std::to_string(e.term().value()) +
+                 ") was written by another version of quorumd and cannot be applied by this one: " + what +
+                 ". This node stops here, so that its state does not differ from that of members who know it; nothing "
+                 "is lost. Start the version that the other members run";
+  return false;
 }
 
 void applier::finish(const entry& e) {
@@ -59,15 +77,7 @@ void applier::finish(const entry& e) {
     return;
   }
   state_.store->skip(e.index());
-  if (e.kind() == entry_kind::configuration) {
-    if (!state_.members.apply(e.payload())) observer_.entry_not_understood(e.index(), "a configuration entry");
-    members_changed_ = true;
-  }
   observer_.entry_applied(e);
-  if (e.kind() == entry_kind::command) {
-    answer(e, kv::error(kv::errc::invalid_option));
-    return;
-  }
   // A later leader's entry may stand where this node had proposed a command.
   if (const auto waiting = pending_.take(e.index())) {
     QUORUMD_INVARIANT(waiting->term != e.term(), "only commands have someone who waits for them");

@@ -13,6 +13,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -41,8 +42,11 @@ class applier {
   /// Whether everything taken is applied.
   [[nodiscard]] bool idle() const { return waiting_.empty(); }
   /// Applies what was taken, about so much of it, and answers whoever waits: what an entry costs is the records that it
-  /// visits and the KiB of its payload, and one at least. Returns what it cost.
+  /// visits and the KiB of its payload, and one at least. Returns what it cost. Ends for good at an entry that this
+  /// version does not understand, of which nothing is done: the state would differ from that of members who do.
   std::size_t proceed(std::size_t cost_max);
+  /// Which entry it ended at, and why; empty: it goes on.
+  [[nodiscard]] const std::string& why_stopped() const { return why_stopped_; }
   /// A snapshot takes the place of the state, and of every entry that was taken.
   void replace(state s);
   /// Whether the members' incarnations may have changed since this was asked last.
@@ -54,7 +58,8 @@ class applier {
   [[nodiscard]] const membership& members() const { return state_.members; }
 
  private:
-  void begin(const entry& e);
+  [[nodiscard]] bool begin(const entry& e);
+  [[nodiscard]] bool stop_at(const entry& e, const std::string& what);
   void finish(const entry& e);
   void answer(const entry& e, const kv::result<kv::reply>& r);
   [[nodiscard]] bool somebody_waits(const entry& e) const;
@@ -67,6 +72,7 @@ class applier {
   std::deque<entry> waiting_;          ///< taken and not applied
   std::optional<kv::command> command_; ///< of the first of them, which is under way
   bool members_changed_ = false;
+  std::string why_stopped_;
 };
 
 } // namespace quorumd::node

@@ -69,7 +69,8 @@ group::group(group_options o, seams s, const raft::initial_state& recovered, app
                  .slices = stages_.metrics().snapshot_slice,
                  .wake = [this] { wake_.set(); },
                  .pinned = [this](log_index floor) { return sender_.pinned(floor); },
-                 .renewed = [this] { sender_.renewed(); }}
+                 .renewed = [this] { sender_.renewed(); },
+                 .stop = [this](coro::fatal_cause cause, const std::string& why) { stop(cause, why); }}
     , taker_(options_.snapshots, snapshots_)
     , sender_(snapshots_, taker_, tasks_)
     , installer_(snapshots_)
@@ -282,8 +283,12 @@ void group::say_how_long(held_back& h) {
 }
 
 void group::wal_failed(const storage::error& e) {
+  stop(coro::fatal_cause::disk, "the log cannot be written: " + e.message());
+}
+
+void group::stop(coro::fatal_cause cause, const std::string& why) {
   failed_ = true;
-  seams_.fatal.fatal(coro::fatal_cause::disk, "the log cannot be written: " + e.message());
+  seams_.fatal.fatal(cause, why);
 }
 
 void group::apply_some() {
@@ -291,6 +296,7 @@ void group::apply_some() {
   stages_.slice_begins();
   seams_.loop.worked(applier_.proceed(options_.slice_cost));
   stages_.slice_ends(before, applier_.applied());
+  if (!applier_.why_stopped().empty()) stop(coro::fatal_cause::version, applier_.why_stopped());
   if (applier_.applied() == before) return;
   if (applier_.members_changed()) check_members();
   core_.applied(applier_.applied());
@@ -330,9 +336,8 @@ coro::task<void> group::load(raft::load_request r) {
     core_.loaded(r.ticket, {}); // a snapshot took their place meanwhile
     wake_.set();
   } else if (entries.error().code != storage::error_code::stopped) {
-    failed_ = true;
     const bool corrupt = entries.error().code == storage::error_code::corrupt;
-    seams_.fatal.fatal(corrupt ? coro::fatal_cause::corruption : coro::fatal_cause::disk, entries.error().message());
+    stop(corrupt ? coro::fatal_cause::corruption : coro::fatal_cause::disk, entries.error().message());
   }
 }
 

@@ -152,6 +152,8 @@ class group final : public storage::completion {
   void apply_some();
   void compact_some();
   void follow(const raft::soft_state& s);
+  /// This node cannot go on.
+  void stop(coro::fatal_cause cause, const std::string& why);
 
   // Requests (group_requests.cpp).
   void admit(write_request r);

@@ -23,7 +23,6 @@ class observer {
   virtual void snapshot_installed(log_index) {}
   virtual void incarnation_recorded(node_id, incarnation) {}
   virtual void member_refused(node_id, const std::string& /*why*/) {}
-  virtual void entry_not_understood(log_index, const std::string& /*why*/) {}
   virtual void handing_over(node_id /*to*/, const std::string& /*why*/) {}
   virtual void space_changed(bool /*accepting*/, const std::string& /*detail*/) {}
 };

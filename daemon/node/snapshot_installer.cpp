@@ -193,6 +193,8 @@ void snapshot_installer::drop_unwanted() {
 
 void snapshot_installer::refuse(node_id from, std::uint64_t number, const storage::error& e) {
   if (e.code == storage::error_code::no_space) context_.wal.report_no_space(e);
+  // It can never catch up, whoever leads.
+  if (e.code == storage::error_code::version) context_.stop(coro::fatal_cause::version, "receiving: " + e.message());
   if (e.code != storage::error_code::stopped) context_.observer.snapshot_failed("receiving: " + e.message());
   credit(from, number, 0, wire::snapshot_status::refused, e.message());
 }

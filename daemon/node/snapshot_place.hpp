@@ -4,6 +4,7 @@
 #include "consensus/storage/file.hpp"
 #include "consensus/storage/snapshot_file.hpp"
 #include "consensus/storage/wal.hpp"
+#include "coro/fatal.hpp"
 #include "coro/loop.hpp"
 #include "coro/worker.hpp"
 #include "daemon/node/applier.hpp"
@@ -55,7 +56,8 @@ struct snapshot_context {
   /// After which entry, not below this one, the log must be kept, since somebody is sent a snapshot that ends there;
   /// nothing: need not be.
   std::function<std::optional<log_index>(log_index floor)> pinned;
-  std::function<void()> renewed; ///< another snapshot is the newest now
+  std::function<void()> renewed;                                   ///< another snapshot is the newest now
+  std::function<void(coro::fatal_cause, const std::string&)> stop; ///< this node cannot go on
 };
 
 } // namespace quorumd::node

@@ -112,18 +112,17 @@ coro::task<storage::result<storage::snapshot_file>> snapshot_taker::take() {
   const log_index at = context_.state.applied();
   mark_ = {.index = at, .term = context_.core.term_at(at), .members = context_.core.members()};
   cursor_.emplace(context_.state.store());
-  const std::vector<std::byte> members = context_.state.members().encode();
   block_.clear();
   wire::encode_snapshot_header(block_, cursor_->header());
+  wire::encode_snapshot_section(block_, wire::snapshot_section::members, context_.state.members().encode());
 
   const storage::snapshot_info info{
       .cluster = context_.place.cluster, .group = context_.place.group, .mark = mark_, .created_unix_ms = 0};
-  auto create = [place = context_.place, info, header = block_.bytes(),
-                 &members]() -> storage::result<std::unique_ptr<storage::snapshot_writer>> {
+  auto create = [place = context_.place, info,
+                 first = block_.bytes()]() -> storage::result<std::unique_ptr<storage::snapshot_writer>> {
     auto writer = storage::snapshot_writer::create(place.files, place.directory, info);
     if (!writer) return writer;
-    if (auto written = (*writer)->append(header); !written) return written.error();
-    if (auto written = (*writer)->append(members); !written) return written.error();
+    if (auto written = (*writer)->append(first); !written) return written.error();
     return writer;
   };
   auto writer = co_await coro::run_on(context_.worker, context_.loop, std::move(create));

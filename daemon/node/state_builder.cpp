@@ -1,7 +1,5 @@
 #include "daemon/node/state_builder.hpp"
 
-#include "wire/snapshot_codec.hpp"
-
 #include <utility>
 
 namespace quorumd::node {
@@ -26,18 +24,41 @@ storage::result<bool> state_builder::read_on(storage::snapshot_reader& reader, s
 }
 
 storage::result<void> state_builder::take(std::span<const std::byte> block) {
-  const std::uint64_t number = blocks_++;
-  if (number == 0) {
-    const auto header = wire::decode_snapshot_header(block);
-    if (!header) return damaged(path_, header.error().what());
+  while (!block.empty()) {
+    const auto section = wire::take_snapshot_section(block);
+    if (!section && section.error().code() == wire::codec_errc::unknown_kind)
+      return storage::error(storage::error_code::version, path_,
+                            "the snapshot has " + section.error().what() +
+                                ": start the version that wrote it, or a later one");
+    if (!section) return damaged(path_, section.error().what());
+    if (auto taken = take(*section); !taken) return taken;
+  }
+  return {};
+}
+
+storage::result<void> state_builder::take(const wire::snapshot_section_view& section) {
+  if (section.kind != wire::snapshot_section::state && !store_)
+    return damaged(path_, "the snapshot has no state in front");
+  switch (section.kind) {
+  case wire::snapshot_section::state: {
+    const auto header = wire::decode_snapshot_header(section.body);
+    if (!header || store_) return damaged(path_, header ? "the snapshot has two states" : header.error().what());
     store_.emplace(kv::options{}, *header);
     return {};
   }
-  if (number == 1) {
-    if (!state_.members.apply(block)) return damaged(path_, "the members' incarnations cannot be read");
+  case wire::snapshot_section::members:
+    if (has_members_ || !state_.members.apply(section.body))
+      return damaged(path_, "the members' incarnations cannot be read");
+    has_members_ = true;
     return {};
+  case wire::snapshot_section::records:
+    return take_records(section.body);
   }
-  const auto decoded = wire::decode_snapshot_records(block, records_);
+  return {};
+}
+
+storage::result<void> state_builder::take_records(std::span<const std::byte> body) {
+  const auto decoded = wire::decode_snapshot_records(body, records_);
   if (!decoded) return damaged(path_, decoded.error().what());
   for (const kv::record_view& r : records_)
     if (const auto added = store_->add(r); !added) return damaged(path_, added.error().message());
@@ -45,7 +66,7 @@ storage::result<void> state_builder::take(std::span<const std::byte> block) {
 }
 
 storage::result<applier::state> state_builder::finish() {
-  if (blocks_ < 2) return damaged(path_, "the snapshot ends before its header does");
+  if (!store_ || !has_members_) return damaged(path_, "the snapshot ends before its state does");
   auto store = store_->finish();
   if (!store) return damaged(path_, store.error().message());
   state_.store = std::move(*store);

@@ -27,6 +27,8 @@ void read_all(std::span<const std::byte> frame, frame_reader& source) {
   (void)decode_reply(frame);
   (void)decode_command(frame);
   (void)decode_result(frame);
+  for (std::span<const std::byte> rest = frame; !rest.empty() && take_snapshot_section(rest).has_value();) {
+  }
   (void)decode_snapshot_header(frame);
   std::vector<kv::record_view> records;
   (void)decode_snapshot_records(frame, records);

@@ -22,7 +22,6 @@ class cluster::member final : public coro::fatal_hook, public node::observer, pu
   void entry_applied(const entry& e) override;
   void snapshot_taken(log_index, std::uint64_t) override;
   void snapshot_installed(log_index index) override;
-  void entry_not_understood(log_index, const std::string& why) override { owner.complain("an entry: " + why); }
   void member_refused(node_id, const std::string& why) override { owner.complain("a member was refused: " + why); }
   void space_changed(bool accepting, const std::string& detail) override {
     note(accepting ? "has space again" : detail);

@@ -1,6 +1,5 @@
 #include "tests/wire/sample.hpp"
 #include "wire/command_codec.hpp"
-#include "wire/snapshot_codec.hpp"
 
 #include <doctest/doctest.h>
 
@@ -90,32 +89,6 @@ TEST_CASE("commands and results come back as they were") {
     REQUIRE(encode_reply(forwarded, 9, bytes.bytes).has_value());
     CHECK(dump(*decode_reply(content(forwarded))) == dump(*decode_reply(content(direct))));
   }
-}
-
-// A snapshot's header and records come back as they were.
-TEST_CASE("snapshot blocks come back as they were") {
-  sampler s(5);
-  const kv::snapshot_header header{
-      .applied = log_index(3), .current = revision(9), .compacted = revision(2), .content_hash = 77};
-  byte_buffer out;
-  encode_snapshot_header(out, header);
-  CHECK(*decode_snapshot_header(out.bytes()) == header);
-
-  std::vector<kv::record_view> records;
-  for (std::uint32_t i = 0; i < 500; ++i)
-    records.push_back({.key = s.bytes(30),
-                       .value = s.bytes(100),
-                       .create_revision = revision(s.number()),
-                       .mod_revision = revision(s.number()),
-                       .sub = i,
-                       .version = s.number(),
-                       .lease = lease_id(s.number())});
-  byte_buffer block;
-  encode_snapshot_records(block, records);
-  std::vector<kv::record_view> read;
-  REQUIRE(decode_snapshot_records(block.bytes(), read).has_value());
-  CHECK(read == records);
-  CHECK_FALSE(decode_snapshot_records(block.bytes().first(block.size() / 2 / 8 * 8), read).has_value());
 }
 
 // A range stops at 1 MiB and says that there is more; its first item is there however large.

@@ -57,7 +57,7 @@ TEST_CASE("the order of members does not matter") {
 
 // Each mismatch is refused with a sentence that names what differs.
 TEST_CASE("each mismatch is named") {
-  CHECK(refusal([](hello& h) { h.version_min = h.version_max = 9; }) == "protocol versions 1 to 1 here, 9 to 9 there");
+  CHECK(refusal([](hello& h) { h.version_min = h.version_max = 9; }) == "protocol versions 2 to 2 here, 9 to 9 there");
   CHECK(refusal([](hello& h) { h.cluster_name = "prod"; }) == "cluster demo here, cluster prod there");
   CHECK(refusal([](hello& h) { h.cluster = cluster_id(78); }).starts_with("cluster id 000000000000004d here"));
   CHECK(refusal([](hello& h) { h.id = node_id(1); }).find("this node's own id") != std::string::npos);

@@ -59,6 +59,15 @@ struct Txn {
   failure @2 :List(Operation);
 }
 
+struct Context {
+  # Who asked, in which session, and when. Room: no version writes one yet, and this one stops at a command that has one,
+  # since it could not honour it.
+  principal @0 :Text;
+  client @1 :UInt64;
+  sequence @2 :UInt64;
+  timeMs @3 :UInt64;  # since 1970, by the clock of whoever accepted the command
+}
+
 struct Command {
   union {
     put @0 :Put;
@@ -66,6 +75,8 @@ struct Command {
     txn @2 :Txn;
     compact @3 :UInt64;  # the revision
   }
+  version @4 :UInt16;    # in the log: the lowest version of commands in which everything here is known; a client's is 0
+  context @5 :Context;   # null: none
 }
 
 struct KeyValue {

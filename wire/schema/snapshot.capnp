@@ -1,5 +1,5 @@
 @0xa7d2e9f1c3b60584;
-# The blocks of a snapshot file: a SnapshotHeader, then SnapshotRecords.
+# In the sections of a snapshot file: a SnapshotHeader, then SnapshotRecords. docs/disk-format.md explains.
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("quorumd::wire::schema");
 

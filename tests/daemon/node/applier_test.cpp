@@ -1,0 +1,82 @@
+#include "daemon/node/applier.hpp"
+
+#include "consensus/types/little_endian.hpp"
+#include "wire/command_codec.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+using namespace quorumd;
+using namespace quorumd::node;
+
+namespace {
+
+struct machine final : observer {
+  std::vector<log_index> seen;
+  pending_table pending{[](const pending_table::record&, request_errc) {}};
+  sink_set sinks;
+  chunk_arena arena;
+  applier state{{.store = std::make_unique<kv::store>(kv::options{}), .members = {}}, pending, sinks, *this};
+
+  void entry_applied(const entry& e) override { seen.push_back(e.index()); }
+  /// The next entry, with the command's payload or, where bytes are given, those.
+  entry next(entry_kind kind, std::span<const std::byte> payload) {
+    return entry::make(group_id(1), term(3), state.applied().next(), kind, payload);
+  }
+  bool apply(entry e) {
+    std::vector<entry> committed{std::move(e)};
+    state.take(committed);
+    state.proceed(1000);
+    return state.idle();
+  }
+  bool apply_put() {
+    const proposal p = wire::encode_command(arena, kv::put{.key = "key", .value = "value"});
+    return apply(next(entry_kind::command, p.payload()));
+  }
+};
+
+} // namespace
+
+// A later version's entry is committed: this node does nothing with it, nor with anything behind it, and says what it
+// met. What it has applied so far stays what it is.
+TEST_CASE("an entry that this version does not know stops the state machine") {
+  machine m;
+  REQUIRE(m.apply_put());
+  const std::uint64_t before = m.state.store().content_hash();
+  std::string what;
+  entry unknown;
+  SUBCASE("another kind of entry") {
+    unknown = m.next(static_cast<entry_kind>(7), {});
+    what = "it is of the unknown kind 7";
+  }
+  SUBCASE("another kind of command") {
+    proposal p = wire::encode_command(m.arena, kv::put{.key = "other", .value = "value"});
+    store_le<std::uint16_t>(p.payload().data() + 8, 40);
+    unknown = m.next(entry_kind::command, std::as_const(p).payload());
+    what = "a command is of an unknown kind";
+  }
+  SUBCASE("a command that needs a later version") {
+    proposal p = wire::encode_command(m.arena, kv::put{.key = "other", .value = "value"});
+    store_le<std::uint16_t>(p.payload().data() + 10, 40);
+    unknown = m.next(entry_kind::command, std::as_const(p).payload());
+    what = "a command is of version 40";
+  }
+  SUBCASE("a change of the members in another form") {
+    std::vector<std::byte> change = membership::encode(node_id(1), incarnation(5));
+    store_le<std::uint16_t>(change.data(), 40);
+    unknown = m.next(entry_kind::configuration, change);
+    what = "a change of the members is in an unknown form";
+  }
+  CHECK_FALSE(m.apply(unknown));
+  CHECK(m.state.why_stopped().find("entry 2 of the log (term 3)") == 0);
+  CHECK(m.state.why_stopped().find(what) != std::string::npos);
+  CHECK(m.state.applied() == log_index(1));
+  CHECK(m.state.store().content_hash() == before);
+  CHECK(m.state.members() == membership());
+
+  CHECK(m.state.proceed(1000) == 0);
+  CHECK(m.state.applied() == log_index(1));
+  CHECK(m.seen == std::vector{log_index(1)});
+}

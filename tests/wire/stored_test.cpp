@@ -1,0 +1,119 @@
+#include "consensus/types/little_endian.hpp"
+#include "tests/wire/sample.hpp"
+#include "wire/command_codec.hpp"
+#include "wire/snapshot_codec.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstring>
+
+using namespace quorumd;
+using namespace quorumd::wire;
+using namespace quorumd::wire::test;
+
+namespace {
+
+/// A plain put as it stands in the log, where each field has its place.
+struct stored_put {
+  chunk_arena arena;
+  proposal p = encode_command(arena, kv::put{.key = "key", .value = "value"});
+  [[nodiscard]] std::byte* at(std::size_t word) { return p.payload().data() + word * 8; }
+  [[nodiscard]] decoded<kv::command> read() { return decode_command(p.payload()); }
+
+  // Word 0 is the pointer to the root; two words of numbers, kind and version first; pointers to body and context.
+  [[nodiscard]] std::byte* kind() { return at(1); }
+  [[nodiscard]] std::byte* version() { return at(1) + 2; }
+  [[nodiscard]] std::byte* context() { return at(4); }
+};
+
+} // namespace
+
+// The envelope of a put takes no more than the one word in which a context would be announced.
+TEST_CASE("a command in the log carries the version that it needs") {
+  stored_put put;
+  CHECK(load_le<std::uint16_t>(put.version()) == command_version);
+  CHECK(put.p.payload().size() == 8 * (1 + 4 + 4 + 1 + 1)); // root, command, put, key, value
+  REQUIRE(put.read().has_value());
+}
+
+// A later version put something into a command that this one cannot honour: it is refused, never taken in part.
+TEST_CASE("a command of a later version is refused") {
+  const auto why = [](auto change) {
+    stored_put put;
+    change(put);
+    const auto c = put.read();
+    REQUIRE_FALSE(c.has_value());
+    CHECK(c.error().code() == codec_errc::unknown_kind);
+    return c.error().what();
+  };
+  CHECK(why([](stored_put& p) { store_le<std::uint16_t>(p.kind(), 9); }) == "a command is of an unknown kind");
+  CHECK(why([](stored_put& p) { store_le<std::uint16_t>(p.version(), command_version + 1); }) ==
+        "a command is of version 2, and this quorumd knows 1 to 1");
+  CHECK(why([](stored_put& p) { store_le<std::uint16_t>(p.version(), 0); }) ==
+        "a command is of version 0, and this quorumd knows 1 to 1");
+  constexpr std::uint64_t empty_struct = 0xfffffffc; // as Cap'n Proto points to one
+  CHECK(why([](stored_put& p) { store_le<std::uint64_t>(p.context(), empty_struct); }) ==
+        "a command has a context, which this version cannot honour");
+}
+
+// The sections of one block come back one behind the other, padded or not.
+TEST_CASE("snapshot sections come back as they were") {
+  const kv::snapshot_header header{
+      .applied = log_index(3), .current = revision(9), .compacted = revision(2), .content_hash = 77};
+  const std::string members = "not a multiple of 8";
+  sampler s(5);
+  std::vector<kv::record_view> records;
+  for (std::uint32_t i = 0; i < 500; ++i)
+    records.push_back({.key = s.bytes(30),
+                       .value = s.bytes(100),
+                       .create_revision = revision(s.number()),
+                       .mod_revision = revision(s.number()),
+                       .sub = i,
+                       .version = s.number(),
+                       .lease = lease_id(s.number())});
+  byte_buffer block;
+  encode_snapshot_header(block, header);
+  encode_snapshot_section(block, snapshot_section::members, std::as_bytes(std::span(members)));
+  encode_snapshot_records(block, records);
+
+  std::span<const std::byte> rest = block.bytes();
+  auto section = take_snapshot_section(rest);
+  REQUIRE(section.has_value());
+  CHECK(section->kind == snapshot_section::state);
+  CHECK(*decode_snapshot_header(section->body) == header);
+  section = take_snapshot_section(rest);
+  REQUIRE(section.has_value());
+  CHECK(section->kind == snapshot_section::members);
+  CHECK(std::string_view(reinterpret_cast<const char*>(section->body.data()), section->body.size()) == members);
+  section = take_snapshot_section(rest);
+  REQUIRE(section.has_value());
+  CHECK(section->kind == snapshot_section::records);
+  std::vector<kv::record_view> read;
+  REQUIRE(decode_snapshot_records(section->body, read).has_value());
+  CHECK(read == records);
+  CHECK_FALSE(decode_snapshot_records(section->body.first(section->body.size() / 2 / 8 * 8), read).has_value());
+  CHECK(rest.empty());
+}
+
+// A section of another kind or version, or one that is cut short.
+TEST_CASE("a section that is not known, or not whole, is refused") {
+  const std::string body = "members.";
+  const auto refused = [&](auto change) {
+    byte_buffer block;
+    encode_snapshot_section(block, snapshot_section::members, std::as_bytes(std::span(body)));
+    std::vector<std::byte> bytes(block.bytes().begin(), block.bytes().end());
+    change(bytes);
+    std::span<const std::byte> rest = bytes;
+    const auto section = take_snapshot_section(rest);
+    REQUIRE_FALSE(section.has_value());
+    return section.error().code();
+  };
+  using bytes_of_block = std::vector<std::byte>;
+  CHECK(refused([](bytes_of_block& b) { store_le<std::uint16_t>(b.data(), 0); }) == codec_errc::unknown_kind);
+  CHECK(refused([](bytes_of_block& b) { store_le<std::uint16_t>(b.data(), 200); }) == codec_errc::unknown_kind);
+  CHECK(refused([](bytes_of_block& b) { store_le<std::uint16_t>(b.data() + 2, 0); }) == codec_errc::unknown_kind);
+  CHECK(refused([](bytes_of_block& b) { store_le<std::uint16_t>(b.data() + 2, snapshot_section_version + 1); }) ==
+        codec_errc::unknown_kind);
+  CHECK(refused([](bytes_of_block& b) { store_le<std::uint32_t>(b.data() + 4, 9); }) == codec_errc::malformed);
+  CHECK(refused([](bytes_of_block& b) { b.resize(7); }) == codec_errc::malformed);
+}
