@@ -55,8 +55,9 @@ int change_kind(const std::string& data, const std::string& words, std::uint16_t
 
 } // namespace
 
-// A member of a later version wrote an entry that this one does not know: it ends with a code of its own, and says which
-// entry and what to do, instead of passing it over. A version that knows it goes on with everything that was there.
+// A member of a later version wrote an entry that this one does not know: it ends with a code of its own, and says
+// which entry and what to do, instead of passing it over. A version that knows it goes on with everything that was
+// there.
 TEST_CASE("an entry of a later version ends the daemon with a code of its own") {
   cluster c("version_entry", {.nodes = 1, .set = {"storage.segment_bytes=4MiB", "storage.reserve_bytes=4MiB"}});
   c.start(0);
