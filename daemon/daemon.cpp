@@ -8,6 +8,7 @@
 #include "daemon/log_observer.hpp"
 #include "daemon/node/node.hpp"
 #include "daemon/options.hpp"
+#include "daemon/profile/free_memory.hpp"
 #include "daemon/profile/gperf_profiler.hpp"
 #include "daemon/reload.hpp"
 #include "daemon/telemetry/collector.hpp"
@@ -298,6 +299,7 @@ class server {
   coro::task<void> serve_admins() {
     clients_->serve(std::move(admin_acceptor_), [this](const coro::credentials& c) { return admins_.judge(c); });
     tasks_ = std::make_unique<coro::task_group>(home());
+    tasks_->spawn(profile::run_freeing_memory(&home()));
     if (const auto interval = manager_.watchdog_interval()) {
       std::vector<coro::loop*> loops;
       for (auto& l : loops_) loops.push_back(l.get());

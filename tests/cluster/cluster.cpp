@@ -327,7 +327,9 @@ launch import_launch(const std::string& endpoints, const std::string& output, co
                      const std::vector<std::string>& more) {
   launch l;
   // What the tests do to the nodes may take longer than an import goes on by itself without progress.
-  l.arguments = {quorumd_program(), "import", "-", "--timeout", "60s", "--endpoint", endpoints};
+  l.arguments = {quorumd_program(), "import", "-", "--endpoint", endpoints};
+  if (std::find(more.begin(), more.end(), "--timeout") == more.end())
+    l.arguments.insert(l.arguments.end(), {"--timeout", "60s"});
   l.arguments.insert(l.arguments.end(), more.begin(), more.end());
   l.output = output;
   l.errors = errors;

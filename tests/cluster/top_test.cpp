@@ -84,6 +84,12 @@ class terminal {
     termios t{};
     return ::tcgetattr(slave_, &t) == 0 && (t.c_lflag & (ICANON | ECHO)) == (ICANON | ECHO);
   }
+  /// It is told so after the last words are written.
+  [[nodiscard]] bool becomes_sane() const {
+    const auto until = std::chrono::steady_clock::now() + seconds(20);
+    while (!sane() && std::chrono::steady_clock::now() < until) ::usleep(1'000);
+    return sane();
+  }
   /// How the program changed its state: the status of waitpid.
   int wait(int options = 0) {
     int status = -1;
@@ -106,7 +112,7 @@ class terminal {
 } // namespace
 
 // The view takes the terminal, draws itself again when the window changes, and gives the terminal back by a key, by
-// each signal that ends it, by one that says it crashed, while it is stopped, and when the whole cluster is gone.
+// each signal that ends it, by one that says it crashed, by one that stops it, and when the whole cluster is gone.
 TEST_CASE("top gives the terminal back whatever happens") {
   cluster c("top_terminal", {.nodes = 1});
   c.start(0);
@@ -118,7 +124,7 @@ TEST_CASE("top gives the terminal back whatever happens") {
     REQUIRE(t.shows("1 of 1 member reached"));
     REQUIRE_FALSE(t.sane());
   };
-  const auto given_back = [](terminal& t) { return t.shows(leaves) && t.sane(); };
+  const auto given_back = [](terminal& t) { return t.shows(leaves) && t.becomes_sane(); };
   {
     terminal t;
     begin(t);
@@ -147,9 +153,9 @@ TEST_CASE("top gives the terminal back whatever happens") {
     terminal t;
     begin(t);
     t.forget();
-    t.signal(SIGTSTP);
-    CHECK(given_back(t));
-    CHECK(WIFSTOPPED(t.wait(WUNTRACED)));
+    t.signal(SIGTSTP); // the kernel does not stop who has no shell to go on for it: it gives back and takes again
+    CHECK(t.shows(leaves));
+    CHECK(t.shows(enters));
     t.forget();
     t.signal(SIGCONT);
     CHECK(t.shows(enters));
