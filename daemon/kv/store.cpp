@@ -192,11 +192,7 @@ bool store::run(const put& p, put_reply& done, run_state& s) {
 sliced<bool> store::run(const delete_range& d, delete_range_reply& done, run_state& s) {
   walk w(tree_, d.key, d.range_end);
   for (;;) {
-    if (!s.work.spend()) {
-      w.leave();
-      co_await s.work.pause();
-      w.come_back();
-    }
+    if (!s.work.spend()) co_await w.pause(s.work);
     record* r = w.next(true);
     if (r == nullptr) co_return true;
     if (!erase(*r, w.here(), d.prev_kv, done, s)) co_return false;

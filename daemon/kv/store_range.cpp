@@ -197,11 +197,7 @@ sliced<bool> store::count(const range_request& r, revision when, range_reply& do
   }
   walk w(tree_, r.key, r.range_end);
   for (;;) {
-    if (!s.work.spend()) {
-      w.leave();
-      co_await s.work.pause();
-      w.come_back();
-    }
+    if (!s.work.spend()) co_await w.pause(s.work);
     const record* of = w.next(false);
     if (of == nullptr) co_return true;
     if (!look(s)) co_return false;
@@ -215,11 +211,7 @@ sliced<bool> store::read_in_order(const range_request& r, revision when, range_r
   page p(r, done, s);
   walk w(tree_, r.key, r.range_end, r.order == sort_order::descend);
   for (bool room = true; room || !counted;) {
-    if (!s.work.spend()) {
-      w.leave();
-      co_await s.work.pause();
-      w.come_back();
-    }
+    if (!s.work.spend()) co_await w.pause(s.work);
     const record* of = w.next(exact(when));
     if (of == nullptr) break;
     if (!look(s)) co_return false;
@@ -241,11 +233,7 @@ sliced<bool> store::read_sorted(const range_request& r, revision when, range_rep
   first_ones first(r, r.page_bytes_max == 0 ? s.room.most() : std::min<std::size_t>(r.page_bytes_max, s.room.most()));
   walk w(tree_, r.key, r.range_end);
   for (;;) {
-    if (!s.work.spend()) {
-      w.leave();
-      co_await s.work.pause();
-      w.come_back();
-    }
+    if (!s.work.spend()) co_await w.pause(s.work);
     const record* of = w.next(exact(when));
     if (of == nullptr) break;
     if (!look(s)) co_return false;

@@ -63,11 +63,7 @@ sliced<bool> store::holds(const compare& c, run_state& s) const {
   bool any = false;
   walk w(tree_, c.key, c.range_end);
   for (;;) {
-    if (!s.work.spend()) {
-      w.leave();
-      co_await s.work.pause();
-      w.come_back();
-    }
+    if (!s.work.spend()) co_await w.pause(s.work);
     const record* r = w.next(exact(s.at));
     if (r == nullptr) break;
     if (!look(s)) co_return false;

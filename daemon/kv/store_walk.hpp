@@ -3,6 +3,7 @@
 #include "daemon/kv/key_ranges.hpp"
 #include "daemon/kv/store.hpp"
 
+#include <coroutine>
 #include <string>
 #include <string_view>
 
@@ -29,6 +30,22 @@ class store::walk {
   /// Where the record that came last is.
   [[nodiscard]] key_tree::iterator here() const { return here_; }
 
+  /// `co_await` it when the slice is used up: the tree may change until the next one.
+  [[nodiscard]] auto pause(kv::work& w) {
+    struct awaiter {
+      walk& of;
+      decltype(w.pause()) until_next;
+      [[nodiscard]] bool await_ready() const noexcept { return false; }
+      void await_suspend(std::coroutine_handle<> h) {
+        of.leave();
+        until_next.await_suspend(h);
+      }
+      void await_resume() const { of.come_back(); }
+    };
+    return awaiter{*this, w.pause()};
+  }
+
+ private:
   void leave() {
     seen_ = tree_.changes();
     ended_ = at_ == tree_.end();
@@ -37,8 +54,6 @@ class store::walk {
   void come_back() {
     if (tree_.changes() != seen_) at_ = ended_ ? tree_.end() : tree_.lower_bound(left_at_);
   }
-
- private:
   [[nodiscard]] key_tree::iterator end_of(std::string_view range_end) const {
     return range_end == no_end ? tree_.end() : tree_.lower_bound(range_end);
   }

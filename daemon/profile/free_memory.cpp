@@ -14,7 +14,8 @@ constexpr auto pause = std::chrono::milliseconds(250);
 
 #if QUORUMD_GPERFTOOLS
 constexpr std::size_t kept_bytes = std::size_t{32} << 20;
-constexpr std::size_t step_bytes = std::size_t{4} << 20; // other threads wait for the heap meanwhile: a fraction of a ms
+constexpr std::size_t step_bytes = std::size_t{4}
+                                   << 20; // other threads wait for the heap meanwhile: a fraction of a ms
 
 /// Whether there is more to give back.
 bool give_back_some() {
