@@ -4,6 +4,9 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
+#include <utility>
+
 using namespace quorumd::testing;
 
 // What is written through one node is read through every other at once; a follower forwards a put to the leader.
@@ -22,6 +25,41 @@ TEST_CASE("a put through any node is read through any other at once") {
       REQUIRE(got.output == value + "\n");
     }
   }
+}
+
+// A transaction that only reads is answered by the node that is asked, a follower too, as of now, and adds no entry to
+// the log; one that writes adds one.
+TEST_CASE("a transaction that only reads leaves no entry in the log") {
+  cluster c("requests_reads");
+  c.start_all();
+  c.wait_all_healthy();
+  const std::string reads = "value(\"key\") = \"2\"\n\nget key\n\n\n";
+  REQUIRE(c.at(0, {"put", "key", "1"}).code == 0);
+  REQUIRE(c.at(0, {"put", "key", "2"}).code == 0);
+  const auto commit = [&] {
+    quorumd::log_index most;
+    for (std::size_t i = 0; i < c.size(); ++i) {
+      const auto row = c.status(i);
+      REQUIRE(row);
+      most = std::max(most, row->commit);
+    }
+    return most;
+  };
+  // The members' incarnations are recorded in the first second: the log is at rest afterwards.
+  quorumd::log_index before = commit();
+  const auto at_rest = [&] {
+    const quorumd::log_index last = std::exchange(before, commit());
+    return last == before && before.value() >= 6;
+  };
+  REQUIRE(eventually(at_rest, seconds(10)));
+  for (std::size_t i = 0; i < c.size(); ++i) {
+    const command_result read = c.at(i, {"txn"}, reads);
+    REQUIRE_MESSAGE(read.code == 0, read.errors);
+    CHECK(read.output.find("SUCCESS") != std::string::npos);
+  }
+  CHECK(commit() == before);
+  REQUIRE(c.at(0, {"txn"}, "\n\nput key 3\n\n\n").code == 0);
+  CHECK(commit() == before.next());
 }
 
 // Deletes of one key and of a prefix, the exit codes of absent keys, and a read at an older revision.
