@@ -87,12 +87,14 @@ struct storage_settings {
   std::uint64_t trailing_entries = 10'000;          ///< kept in the log behind a snapshot
   std::uint64_t trailing_bytes = 64 * mib;          ///< likewise, on the disk
   std::uint64_t reserve_bytes = 128 * mib;          ///< of free disk, below which puts are refused
+  std::uint64_t quota_bytes = 4 * gib;              ///< of the store in memory, beyond which puts are refused; 0: none
   friend bool operator==(const storage_settings&, const storage_settings&) = default;
 };
 
 struct history_settings {
-  std::uint64_t keep_revisions = 100'000; ///< older ones are compacted; 0 keeps all until `compact`
-  std::uint64_t pinned_bytes_max = std::uint64_t{512} * 1024 * 1024; ///< of history kept for one export
+  std::uint64_t keep_revisions = 100'000;     ///< older ones are compacted; 0: only bytes_max bounds them
+  std::uint64_t bytes_max = 256 * mib;        ///< of old revisions; older ones are compacted
+  std::uint64_t pinned_bytes_max = 512 * mib; ///< of history kept for one export
   friend bool operator==(const history_settings&, const history_settings&) = default;
 };
 

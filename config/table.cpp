@@ -87,9 +87,16 @@ const key_spec keys[] = {
     {"storage.reserve_bytes", size_value{AT(storage.reserve_bytes), 1 * mib, 1024 * gib},
      "With less than this free on the disk puts are refused; votes, deletes and compaction go on. At least one "
      "segment, which is the log's; the rest is room for a snapshot, which frees the log"},
+    {"storage.quota_bytes", size_value{AT(storage.quota_bytes), 0, 1024 * gib},
+     "About what the store may take in memory; beyond it puts are refused, deletes and compaction go on. 0B: no bound. "
+     "The same on every member: this is only how a cluster begins, `quorumd settings` shows and changes it"},
 
     {"history.keep_revisions", count_value{AT(history.keep_revisions), 0, 1'000'000'000'000},
-     "Revisions that can still be read; older ones are compacted. 0 keeps all until `quorumd compact`"},
+     "Revisions that can still be read; older ones are compacted. 0: only history.bytes_max bounds them. The same on "
+     "every member: this is only how a cluster begins, `quorumd settings` shows and changes it"},
+    {"history.bytes_max", size_value{AT(history.bytes_max), 1 * mib, 1024 * gib},
+     "What old revisions may take in memory; older ones are compacted. At most half of storage.quota_bytes, and shared "
+     "as keep_revisions is"},
     {"history.pinned_bytes_max", size_value{AT(history.pinned_bytes_max), 1 * mib, 1024 * gib},
      "How much history may grow on the node that serves an `export`, whose revision stays readable there while it "
      "reads on; beyond it the export fails as compacted"},

@@ -116,6 +116,10 @@ class checker {
     rule(r.inflight_bytes_max <= l.peer_queue_bytes_max / 2, {"raft.inflight_bytes_max", "limits.peer_queue_bytes_max"},
          "expected at most half of limits.peer_queue_bytes_max, which is " + format_size(l.peer_queue_bytes_max) +
              ", got " + format_size(r.inflight_bytes_max));
+    rule(st.quota_bytes == 0 || s_.history.bytes_max <= st.quota_bytes / 2,
+         {"history.bytes_max", "storage.quota_bytes"},
+         "expected at most half of storage.quota_bytes, which is " + format_size(st.quota_bytes) + ", got " +
+             format_size(s_.history.bytes_max));
     at_most("limits.request_bytes_max", l.request_bytes_max, "raft.uncommitted_bytes_max", r.uncommitted_bytes_max);
     at_most("limits.request_bytes_max", l.request_bytes_max, "limits.peer_queue_bytes_max", l.peer_queue_bytes_max);
     at_most("limits.request_bytes_max", l.request_bytes_max, "limits.client_queue_bytes_max", l.client_queue_bytes_max);

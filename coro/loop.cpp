@@ -77,6 +77,10 @@ void loop::assert_here() const {
   std::abort();
 }
 
+task<void> loop::yield() {
+  co_await boost::asio::post(get_executor(), use_task);
+}
+
 void loop::start() {
   work_ = std::make_unique<boost::asio::executor_work_guard<executor>>(context_.get_executor());
   thread_ = std::thread([this] { run_thread(); });

@@ -42,6 +42,9 @@ class loop {
     boost::asio::post(context_, std::forward<F>(f));
   }
 
+  /// Lets whatever waits for this loop go first.
+  [[nodiscard]] task<void> yield();
+
   /// Whether the caller runs on this loop.
   [[nodiscard]] bool here() const { return current_ == this; }
   /// Aborts if the caller does not run on this loop.

@@ -382,7 +382,7 @@ class server {
   coro::asio_network network_;
   storage::posix_files files_;
   exit_on_fatal fatal_;
-  log_observer observer_{node_options_of(settings_).self.members};
+  log_observer observer_{node_options_of(settings_).self.members, node_options_of(settings_).group.initial};
   std::vector<std::unique_ptr<coro::loop>> loops_;
   std::unique_ptr<profile::gperf_profiler> profiler_;
   coro::thread_worker log_worker_{"log"};

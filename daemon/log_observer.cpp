@@ -1,12 +1,31 @@
 #include "daemon/log_observer.hpp"
 
+#include "config/values.hpp"
+
 #include <spdlog/spdlog.h>
+
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
+#include <fstream>
 #include <utility>
 
 namespace quorumd::daemon {
+
+namespace {
+
+/// Of this machine, or of the cgroup that it runs in.
+std::uint64_t memory_bytes() {
+  const auto pages = static_cast<std::uint64_t>(std::max(::sysconf(_SC_PHYS_PAGES), 0L));
+  std::uint64_t bytes = pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  std::uint64_t limit = 0;
+  if (std::ifstream("/sys/fs/cgroup/memory.max") >> limit) bytes = std::min(bytes, limit);
+  return bytes;
+}
+
+} // namespace
 
 std::string log_observer::name(node_id id) const {
   if (!id) return "an unknown node";
@@ -43,6 +62,26 @@ void log_observer::member_refused(node_id member, const std::string& why) {
 }
 void log_observer::handing_over(node_id to, const std::string& why) {
   spdlog::warn("handing leadership over to {}, whose disk has room: {}", name(to), why);
+}
+void log_observer::settings_changed(const kv::settings& s) {
+  spdlog::info("the cluster's settings: history.keep_revisions={} history.bytes_max={} storage.quota_bytes={}",
+               s.keep_revisions, config::format_size(s.history_bytes_max), config::format_size(s.quota_bytes));
+  const std::uint64_t memory = memory_bytes();
+  if (s.quota_bytes == 0 || s.quota_bytes > memory / 4 * 3)
+    spdlog::warn(
+        "storage.quota_bytes={} lets the store outgrow this machine's memory of {} MiB, and members may be killed for "
+        "want of it: 'quorumd settings storage.quota_bytes=…' says how much it may take",
+        config::format_size(s.quota_bytes), memory / 1024 / 1024);
+  const auto differs = [](std::string_view name, const std::string& here, const std::string& there) {
+    if (here == there) return;
+    spdlog::warn("{} is {} in this node's configuration and {} in the cluster, which counts: 'quorumd settings {}={}' "
+                 "would change it for all members",
+                 name, here, there, name, here);
+  };
+  differs("history.keep_revisions", std::to_string(configured_.keep_revisions), std::to_string(s.keep_revisions));
+  differs("history.bytes_max", config::format_size(configured_.history_bytes_max),
+          config::format_size(s.history_bytes_max));
+  differs("storage.quota_bytes", config::format_size(configured_.quota_bytes), config::format_size(s.quota_bytes));
 }
 void log_observer::space_changed(bool accepting, const std::string& detail) {
   if (accepting)

@@ -18,8 +18,10 @@ namespace quorumd::daemon {
 /// file descriptors can make it say over and over is said once a second, with how often it was left out.
 class log_observer final : public node::observer, public wire::peer_observer, public clients::observer {
  public:
-  explicit log_observer(std::vector<wire::member> members)
-      : members_(std::move(members)) {}
+  /// With the settings of this node's configuration, which the cluster's may differ from.
+  log_observer(std::vector<wire::member> members, const kv::settings& configured)
+      : members_(std::move(members))
+      , configured_(configured) {}
 
   void role_changed(const raft::soft_state& s) override;
   void snapshot_taken(log_index index, std::uint64_t bytes) override;
@@ -30,6 +32,7 @@ class log_observer final : public node::observer, public wire::peer_observer, pu
   void incarnation_recorded(node_id member, incarnation i) override;
   void member_refused(node_id member, const std::string& why) override;
   void handing_over(node_id to, const std::string& why) override;
+  void settings_changed(const kv::settings& s) override;
   void space_changed(bool accepting, const std::string& detail) override;
 
   void on_dial_failed(node_id id, const std::string& address, const std::string& reason) override;
@@ -54,6 +57,7 @@ class log_observer final : public node::observer, public wire::peer_observer, pu
   void say(spdlog::level::level_enum level, std::string_view kind, std::string_view subject, std::string line);
 
   const std::vector<wire::member> members_;
+  const kv::settings configured_;
   telemetry::repeat_filter repeats_;
 };
 

@@ -55,7 +55,9 @@ node::node_options node_options_of(const config::settings& s) {
   o.wal.recycle_keep = s.storage.snapshot_every_bytes / s.storage.segment_bytes + 1;
   o.group.raft = raft_options_of(s.raft);
   o.group.tick = s.raft.tick;
-  o.group.keep_revisions = s.history.keep_revisions;
+  o.group.initial = {.keep_revisions = s.history.keep_revisions,
+                     .history_bytes_max = s.history.bytes_max,
+                     .quota_bytes = s.storage.quota_bytes};
   o.group.pins.history_bytes_max = s.history.pinned_bytes_max;
   o.group.waiting_max = s.limits.inflight_requests_max;
   // Twice as much as is on its way to a majority may be unanswered by a slow follower.

@@ -21,7 +21,7 @@ bool has_views(const client_reply& r) {
   if (done == nullptr) return true;
   if (const auto* p = std::get_if<kv::put_reply>(&done->body)) return p->prev.has_value();
   if (const auto* d = std::get_if<kv::delete_range_reply>(&done->body)) return !d->prev.empty();
-  return !std::holds_alternative<kv::compact_reply>(done->body);
+  return std::holds_alternative<kv::txn_reply>(done->body);
 }
 
 } // namespace

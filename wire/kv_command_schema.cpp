@@ -95,7 +95,33 @@ void fill_txn(schema::Txn::Builder to, const kv::txn& t) {
   fill_operations(to.initFailure(static_cast<unsigned>(t.failure.size())), t.failure);
 }
 
+/// Which of a configure command's values are given.
+enum : std::uint8_t { given_revisions = 1, given_history = 2, given_quota = 4, given_all = 7 };
+
+void fill_configure(schema::Configure::Builder to, const kv::configure& c) {
+  std::uint8_t given = 0;
+  if (c.keep_revisions) given |= given_revisions;
+  if (c.history_bytes_max) given |= given_history;
+  if (c.quota_bytes) given |= given_quota;
+  fill(to.initValues(), kv::settings{.keep_revisions = c.keep_revisions.value_or(0),
+                                     .history_bytes_max = c.history_bytes_max.value_or(0),
+                                     .quota_bytes = c.quota_bytes.value_or(0)});
+  to.setGiven(given);
+  to.setInitial(c.initial);
+}
+
 // --- reading ---
+
+kv::configure read_configure(schema::Configure::Reader from) {
+  const std::uint8_t given = from.getGiven();
+  require(given <= given_all, codec_errc::unknown_kind, "a change of the settings has some that are unknown");
+  const kv::settings values = detail::read(from.getValues());
+  kv::configure c{.initial = from.getInitial()};
+  if ((given & given_revisions) != 0) c.keep_revisions = values.keep_revisions;
+  if ((given & given_history) != 0) c.history_bytes_max = values.history_bytes_max;
+  if ((given & given_quota) != 0) c.quota_bytes = values.quota_bytes;
+  return c;
+}
 
 kv::put read_put(schema::Put::Reader from) {
   return {.key = view(from.getKey()),
@@ -167,6 +193,18 @@ class txn_reader {
 
 } // namespace
 
+void fill(schema::Settings::Builder to, const kv::settings& s) {
+  to.setKeepRevisions(s.keep_revisions);
+  to.setHistoryBytesMax(s.history_bytes_max);
+  to.setQuotaBytes(s.quota_bytes);
+}
+
+kv::settings read(schema::Settings::Reader from) {
+  return {.keep_revisions = from.getKeepRevisions(),
+          .history_bytes_max = from.getHistoryBytesMax(),
+          .quota_bytes = from.getQuotaBytes()};
+}
+
 std::size_t words_behind(const kv::range_request& r) {
   return behind(r);
 }
@@ -209,6 +247,7 @@ std::size_t words_behind(const kv::command& c) {
   if (const auto* p = std::get_if<kv::put>(&c)) return struct_words<schema::Put> + behind(*p);
   if (const auto* d = std::get_if<kv::delete_range>(&c)) return struct_words<schema::DeleteRange> + behind(*d);
   if (const auto* t = std::get_if<kv::txn>(&c)) return struct_words<schema::Txn> + behind(*t, 1);
+  if (std::holds_alternative<kv::configure>(c)) return struct_words<schema::Configure> + struct_words<schema::Settings>;
   return 0;
 }
 
@@ -217,6 +256,7 @@ void fill(schema::Command::Builder to, const kv::command& c) {
   if (const auto* d = std::get_if<kv::delete_range>(&c)) fill_delete(to.initDeleteRange(), *d);
   if (const auto* t = std::get_if<kv::txn>(&c)) fill_txn(to.initTxn(), *t);
   if (const auto* k = std::get_if<kv::compact>(&c)) to.setCompact(k->revision.value());
+  if (const auto* s = std::get_if<kv::configure>(&c)) fill_configure(to.initConfigure(), *s);
 }
 
 kv::command read(schema::Command::Reader from) {
@@ -229,6 +269,8 @@ kv::command read(schema::Command::Reader from) {
     return txn_reader().read(from.getTxn(), 1);
   case schema::Command::COMPACT:
     return kv::compact{number<revision>(from.getCompact())};
+  case schema::Command::CONFIGURE:
+    return read_configure(from.getConfigure());
   }
   refuse(codec_errc::unknown_kind, "a command is of an unknown kind");
 }

@@ -193,6 +193,7 @@ std::size_t words_behind(const kv::result<kv::reply>& r) {
   if (const auto* d = std::get_if<kv::delete_range_reply>(&body))
     return struct_words<schema::DeleteRangeReply> + behind(*d, budget);
   if (const auto* t = std::get_if<kv::txn_reply>(&body)) return struct_words<schema::TxnReply> + behind(*t, budget);
+  if (std::holds_alternative<kv::configure_reply>(body)) return struct_words<schema::Settings>;
   return 0;
 }
 
@@ -208,6 +209,7 @@ void fill(schema::Outcome::Builder to, const kv::result<kv::reply>& r) {
   if (const auto* d = std::get_if<kv::delete_range_reply>(&reply.body)) fill_delete(to.initDeleteRange(), *d, budget);
   if (const auto* t = std::get_if<kv::txn_reply>(&reply.body)) fill_txn(to.initTxn(), *t, budget);
   if (std::holds_alternative<kv::compact_reply>(reply.body)) to.setCompact();
+  if (const auto* c = std::get_if<kv::configure_reply>(&reply.body)) fill(to.initConfigure(), c->now);
 }
 
 kv::result<kv::reply> read(schema::Outcome::Reader from) {
@@ -225,6 +227,9 @@ kv::result<kv::reply> read(schema::Outcome::Reader from) {
     return r;
   case schema::Outcome::COMPACT:
     r.body = kv::compact_reply();
+    return r;
+  case schema::Outcome::CONFIGURE:
+    r.body = kv::configure_reply{read(from.getConfigure())};
     return r;
   case schema::Outcome::ERROR:
     return read(from.getError());

@@ -21,6 +21,9 @@ inline constexpr int command_nesting_max = 8 + 3 * static_cast<int>(txn_depth_ma
 void fill(schema::Command::Builder to, const kv::command& c);
 [[nodiscard]] kv::command read(schema::Command::Reader from);
 
+void fill(schema::Settings::Builder to, const kv::settings& s);
+[[nodiscard]] kv::settings read(schema::Settings::Reader from);
+
 [[nodiscard]] std::size_t words_behind(const kv::range_request& r);
 void fill(schema::Range::Builder to, const kv::range_request& r);
 [[nodiscard]] kv::range_request read(schema::Range::Reader from);

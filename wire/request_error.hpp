@@ -16,7 +16,7 @@ enum class request_errc : std::uint8_t {
   unknown = 4,        ///< it was on its way when the leader or a stream was lost, or the deadline passed
   timeout = 5,        ///< the deadline passed before it was proposed or read
   no_quorum = 6,      ///< no leader, or a leader that a majority does not answer
-  no_space = 7,       ///< the disk is full; deletes and compaction still work
+  no_space = 7,       ///< the disk is full or the quota reached; deletes and compaction still work
   invalid = 8,        ///< the request contradicts itself; the text says how
   denied = 9,         ///< not for these credentials
   too_large = 10,     ///< beyond a limit; the text names it

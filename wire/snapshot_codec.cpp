@@ -1,6 +1,7 @@
 #include "wire/snapshot_codec.hpp"
 
 #include "consensus/types/little_endian.hpp"
+#include "wire/kv_schema.hpp"
 #include "wire/message_build.hpp"
 #include "wire/message_read.hpp"
 #include "wire/schema/snapshot.capnp.h"
@@ -66,7 +67,7 @@ decoded<snapshot_section_view> take_snapshot_section(std::span<const std::byte>&
     const auto version = load_le<std::uint16_t>(rest.data() + 2);
     const std::size_t bytes = load_le<std::uint32_t>(rest.data() + 4);
     if (kind < static_cast<std::uint16_t>(snapshot_section::state) ||
-        kind > static_cast<std::uint16_t>(snapshot_section::records) || version != snapshot_section_version)
+        kind > static_cast<std::uint16_t>(snapshot_section::settings) || version != snapshot_section_version)
       refuse(codec_errc::unknown_kind, "a section of kind " + std::to_string(kind) + ", version " +
                                            std::to_string(version) + ", which this quorumd does not know");
     rest = rest.subspan(snapshot_section_head_bytes);
@@ -86,6 +87,13 @@ void encode_snapshot_header(byte_buffer& out, const kv::snapshot_header& header)
                                            to.setCompacted(header.compacted.value());
                                            to.setContentHash(header.content_hash);
                                          });
+  if (!header.settings) return;
+  append_message<schema::Settings>(out, snapshot_section::settings, root_words<schema::Settings>,
+                                   [&](schema::Settings::Builder to) { fill(to, *header.settings); });
+}
+
+decoded<kv::settings> decode_snapshot_settings(std::span<const std::byte> body) {
+  return decode_segment<schema::Settings>(body, nesting_max, [](schema::Settings::Reader from) { return read(from); });
 }
 
 decoded<kv::snapshot_header> decode_snapshot_header(std::span<const std::byte> body) {
@@ -93,6 +101,7 @@ decoded<kv::snapshot_header> decode_snapshot_header(std::span<const std::byte> b
     return kv::snapshot_header{.applied = number<log_index>(from.getApplied()),
                                .current = number<revision>(from.getCurrent()),
                                .compacted = number<revision>(from.getCompacted()),
+                               .settings = {},
                                .content_hash = from.getContentHash()};
   });
 }

@@ -15,9 +15,10 @@ namespace quorumd::wire {
 /// state comes first, and the records come in order; whoever stores a block knows its length and checks its checksum. A
 /// section of a later version is refused, never passed over: a state without it would differ from the other members'.
 enum class snapshot_section : std::uint16_t {
-  state = 1,   ///< of the store, but for its records: a message
-  members = 2, ///< whose data directory is on record: node::membership::encode()
-  records = 3, ///< a message
+  state = 1,    ///< of the store, but for its records: a message
+  members = 2,  ///< whose data directory is on record: node::membership::encode()
+  records = 3,  ///< a message
+  settings = 4, ///< a message; left out where there are none
 };
 /// Of every section: raised together with what is in one.
 inline constexpr std::uint16_t snapshot_section_version = 1;
@@ -31,6 +32,7 @@ struct snapshot_section_view {
 
 /// Appends a section to the buffer.
 void encode_snapshot_section(byte_buffer& out, snapshot_section kind, std::span<const std::byte> body);
+/// With its settings behind it.
 void encode_snapshot_header(byte_buffer& out, const kv::snapshot_header& header);
 void encode_snapshot_records(byte_buffer& out, std::span<const kv::record_view> records);
 
@@ -39,6 +41,7 @@ void encode_snapshot_records(byte_buffer& out, std::span<const kv::record_view> 
 [[nodiscard]] decoded<snapshot_section_view> take_snapshot_section(std::span<const std::byte>& rest);
 /// Reads a section's body.
 [[nodiscard]] decoded<kv::snapshot_header> decode_snapshot_header(std::span<const std::byte> body);
+[[nodiscard]] decoded<kv::settings> decode_snapshot_settings(std::span<const std::byte> body);
 /// Replaces `out`; the views hold as long as the body's bytes.
 [[nodiscard]] decoded<void> decode_snapshot_records(std::span<const std::byte> body, std::vector<kv::record_view>& out);
 

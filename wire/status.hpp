@@ -2,11 +2,26 @@
 
 #include "consensus/raft/ready.hpp"
 #include "consensus/types/ids.hpp"
+#include "daemon/kv/command.hpp"
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
 namespace quorumd::wire {
+
+/// What a member's state hashes to (kv::store::content_hash) after it has applied an entry. Two members whose marks at
+/// one index differ have applied different things.
+struct state_mark {
+  log_index index;
+  std::uint64_t hash = 0;
+
+  friend bool operator==(const state_mark&, const state_mark&) = default;
+};
+/// Of one row.
+inline constexpr std::size_t state_marks_max = 64;
 
 /// What a node says of itself and one of its groups: a row of the status table.
 struct status_row {
@@ -23,9 +38,13 @@ struct status_row {
   quorumd::revision revision;
   std::uint64_t keys = 0;
   std::uint64_t disk_bytes = 0;
-  std::uint64_t lag = 0;  ///< entries that the leader has committed and this node has not applied
-  bool accepting = false; ///< puts: its disk has room for them
-  std::string error;      ///< not empty: the node did not answer, and only id, name and address are known
+  std::uint64_t lag = 0;           ///< entries that the leader has committed and this node has not applied
+  bool accepting = false;          ///< puts: its disk has room for them
+  std::uint64_t store_bytes = 0;   ///< about what the state takes in memory
+  std::uint64_t history_bytes = 0; ///< of them, for old revisions
+  std::optional<kv::settings> settings;
+  std::vector<state_mark> marks; ///< at some earlier indexes, ascending, and at `applied`
+  std::string error;             ///< not empty: the node did not answer, and only id, name and address are known
 
   friend bool operator==(const status_row&, const status_row&) = default;
 };

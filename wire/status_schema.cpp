@@ -1,10 +1,13 @@
 #include "wire/status_schema.hpp"
 
+#include "wire/kv_schema.hpp"
+
 namespace quorumd::wire::detail {
 
 std::size_t words_behind(const status_row& r) {
   return text_words(r.name.size()) + text_words(r.address.size()) + text_words(r.version.size()) +
-         text_words(r.error.size());
+         text_words(r.error.size()) + list_words<schema::StateMark>(r.marks.size()) +
+         (r.settings ? struct_words<schema::Settings> : 0);
 }
 
 void fill(schema::StatusRow::Builder to, const status_row& r) {
@@ -24,7 +27,28 @@ void fill(schema::StatusRow::Builder to, const status_row& r) {
   to.setLag(r.lag);
   copy_text(r.error, [&](unsigned n) { return to.initError(n); });
   to.setAccepting(r.accepting);
+  to.setStoreBytes(r.store_bytes);
+  to.setHistoryBytes(r.history_bytes);
+  if (r.settings) fill(to.initSettings(), *r.settings);
+  if (r.marks.empty()) return;
+  auto marks = to.initMarks(static_cast<unsigned>(r.marks.size()));
+  for (unsigned i = 0; i < marks.size(); ++i) {
+    marks[i].setIndex(r.marks[i].index.value());
+    marks[i].setHash(r.marks[i].hash);
+  }
 }
+
+namespace {
+
+std::vector<state_mark> read_marks(capnp::List<schema::StateMark>::Reader from) {
+  require(from.size() <= state_marks_max, codec_errc::count, "a status has more marks than a member sends");
+  std::vector<state_mark> marks;
+  marks.reserve(from.size());
+  for (const schema::StateMark::Reader m : from) marks.push_back({number<log_index>(m.getIndex()), m.getHash()});
+  return marks;
+}
+
+} // namespace
 
 status_row read(schema::StatusRow::Reader from) {
   return {.id = node_id(from.getId()),
@@ -42,6 +66,10 @@ status_row read(schema::StatusRow::Reader from) {
           .disk_bytes = from.getDiskBytes(),
           .lag = from.getLag(),
           .accepting = from.getAccepting(),
+          .store_bytes = from.getStoreBytes(),
+          .history_bytes = from.getHistoryBytes(),
+          .settings = from.hasSettings() ? std::optional<kv::settings>(read(from.getSettings())) : std::nullopt,
+          .marks = read_marks(from.getMarks()),
           .error = std::string(text(from.getError()))};
 }
 

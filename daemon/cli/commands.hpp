@@ -15,6 +15,7 @@ namespace quorumd::cli {
 [[nodiscard]] command_spec del_command();
 [[nodiscard]] command_spec txn_command();
 [[nodiscard]] command_spec compact_command();
+[[nodiscard]] command_spec settings_command();
 [[nodiscard]] command_spec import_command();
 [[nodiscard]] command_spec export_command();
 [[nodiscard]] command_spec status_command();

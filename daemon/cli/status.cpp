@@ -1,5 +1,6 @@
 #include "daemon/cli/status.hpp"
 
+#include "config/exit_codes.hpp"
 #include "daemon/cli/commands.hpp"
 #include "daemon/cli/json.hpp"
 #include "daemon/cli/pages.hpp"
@@ -9,14 +10,16 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdio>
 #include <vector>
 
 namespace quorumd::cli {
 namespace {
 
-constexpr std::array<std::string_view, 12> columns{"id",      "name",     "role", "leader",     "term",    "commit",
-                                                   "applied", "revision", "keys", "disk_bytes", "version", "lag"};
+constexpr std::array<std::string_view, 13> columns{"id",         "name",    "role",     "leader", "term",
+                                                   "commit",     "applied", "revision", "keys",   "store_bytes",
+                                                   "disk_bytes", "version", "lag"};
 constexpr std::string_view unreachable = "unreachable";
 
 std::string hex(node_id id) {
@@ -51,23 +54,65 @@ std::vector<std::string> cells_of(std::span<const wire::status_row> rows, const 
           std::to_string(r.applied.value()),
           std::to_string(r.revision.value()),
           std::to_string(r.keys),
+          std::to_string(r.store_bytes),
           std::to_string(r.disk_bytes),
           r.version,
           std::to_string(r.lag)};
 }
 
-coro::task<int> status(session* s) {
-  wire::client_body body = wire::status_request{.all = true};
-  const coro::time_point deadline = s->deadline();
-  const wire::call_result answer = co_await s->client.call(std::move(body), deadline);
-  if (answer.has_error()) co_return complain(answer.error());
-  const auto* found = body_of<wire::status_reply>(answer);
-  if (found == nullptr) co_return complain(unexpected_answer(*s));
-  co_return print(s->json ? status_json(found->rows) : status_table(found->rows));
+void append_rows(json_writer& w, std::span<const wire::status_row> rows) {
+  w.begin_array();
+  for (const auto& r : rows) {
+    w.begin_object().key("id").text(hex(r.id)).key("name").text(r.name);
+    if (!r.error.empty()) {
+      w.key("role").text(unreachable);
+      for (std::size_t i = 3; i < columns.size(); ++i) w.key(columns[i]).null();
+      w.key("error").text(r.error).end_object();
+      continue;
+    }
+    w.key("role").text(wire::name_of(r.role)).key("leader");
+    if (r.leader)
+      w.text(hex(r.leader));
+    else
+      w.null();
+    w.key("term").number(r.term.value()).key("commit").number(r.commit.value());
+    w.key("applied").number(r.applied.value()).key("revision").number(r.revision.value());
+    w.key("keys").number(r.keys).key("store_bytes").number(r.store_bytes).key("disk_bytes").number(r.disk_bytes);
+    w.key("version").text(r.version).key("lag").number(r.lag).end_object();
+  }
+  w.end_array();
+}
+
+constexpr auto verify_at_most = std::chrono::seconds(2); // until slower members have an index in common with the others
+constexpr auto verify_interval = std::chrono::milliseconds(100);
+
+int show_verified(const session& s, std::span<const wire::status_row> rows, const verification& v) {
+  const std::string text = verification_text(v);
+  int code = print(s.json ? verified_json(rows, v) : status_table(rows) + text + "\n");
+  if (code != config::exit_code::ok || v.whole()) return code;
+  code = v.differ.empty() ? config::exit_code::unavailable : config::exit_code::corruption;
+  return complain(error(code, v.differ.empty() ? text
+                                               : text + ": keep the data directories, and take the members that differ "
+                                                        "out of service (docs/operations.md)"));
+}
+
+coro::task<int> status(session* s, bool verified) {
+  for (const coro::time_point until = s->loop.now() + verify_at_most;;) {
+    wire::client_body body = wire::status_request{.all = true};
+    const coro::time_point deadline = s->deadline();
+    const wire::call_result answer = co_await s->client.call(std::move(body), deadline);
+    if (answer.has_error()) co_return complain(answer.error());
+    const auto* found = body_of<wire::status_reply>(answer);
+    if (found == nullptr) co_return complain(unexpected_answer(*s));
+    if (!verified) co_return print(s->json ? status_json(found->rows) : status_table(found->rows));
+    const verification v = verify(found->rows);
+    if (v.at || s->loop.now() >= until) co_return show_verified(*s, found->rows, v);
+    co_await s->loop.timers().sleep_for(verify_interval);
+  }
 }
 
 int run_status(const invocation& in) {
-  return run_client(in, [](session& s) { return status(&s); });
+  return run_client(in, [verified = in.has("verify")](session& s) { return status(&s, verified); });
 }
 
 } // namespace
@@ -95,26 +140,25 @@ std::string status_table(std::span<const wire::status_row> rows) {
 std::string status_json(std::span<const wire::status_row> rows) {
   std::string out;
   json_writer w(out);
-  w.begin_array();
-  for (const auto& r : rows) {
-    w.begin_object().key("id").text(hex(r.id)).key("name").text(r.name);
-    if (!r.error.empty()) {
-      w.key("role").text(unreachable);
-      for (std::size_t i = 3; i < columns.size(); ++i) w.key(columns[i]).null();
-      w.key("error").text(r.error).end_object();
-      continue;
-    }
-    w.key("role").text(wire::name_of(r.role)).key("leader");
-    if (r.leader)
-      w.text(hex(r.leader));
-    else
-      w.null();
-    w.key("term").number(r.term.value()).key("commit").number(r.commit.value());
-    w.key("applied").number(r.applied.value()).key("revision").number(r.revision.value());
-    w.key("keys").number(r.keys).key("disk_bytes").number(r.disk_bytes);
-    w.key("version").text(r.version).key("lag").number(r.lag).end_object();
-  }
-  w.end_array();
+  append_rows(w, rows);
+  return out + "\n";
+}
+
+std::string verified_json(std::span<const wire::status_row> rows, const verification& v) {
+  std::string out;
+  json_writer w(out);
+  const auto names = [&w](std::string_view key, const std::vector<std::string>& list) {
+    w.key(key).begin_array();
+    for (const std::string& name : list) w.text(name);
+    w.end_array();
+  };
+  w.begin_object().key("members");
+  append_rows(w, rows);
+  w.key("index").number(v.at.value());
+  names("same", v.same);
+  names("differ", v.differ);
+  names("not_compared", v.missing);
+  w.end_object();
   return out + "\n";
 }
 
@@ -122,11 +166,16 @@ command_spec status_command() {
   return {
       .name = "status",
       .summary = "a row for each node of the cluster",
+      .options = {{"verify", "", option_kind::flag,
+                   "compare the members' states: 71 if one differs, 2 if one cannot be compared"}},
       .details =
           "Columns: id (hexadecimal), name, role (leader, follower, candidate), leader (its name; its id as JSON),\n"
-          "term, commit, applied, revision, keys, disk_bytes, version, lag (entries committed and not yet applied\n"
-          "there). A member that does not answer has the role 'unreachable' and the reason behind its row.",
-      .examples = {"quorumd status", "quorumd status --endpoint 10.0.0.1:2379,10.0.0.2:2379 --output json"},
+          "term, commit, applied, revision, keys, store_bytes (about what the state takes in memory, with its "
+          "history:\n"
+          "what storage.quota_bytes bounds), disk_bytes, version, lag (entries committed and not yet applied there). "
+          "A member that does not answer has the role 'unreachable' and the reason behind its row.",
+      .examples = {"quorumd status", "quorumd status --verify",
+                   "quorumd status --endpoint 10.0.0.1:2379,10.0.0.2:2379 --output json"},
       .run = run_status};
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "daemon/cli/verify.hpp"
 #include "wire/status.hpp"
 
 #include <span>
@@ -11,5 +12,7 @@ namespace quorumd::cli {
 [[nodiscard]] std::string status_table(std::span<const wire::status_row> rows);
 /// An array of objects; what is not known of an unreachable node is null, and `error` says why.
 [[nodiscard]] std::string status_json(std::span<const wire::status_row> rows);
+/// An object: that array as `members`, and who holds the same.
+[[nodiscard]] std::string verified_json(std::span<const wire::status_row> rows, const verification& v);
 
 } // namespace quorumd::cli

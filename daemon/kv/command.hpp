@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -107,8 +108,30 @@ struct compact {
   quorumd::revision revision;
 };
 
+/// What all members must do alike, whoever leads: a part of the state. Bytes are counted as store::stored_bytes() does.
+struct settings {
+  std::uint64_t keep_revisions = 100'000; ///< older ones are compacted; 0: only history_bytes_max bounds them
+  std::uint64_t history_bytes_max = std::uint64_t{256} * 1024 * 1024; ///< of old revisions; older ones are compacted
+  std::uint64_t quota_bytes = std::uint64_t{4} * 1024 * 1024 * 1024; ///< of all, beyond which puts are refused; 0: none
+
+  friend bool operator==(const settings&, const settings&) = default;
+};
+inline constexpr std::uint64_t history_bytes_least = 1024 * 1024;
+/// Whether they can be kept together: some history, and no more of it than half of the quota.
+[[nodiscard]] constexpr bool sound(const settings& s) {
+  return s.history_bytes_max >= history_bytes_least && (s.quota_bytes == 0 || s.history_bytes_max <= s.quota_bytes / 2);
+}
+
+/// Changes what is given of the settings; the rest stays, or is the default where there are none yet.
+struct configure {
+  std::optional<std::uint64_t> keep_revisions;
+  std::optional<std::uint64_t> history_bytes_max;
+  std::optional<std::uint64_t> quota_bytes;
+  bool initial = false; ///< only if there are none yet; it has no effect otherwise
+};
+
 /// What is replicated.
-using command = std::variant<put, delete_range, txn, compact>;
+using command = std::variant<put, delete_range, txn, compact, configure>;
 
 /// Whether the transaction, whichever lists run, changes nothing.
 [[nodiscard]] bool only_reads(const txn& t);

@@ -33,6 +33,9 @@ const char* describe(errc code) {
            "previous values, or ranges by themselves, which come in pages";
   case errc::too_many_visits:
     return "the transaction's compares and ranges look at more than 1,000,000 keys; nothing was changed. Narrow them";
+  case errc::settings_conflict:
+    return "history.bytes_max must be 1 MiB or more, and at most half of storage.quota_bytes; nothing was changed. Set "
+           "both at once";
   case errc::snapshot_order:
     return "the snapshot's records are out of order";
   case errc::snapshot_record:

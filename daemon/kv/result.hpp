@@ -1,6 +1,7 @@
 #pragma once
 
 #include "consensus/types/ids.hpp"
+#include "daemon/kv/command.hpp"
 
 #include <boost/assert/source_location.hpp>
 #include <boost/system/result.hpp>
@@ -29,6 +30,7 @@ enum class errc : std::uint8_t {
   invalid_option,      ///< an enumerator out of its range
   reply_too_large,     ///< a transaction or deletion that would answer with more than reply_bytes_max
   too_many_visits,     ///< a transaction whose compares and ranges pass txn_visits_max
+  settings_conflict,   ///< a history that is next to nothing, or of more than half the quota
   snapshot_order,      ///< a snapshot's records are not in order of key and revision
   snapshot_record,     ///< a snapshot's record contradicts its header or its neighbours
   snapshot_hash,       ///< a snapshot's records are not those that its header was taken of
@@ -106,10 +108,14 @@ struct operation_reply {
 
 struct compact_reply {};
 
+struct configure_reply {
+  settings now; ///< all of them, after the command
+};
+
 /// What a command did; the body is of the command's kind.
 struct reply {
   quorumd::revision revision; ///< the store's revision after the command
-  std::variant<put_reply, delete_range_reply, txn_reply, compact_reply> body;
+  std::variant<put_reply, delete_range_reply, txn_reply, compact_reply, configure_reply> body;
 };
 
 } // namespace quorumd::kv

@@ -26,7 +26,7 @@ record_view view_of_record(const record& r, const version& v) {
 
 snapshot_cursor::snapshot_cursor(store& s)
     : store_(s)
-    , header_{s.applied_, s.current_, s.compacted_, s.content_hash()} {
+    , header_{s.applied_, s.current_, s.compacted_, s.settings_, s.content_hash()} {
   store_.pinned_floors_.insert(header_.compacted);
 }
 
@@ -36,6 +36,7 @@ snapshot_cursor::~snapshot_cursor() {
 
 std::span<const record_view> snapshot_cursor::next(std::size_t bytes_max) {
   slice_.clear();
+  visits_ = 0;
   if (done_) return slice_;
   std::size_t visited = 0;
   const auto stop = [&](const record& r, revision after) {
@@ -56,8 +57,11 @@ std::span<const record_view> snapshot_cursor::next(std::size_t bytes_max) {
       slice_.push_back(view_of_record(r, r[i]));
       after_ = r[i].mod;
       visited += visit_bytes + r.key().size() + r[i].value.size();
+      ++visits_;
     }
-    if (slice_.size() == yielded) visited += visit_bytes;
+    if (slice_.size() != yielded) continue;
+    visited += visit_bytes;
+    ++visits_;
   }
   done_ = true;
   return slice_;
@@ -69,6 +73,7 @@ store_builder::store_builder(const options& o, const snapshot_header& header)
   store_->applied_ = header.applied;
   store_->current_ = header.current;
   store_->compacted_ = header.compacted;
+  store_->settings_ = header.settings;
 }
 
 store_builder::~store_builder() = default;
@@ -118,7 +123,10 @@ result<void> store_builder::add(const record_view& r) {
   v.hash = version_hash(r.key, v);
   store_->now_.versions_hash += v.hash;
   store_->held_bytes_ += v.value.size();
-  if (last_->live()) left_behind_.push_back({v.mod, v.sub, last_, last_->newest().hash + (v.tombstone() ? v.hash : 0)});
+  if (last_->live()) {
+    left_behind_.push_back({v.mod, v.sub, last_, {}});
+    left_behind_.back().what.add(r.key, last_->newest(), v);
+  }
   last_->push(std::move(v));
   return {};
 }
@@ -138,7 +146,8 @@ result<std::unique_ptr<store>> store_builder::finish() {
   std::sort(left_behind_.begin(), left_behind_.end(),
             [](const left_behind& a, const left_behind& b) { return std::tie(a.at, a.sub) < std::tie(b.at, b.sub); });
   for (const left_behind& l : left_behind_) {
-    store_->superseded_sum_ += l.hash;
+    store_->superseded_sum_.hash += l.what.hash;
+    store_->superseded_sum_.bytes += l.what.bytes;
     store_->superseded_.push_back({l.at, l.of, store_->superseded_sum_});
   }
   left_behind_.clear();

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,11 +14,13 @@
 
 namespace quorumd::kv {
 
-/// The state at the moment a snapshot was pinned, but for the versions of the keys.
+/// The state at the moment a snapshot was pinned, but for the versions of the keys. The settings are a section of their
+/// own.
 struct snapshot_header {
   log_index applied;
   revision current;
   revision compacted;
+  std::optional<kv::settings> settings;
   std::uint64_t content_hash = 0; ///< store::content_hash() then: the builder's proof that nothing is missing
 
   friend bool operator==(const snapshot_header&, const snapshot_header&) = default;
@@ -54,6 +57,8 @@ class snapshot_cursor {
   /// bytes_max of them; may yield none before done(), where the store has grown many keys since. The views hold until
   /// the store's next apply or compact_step, the span until the next call.
   [[nodiscard]] std::span<const record_view> next(std::size_t bytes_max);
+  /// Of keys and versions, by the last call of next().
+  [[nodiscard]] std::size_t visits() const { return visits_; }
 
  private:
   store& store_;
@@ -61,6 +66,7 @@ class snapshot_cursor {
   std::string key_; ///< where to go on: this key,
   revision after_;  ///< its versions above this revision
   bool done_ = false;
+  std::size_t visits_ = 0;
   std::vector<record_view> slice_;
 };
 
@@ -71,6 +77,8 @@ class store_builder {
   store_builder(const options& o, const snapshot_header& header);
   ~store_builder();
 
+  /// Once at most, before finish().
+  void add(const kv::settings& s) { store_->settings_ = s; }
   /// Copies the record's bytes.
   [[nodiscard]] result<void> add(const record_view& r);
   /// The store, whose content_hash() is the header's; once, after the last record.
@@ -81,7 +89,7 @@ class store_builder {
     revision at;
     std::uint32_t sub;
     record* of;
-    std::uint64_t hash;
+    store::sums what;
   };
   [[nodiscard]] bool sound(const record_view& r) const;
   [[nodiscard]] bool opens(const record_view& r) const;

@@ -108,6 +108,21 @@ void store::start(const compact& c) {
   }
 }
 
+void store::start(const configure& c) {
+  kv::settings next = settings_.value_or(kv::settings{});
+  if (!c.initial || !settings_) {
+    next.keep_revisions = c.keep_revisions.value_or(next.keep_revisions);
+    next.history_bytes_max = c.history_bytes_max.value_or(next.history_bytes_max);
+    next.quota_bytes = c.quota_bytes.value_or(next.quota_bytes);
+  }
+  if (!sound(next)) {
+    outcome_ = error(errc::settings_conflict);
+    return;
+  }
+  settings_ = next;
+  outcome_ = reply{current_, configure_reply{next}};
+}
+
 sliced<result<reply>> store::execute(const delete_range& d) {
   start_change();
   delete_range_reply done;
@@ -238,7 +253,7 @@ void store::write(record& r, version next, change& c, std::optional<key_tree::it
   if (was_live) {
     --changed_.keys;
     changed_.bytes -= r.key().size() + r.newest().value.size();
-    superseded_sum_ += r.newest().hash + (lives ? 0 : next.hash);
+    superseded_sum_.add(r.key(), r.newest(), next);
     superseded_.push_back({next.mod, &r, superseded_sum_});
     ++c.superseded;
   }
@@ -261,8 +276,8 @@ void store::forget_up_to(revision floor) {
   const auto above = [](revision r, const superseding& s) { return r < s.at; };
   const auto end = std::upper_bound(superseded_.begin(), superseded_.end(), floor, above);
   if (end == superseded_.begin()) return;
-  const std::uint64_t sum = std::prev(end)->hash_sum;
-  now_.versions_hash -= sum - forgotten_sum_;
+  const sums sum = std::prev(end)->sum;
+  now_.versions_hash -= sum.hash - forgotten_sum_.hash;
   changed_ = now_;
   forgotten_sum_ = sum;
 }
@@ -302,16 +317,30 @@ void store::remove(record& r) {
   record::destroyer()(&r);
 }
 
-std::optional<revision> store::due_compaction(std::uint64_t keep_revisions) const {
+std::optional<revision> store::due_compaction() const {
+  if (!settings_) return std::nullopt;
+  revision due = compacted_;
+  const std::uint64_t keep = settings_->keep_revisions;
   const std::uint64_t kept = current_ - compacted_;
-  const std::uint64_t slack = std::max(keep_revisions / 10, options_.compaction_slack);
-  if (kept <= keep_revisions || kept - keep_revisions <= slack) return std::nullopt;
-  return current_ - keep_revisions;
+  if (keep != 0 && kept > keep && kept - keep > std::max(keep / 10, options_.compaction_slack)) due = current_ - keep;
+  const std::uint64_t most = settings_->history_bytes_max;
+  if (history_bytes() > most) { // down to a tenth less
+    const std::uint64_t drop = left_behind().bytes - (most - most / 10);
+    const auto enough = [](const superseding& s, std::uint64_t bytes) { return s.sum.bytes < bytes; };
+    due = std::max(due, std::lower_bound(superseded_.begin(), superseded_.end(), drop, enough)->at);
+  }
+  return due == compacted_ ? std::nullopt : std::optional(due);
 }
 
 std::uint64_t store::content_hash() const {
-  const std::uint64_t parts[] = {now_.versions_hash, current_.value(), compacted_.value()};
-  return hash_of(parts);
+  return content_hash(now_.versions_hash);
+}
+
+std::uint64_t store::content_hash(std::uint64_t versions) const {
+  const kv::settings s = settings_.value_or(kv::settings{0, 0, 0});
+  const std::uint64_t parts[] = {versions,         current_.value(),    compacted_.value(),
+                                 s.keep_revisions, s.history_bytes_max, s.quota_bytes};
+  return hash_of(std::span(parts).first(settings_ ? 6 : 3));
 }
 
 std::uint64_t store::recompute_content_hash() const {
@@ -319,8 +348,7 @@ std::uint64_t store::recompute_content_hash() const {
   for (key_tree::iterator r = tree_.begin(); r != tree_.end(); ++r)
     for (std::size_t i = r->first_readable(compacted_), n = r->up_to(current_); i < n; ++i)
       sum += version_hash(r->key(), (*r)[i]);
-  const std::uint64_t parts[] = {sum, current_.value(), compacted_.value()};
-  return hash_of(parts);
+  return content_hash(sum);
 }
 
 } // namespace quorumd::kv

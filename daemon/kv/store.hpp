@@ -74,13 +74,19 @@ class store {
   [[nodiscard]] std::uint64_t keys() const { return now_.keys; }
   /// Bytes of the keys that exist now and of their values.
   [[nodiscard]] std::uint64_t bytes() const { return now_.bytes; }
+  /// About what that which can be read takes in memory, with its history.
+  [[nodiscard]] std::uint64_t stored_bytes() const {
+    return now_.bytes + now_.keys * record_overhead + history_bytes();
+  }
+  /// Of it what no read at current() finds.
+  [[nodiscard]] std::uint64_t history_bytes() const { return left_behind().bytes - forgotten_sum_.bytes; }
   /// Bytes of keys and values that are in memory, with history and what physical compaction has yet to free. Differs
   /// between nodes at the same applied index; all the others here do not.
   [[nodiscard]] std::uint64_t held_bytes() const { return held_bytes_; }
 
   /// A hash of everything that can be read: the versions that a read at some revision from compacted() on can find,
-  /// the tombstones above compacted(), and the two revisions. Equal on two nodes at the same applied index, however
-  /// far their physical compaction is. O(1).
+  /// the tombstones above compacted(), the two revisions, and the settings. Equal on two nodes at the same applied
+  /// index, however far their physical compaction is. O(1).
   [[nodiscard]] std::uint64_t content_hash() const;
   /// The same computed anew from the versions held: for tests.
   [[nodiscard]] std::uint64_t recompute_content_hash() const;
@@ -90,9 +96,12 @@ class store {
   /// the cursor is gone, as after each compact command.
   bool compact_step(std::size_t changes_max);
 
-  /// The compact command to propose so that the last keep_revisions revisions stay readable; nothing if history has
-  /// not outgrown that by options::compaction_slack yet. Does not know of one that is proposed but not applied.
-  [[nodiscard]] std::optional<revision> due_compaction(std::uint64_t keep_revisions) const;
+  /// The compact command to propose so that no more history stays readable than the settings say; nothing if it has not
+  /// outgrown that yet: by options::compaction_slack, where it is revisions that are counted. Does not know of one that
+  /// is proposed but not applied.
+  [[nodiscard]] std::optional<revision> due_compaction() const;
+  /// Nothing before the first configure command.
+  [[nodiscard]] const std::optional<kv::settings>& settings() const { return settings_; }
 
  private:
   friend class reading;
@@ -101,12 +110,27 @@ class store {
   class walk;
   class page;
 
+  /// What a key takes beside its bytes and its value's, and what an older version does beside its value's.
+  static constexpr std::uint64_t record_overhead = 144;
+  static constexpr std::uint64_t version_overhead = 96;
+
+  /// Of what changes left behind: the hashes, and the memory that they keep in use.
+  struct sums {
+    std::uint64_t hash = 0;
+    std::uint64_t bytes = 0;
+    /// A change of the key, whose newest version was `before`, to `next`.
+    void add(std::string_view key, const version& before, const version& next) {
+      hash += before.hash + (next.tombstone() ? next.hash : 0);
+      bytes += before.value.size() + version_overhead + (next.tombstone() ? key.size() + record_overhead : 0);
+    }
+  };
+
   /// A change that left something unreachable for reads from its revision on: the version before it and, if it is a
   /// deletion, its own tombstone.
   struct superseding {
     revision at;
     record* of;
-    std::uint64_t hash_sum; ///< of what this and all earlier changes left behind
+    sums sum; ///< of what this and all earlier changes left behind
   };
 
   /// What is said of the whole store.
@@ -121,7 +145,7 @@ class store {
     revision main;
     std::uint32_t subs = 0;
     std::size_t superseded = 0;    ///< of them left something behind: the last ones in superseded_
-    std::uint64_t sum_before = 0;  ///< superseded_sum_, then
+    sums sum_before;               ///< superseded_sum_, then
     std::vector<record*> appeared; ///< became live
   };
 
@@ -167,6 +191,7 @@ class store {
   void start(const delete_range& d);
   void start(const txn& t);
   void start(const compact& c);
+  void start(const configure& c);
   [[nodiscard]] sliced<result<reply>> execute(const delete_range& d);
   [[nodiscard]] sliced<result<reply>> execute(const txn& t);
   [[nodiscard]] sliced<result<reply>> execute_reads(const txn& t, run_state& s);
@@ -215,6 +240,9 @@ class store {
   /// Gives the record its next version and keeps the books. `at` is its place in the tree, if that is known.
   void write(record& r, version next, change& c, std::optional<key_tree::iterator> at = {});
   void complete(const change& c);
+  [[nodiscard]] std::uint64_t content_hash(std::uint64_t versions) const;
+  /// By all changes up to current().
+  [[nodiscard]] const sums& left_behind() const { return making_.main ? making_.sum_before : superseded_sum_; }
   void forget_up_to(revision floor);
   void free(const superseding& s);
   void remove(record& r);
@@ -227,14 +255,15 @@ class store {
   key_tree tree_; ///< owns the records
   key_index index_;
   std::deque<superseding> superseded_;    ///< in the order of changes; freed from the front
-  std::uint64_t superseded_sum_ = 0;      ///< the last one's hash_sum
-  std::uint64_t forgotten_sum_ = 0;       ///< the hash_sum of the last one at or below compacted_
+  sums superseded_sum_;                   ///< the last one's
+  sums forgotten_sum_;                    ///< of the last one at or below compacted_
   std::multiset<revision> pinned_floors_; ///< the lowest revisions that cursors, readings and pins need
   std::multiset<revision> kept_;          ///< of them the pins'
 
   log_index applied_;
   revision current_{1};
   revision compacted_;
+  std::optional<kv::settings> settings_;
   totals now_;     ///< at current_
   totals changed_; ///< with what is being made
   std::uint64_t held_bytes_ = 0;

@@ -39,6 +39,8 @@ class shape {
 
   /// Whether a compaction is due is for the store to say.
   result<void> check(const compact&) { return {}; }
+  /// What is not given is for the store to know.
+  result<void> check(const configure&) { return {}; }
 
  private:
   result<void> check(const txn& t, std::size_t budget) {

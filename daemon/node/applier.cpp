@@ -33,9 +33,22 @@ std::size_t applier::proceed(std::size_t cost_max) {
       if (!done) break;
     }
     finish(e);
+    mark();
     waiting_.pop_front();
   }
   return cost;
+}
+
+void applier::mark() {
+  if (applied().value() % mark_interval != 0) return;
+  if (marks_.size() + 1 == wire::state_marks_max) marks_.pop_front();
+  marks_.push_back({applied(), store().content_hash()});
+}
+
+std::vector<wire::state_mark> applier::marks() const {
+  std::vector<wire::state_mark> all(marks_.begin(), marks_.end());
+  if (all.empty() || all.back().index != applied()) all.push_back({applied(), store().content_hash()});
+  return all;
 }
 
 bool applier::begin(const entry& e) {
@@ -99,13 +112,15 @@ void applier::answer(const entry& e, const kv::result<kv::reply>& r) {
     sinks_.failed(waiting->to, request_errc::not_applied);
 }
 
-void applier::replace(state s) {
+applier::state applier::replace(state s) {
   QUORUMD_INVARIANT(waiting_.empty() || waiting_.back().index() <= s.store->applied(),
                     "what a snapshot replaces ends with it at the latest");
   waiting_.clear();
-  state_ = std::move(s); // with it goes what was half made of the command
+  marks_.clear();
+  std::swap(state_, s); // with it goes what was half made of the command
   command_.reset();
   pending_.covered(applied());
+  return s;
 }
 
 } // namespace quorumd::node

@@ -7,6 +7,7 @@
 #include "daemon/node/observer.hpp"
 #include "daemon/node/pending_table.hpp"
 #include "daemon/node/sink_set.hpp"
+#include "wire/status.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -47,8 +48,9 @@ class applier {
   std::size_t proceed(std::size_t cost_max);
   /// Which entry it ended at, and why; empty: it goes on.
   [[nodiscard]] const std::string& why_stopped() const { return why_stopped_; }
-  /// A snapshot takes the place of the state, and of every entry that was taken.
-  void replace(state s);
+  /// A snapshot takes the place of the state, and of every entry that was taken. Returns what it replaced, which may be
+  /// long work to free; what pinned it is gone.
+  [[nodiscard]] state replace(state s);
   /// Whether the members' incarnations may have changed since this was asked last.
   [[nodiscard]] bool members_changed() { return std::exchange(members_changed_, false); }
 
@@ -56,11 +58,16 @@ class applier {
   [[nodiscard]] kv::store& store() { return *state_.store; }
   [[nodiscard]] const kv::store& store() const { return *state_.store; }
   [[nodiscard]] const membership& members() const { return state_.members; }
+  /// What the state hashed to at the last multiples of mark_interval, ascending, and does now: members that apply
+  /// entries at different times have one of them in common, unless one is far behind.
+  [[nodiscard]] std::vector<wire::state_mark> marks() const;
+  static constexpr std::uint64_t mark_interval = 1024;
 
  private:
   [[nodiscard]] bool begin(const entry& e);
   [[nodiscard]] bool stop_at(const entry& e, const std::string& what);
   void finish(const entry& e);
+  void mark();
   void answer(const entry& e, const kv::result<kv::reply>& r);
   [[nodiscard]] bool somebody_waits(const entry& e) const;
 
@@ -73,6 +80,7 @@ class applier {
   std::optional<kv::command> command_; ///< of the first of them, which is under way
   bool members_changed_ = false;
   std::string why_stopped_;
+  std::deque<wire::state_mark> marks_;
 };
 
 } // namespace quorumd::node

@@ -70,6 +70,7 @@ group::group(group_options o, seams s, const raft::initial_state& recovered, app
                  .wake = [this] { wake_.set(); },
                  .pinned = [this](log_index floor) { return sender_.pinned(floor); },
                  .renewed = [this] { sender_.renewed(); },
+                 .discard = [this](applier::state s) { tasks_.spawn(free_elsewhere(std::move(s))); },
                  .stop = [this](coro::fatal_cause cause, const std::string& why) { stop(cause, why); }}
     , taker_(options_.snapshots, snapshots_)
     , sender_(snapshots_, taker_, tasks_)
@@ -263,7 +264,7 @@ void group::wal_persisted(group_id, raft::write_number up_to) {
     taker_.forget(received.store->applied());
     ready_reads_.begin_anew();
     pins_.clear(applier_.store());
-    applier_.replace(std::move(received));
+    tasks_.spawn(free_elsewhere(applier_.replace(std::move(received))));
     core_.applied(applier_.applied());
     reads_.applied(applier_.applied());
     check_members();
@@ -302,6 +303,14 @@ void group::apply_some() {
   core_.applied(applier_.applied());
   reads_.applied(applier_.applied());
   taker_.applied();
+}
+
+/// A whole state takes long to free: not on this loop.
+coro::task<void> group::free_elsewhere(applier::state s) {
+  co_await coro::run_on(seams_.snapshot_worker, seams_.loop, [&s] {
+    s = {};
+    return true;
+  });
 }
 
 /// Frees what was compacted, a little in each turn.

@@ -47,7 +47,7 @@ struct group_options {
   /// compaction frees, have a part of it each for themselves.
   coro::duration turn_budget = std::chrono::milliseconds(2);
   std::size_t slice_cost = 256; ///< of applying and reading, between two looks at the clock: see applier::proceed
-  std::uint64_t keep_revisions = 100'000; ///< 0: all
+  kv::settings initial;         ///< of the cluster, if this node leads it before there are any
   revision_pin_options pins;
   std::size_t waiting_max = 65'536; ///< requests that wait for a leader
   /// Commands, in bytes, that are proposed and not applied, or forwarded and not answered, at a time; the others wait
@@ -150,6 +150,7 @@ class group final : public storage::completion {
   void persist(raft::ready& r);
   void go_on(coro::time_point until);
   void apply_some();
+  coro::task<void> free_elsewhere(applier::state s);
   void compact_some();
   void follow(const raft::soft_state& s);
   /// This node cannot go on.
@@ -175,6 +176,9 @@ class group final : public storage::completion {
   void expire(coro::time_point now);
   void propose_own(entry_kind kind, std::span<const std::byte> payload);
   void keep_house();
+  void keep_settings();
+  void compact_history();
+  [[nodiscard]] std::string over_quota(std::uint64_t more) const;
 
   // Peers (group_peers.cpp).
   void take(peer_event& e);
@@ -265,6 +269,8 @@ class group final : public storage::completion {
   std::uint32_t ticks_due_ = 0;
   std::uint64_t ticks_ = 0;
   std::optional<revision> compaction_proposed_;
+  std::optional<term> settings_proposed_;
+  std::optional<kv::settings> settings_seen_;
   bool draining_ = false;
   bool failed_ = false;
   bool space_ = true;

@@ -100,11 +100,15 @@ bool group::take_write(write_request& r) {
 void group::propose_batch() {
   if (proposing_.empty()) return;
   const std::size_t bytes = std::exchange(proposing_bytes_, 0);
-  const bool space = seams_.wal.accepting_puts();
-  const std::string why = space ? std::string() : seams_.wal.space().message;
+  const std::string full = seams_.wal.accepting_puts() ? std::string() : seams_.wal.space().message;
+  std::uint64_t growing = proposed_bytes_;
   std::erase_if(proposing_, [&](const write_request& r) {
-    if (space || !r.grows) return false;
+    if (!r.grows) return false;
+    growing += std::as_const(r.command).payload().size();
+    const std::string why = full.empty() ? over_quota(growing) : full;
+    if (why.empty()) return false;
     sinks_.failed(r.to, request_errc::no_space, why);
+    growing -= std::as_const(r.command).payload().size();
     return true;
   });
   if (!seams_.wal.has_room()) {
@@ -137,6 +141,16 @@ void group::propose_batch() {
     }
   }
   proposing_.clear();
+}
+
+/// Why the store cannot take so many bytes more; empty: it can.
+std::string group::over_quota(std::uint64_t more) const {
+  const kv::store& store = applier_.store();
+  if (!store.settings() || store.settings()->quota_bytes == 0) return {};
+  const std::uint64_t quota = store.settings()->quota_bytes;
+  if (store.stored_bytes() + more <= quota) return {};
+  return "the store holds " + std::to_string(store.stored_bytes()) + " bytes of the " + std::to_string(quota) +
+         " that storage.quota_bytes allows; delete keys, or raise it with 'quorumd settings storage.quota_bytes=…'";
 }
 
 /// Nothing was done with it: its room is given back until its turn comes again.
@@ -263,12 +277,32 @@ void group::keep_house() {
 
   const bool space = seams_.wal.accepting_puts();
   if (std::exchange(space_, space) != space) seams_.observer.space_changed(space, seams_.wal.space().message);
+  const auto& settings = applier_.store().settings();
+  if (settings && settings != settings_seen_) {
+    settings_seen_ = settings;
+    seams_.observer.settings_changed(*settings);
+  }
 
   if (!soft_.serving) return;
   seek_room();
   record_members();
-  if (options_.keep_revisions == 0) return;
-  const auto due = applier_.store().due_compaction(options_.keep_revisions);
+  keep_settings();
+  compact_history();
+}
+
+/// The first leader's configuration is the cluster's, until somebody says otherwise.
+void group::keep_settings() {
+  if (applier_.store().settings() || settings_proposed_ == soft_.term) return;
+  const kv::command c = kv::configure{.keep_revisions = options_.initial.keep_revisions,
+                                      .history_bytes_max = options_.initial.history_bytes_max,
+                                      .quota_bytes = options_.initial.quota_bytes,
+                                      .initial = true};
+  proposal p = wire::encode_command(arena_, c);
+  if (core_.propose({&p, 1})) settings_proposed_ = soft_.term;
+}
+
+void group::compact_history() {
+  const auto due = applier_.store().due_compaction();
   if (!due || (compaction_proposed_ && *compaction_proposed_ >= *due)) return;
   const kv::command c = kv::compact{*due};
   proposal p = wire::encode_command(arena_, c);

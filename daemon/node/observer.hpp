@@ -3,6 +3,7 @@
 #include "consensus/raft/ready.hpp"
 #include "consensus/types/entry.hpp"
 #include "consensus/types/ids.hpp"
+#include "daemon/kv/command.hpp"
 
 #include <string>
 
@@ -24,6 +25,8 @@ class observer {
   virtual void incarnation_recorded(node_id, incarnation) {}
   virtual void member_refused(node_id, const std::string& /*why*/) {}
   virtual void handing_over(node_id /*to*/, const std::string& /*why*/) {}
+  /// The cluster's settings are known, or others now.
+  virtual void settings_changed(const kv::settings&) {}
   virtual void space_changed(bool /*accepting*/, const std::string& /*detail*/) {}
 };
 

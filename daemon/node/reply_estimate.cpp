@@ -43,6 +43,7 @@ struct estimate {
     bytes += std::max(success.bytes, failure.bytes);
   }
   void operator()(const kv::compact&) {}
+  void operator()(const kv::configure&) {}
 };
 
 } // namespace

@@ -32,6 +32,7 @@ struct much {
   bool operator()(const kv::range_request& r) const { return !r.count_only; }
   bool operator()(const kv::txn& t) const { return answers_much(t.success) || answers_much(t.failure); }
   bool operator()(const kv::compact&) const { return false; }
+  bool operator()(const kv::configure&) const { return false; }
 };
 
 bool answers_much(const std::vector<kv::operation>& list) {
@@ -79,7 +80,7 @@ const char* describe(request_errc code) {
   case request_errc::no_quorum:
     return "no leader with a quorum behind it was found in time; nothing was changed";
   case request_errc::no_space:
-    return "the leader's disk is nearly full; only deletes and compactions are taken until there is space";
+    return "there is no room: only deletes and compactions are taken until there is";
   case request_errc::invalid:
     return "the request contradicts itself; nothing was changed";
   case request_errc::denied:

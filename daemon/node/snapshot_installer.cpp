@@ -114,20 +114,31 @@ coro::task<storage::result<void>> snapshot_installer::finish(quorumd::term term)
   if ((*reader)->info().mark != t.mark)
     co_return storage::error(storage::error_code::foreign, (*reader)->path(),
                              "it is not the snapshot that was announced");
-  state_builder builder;
-  auto built = co_await build(term, **reader, builder);
-  if (!built || passed(t.mark)) co_return built;
+  auto builder = std::make_unique<state_builder>();
+  auto built = co_await build(term, **reader, *builder);
+  if (!built || passed(t.mark)) {
+    auto free = [&builder] {
+      builder.reset();
+      return true;
+    };
+    co_await coro::run_on(context_.worker, context_.loop, std::move(free));
+    co_return built;
+  }
 
   auto publish = [&t, &reader, &builder]() -> storage::result<applier::state> {
-    auto state = builder.finish();
+    auto state = builder->finish();
+    builder.reset();
     if (!state) return state;
     auto published = t.receiver->publish(**reader);
     if (!published) return published.error();
     return state;
   };
   auto state = co_await coro::run_on(context_.worker, context_.loop, std::move(publish));
-  if (passed(t.mark)) co_return storage::result<void>(); // the log was faster
-  if (!state) co_return state.error();
+  if (!state) co_return passed(t.mark) ? storage::result<void>() : state.error();
+  if (passed(t.mark)) { // the log was faster
+    context_.discard(std::move(*state));
+    co_return storage::result<void>();
+  }
   unfinished_ = log_index();
   prepared_ = prepared_state{.mark = t.mark, .state = std::move(*state)};
   context_.core.step(t.from, raft::install_snapshot{.term = term, .mark = t.mark});
@@ -188,6 +199,8 @@ applier::state snapshot_installer::take_prepared(const snapshot_mark& mark) {
 }
 
 void snapshot_installer::drop_unwanted() {
+  if (!prepared_) return;
+  context_.discard(std::move(prepared_->state));
   prepared_.reset();
 }
 

@@ -57,6 +57,7 @@ struct snapshot_context {
   /// nothing: need not be.
   std::function<std::optional<log_index>(log_index floor)> pinned;
   std::function<void()> renewed;                                   ///< another snapshot is the newest now
+  std::function<void(applier::state)> discard;                     ///< frees a state that nobody wants
   std::function<void(coro::fatal_cause, const std::string&)> stop; ///< this node cannot go on
 };
 

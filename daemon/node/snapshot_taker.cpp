@@ -156,8 +156,11 @@ coro::task<storage::result<void>> snapshot_taker::write_blocks(storage::snapshot
     const coro::time_point slice_begun = context_.loop.now();
     const auto records = cursor_->next(policy_.slice_bytes);
     context_.slices.record(context_.loop.now() - slice_begun);
-    context_.loop.worked(records.size());
-    if (records.empty()) continue;
+    context_.loop.worked(cursor_->visits());
+    if (records.empty()) { // only keys that are younger than it
+      co_await context_.loop.yield();
+      continue;
+    }
     block_.clear();
     wire::encode_snapshot_records(block_, records);
     auto append = [&writer, block = block_.bytes()] { return writer.append(block); };

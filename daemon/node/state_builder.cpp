@@ -51,6 +51,12 @@ storage::result<void> state_builder::take(const wire::snapshot_section_view& sec
       return damaged(path_, "the members' incarnations cannot be read");
     has_members_ = true;
     return {};
+  case wire::snapshot_section::settings: {
+    const auto settings = wire::decode_snapshot_settings(section.body);
+    if (!settings) return damaged(path_, settings.error().what());
+    store_->add(*settings);
+    return {};
+  }
   case wire::snapshot_section::records:
     return take_records(section.body);
   }

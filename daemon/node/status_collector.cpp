@@ -35,6 +35,10 @@ wire::status_row status_collector::own_row() const {
           .disk_bytes = wal_.stats().disk_bytes,
           .lag = 0,
           .accepting = wal_.accepting_puts(),
+          .store_bytes = store.stored_bytes(),
+          .history_bytes = store.history_bytes(),
+          .settings = store.settings(),
+          .marks = state_.marks(),
           .error = {}};
 }
 

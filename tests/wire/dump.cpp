@@ -43,9 +43,13 @@ class out {
     return *this << m.index << m.term << m.members.voters << m.members.outgoing << m.members.learners;
   }
   out& operator<<(const entry& e) { return *this << e.encoded(); }
+  out& operator<<(const state_mark& m) { return *this << m.index << m.hash; }
+  out& operator<<(const kv::settings& s) { return *this << s.keep_revisions << s.history_bytes_max << s.quota_bytes; }
   out& operator<<(const status_row& r) {
     return *this << r.id << r.name << r.address << r.version << r.group << r.role << r.leader << r.term << r.commit
-                 << r.applied << r.revision << r.keys << r.disk_bytes << r.lag << r.error;
+                 << r.applied << r.revision << r.keys << r.disk_bytes << r.lag << r.accepting << r.store_bytes
+                 << r.history_bytes << r.settings.has_value() << r.settings.value_or(kv::settings{}) << r.marks
+                 << r.error;
   }
   out& operator<<(const member& m) { return *this << m.id << m.name << m.address; }
 
@@ -109,6 +113,12 @@ class out {
     return std::visit([this](const auto& what) -> out& { return *this << what; }, o.what);
   }
   out& operator<<(const kv::compact& c) { return *this << "compact" << c.revision; }
+  out& operator<<(const kv::configure& c) {
+    *this << "configure" << c.initial;
+    for (const auto& value : {c.keep_revisions, c.history_bytes_max, c.quota_bytes})
+      *this << value.has_value() << value.value_or(0);
+    return *this;
+  }
 
   out& operator<<(const kv::key_value_view& k) {
     return *this << k.key << k.value << k.create_revision << k.mod_revision << k.version << k.lease;
@@ -126,6 +136,7 @@ class out {
   }
   out& operator<<(const kv::txn_reply& r) { return *this << "txn_reply" << r.succeeded << r.responses; }
   out& operator<<(const kv::compact_reply&) { return *this << "compact_reply"; }
+  out& operator<<(const kv::configure_reply& r) { return *this << "configure_reply" << r.now; }
   out& operator<<(const kv::reply& r) {
     *this << r.revision;
     return std::visit([this](const auto& body) -> out& { return *this << body; }, r.body);

@@ -97,6 +97,10 @@ shared_bytes sampler::blob(std::size_t min, std::size_t max) {
   return {piece.chunk, {piece.data, n}};
 }
 
+kv::settings sampler::settings() {
+  return {.keep_revisions = random_(), .history_bytes_max = random_(), .quota_bytes = random_()};
+}
+
 status_row sampler::row() {
   return {.id = node_id(random_()),
           .name = text(20),
@@ -112,6 +116,11 @@ status_row sampler::row() {
           .keys = random_(),
           .disk_bytes = random_(),
           .lag = random_(),
+          .accepting = coin(),
+          .store_bytes = random_(),
+          .history_bytes = random_(),
+          .settings = coin() ? std::optional(settings()) : std::nullopt,
+          .marks = std::vector<state_mark>(below(state_marks_max + 1), {log_index(number()), random_()}),
           .error = text(30)};
 }
 
@@ -243,15 +252,21 @@ kv::txn sampler::txn(std::size_t depth) {
 }
 
 kv::command sampler::command(std::size_t depth) {
-  switch (below(4)) {
+  kv::configure c{.initial = coin()};
+  switch (below(5)) {
   case 0:
     return put();
   case 1:
     return delete_range();
   case 2:
     return txn(depth);
-  default:
+  case 3:
     return kv::compact{revision(number())};
+  default:
+    if (coin()) c.keep_revisions = random_();
+    if (coin()) c.history_bytes_max = random_();
+    if (coin()) c.quota_bytes = random_();
+    return c;
   }
 }
 
@@ -312,7 +327,7 @@ kv::result<kv::reply> sampler::result() {
   if (coin()) p.prev = key_value();
   kv::delete_range_reply d{.deleted = random_(), .prev = {}};
   for (std::size_t k = below(3); k > 0; --k) d.prev.push_back(key_value());
-  switch (below(4)) {
+  switch (below(5)) {
   case 0:
     r.body = p;
     break;
@@ -322,8 +337,11 @@ kv::result<kv::reply> sampler::result() {
   case 2:
     r.body = txn_reply(3);
     break;
-  default:
+  case 3:
     r.body = kv::compact_reply();
+    break;
+  default:
+    r.body = kv::configure_reply{settings()};
     break;
   }
   return r;

@@ -56,6 +56,7 @@ class sampler {
   kv::key_value_view key_value();
   kv::txn_reply txn_reply(std::size_t depth);
   kv::error store_error();
+  kv::settings settings();
   status_row row();
   metrics_reply report();
   shared_bytes blob(std::size_t min, std::size_t max);

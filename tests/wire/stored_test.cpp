@@ -59,7 +59,8 @@ TEST_CASE("a command of a later version is refused") {
 // The sections of one block come back one behind the other, padded or not.
 TEST_CASE("snapshot sections come back as they were") {
   const kv::snapshot_header header{
-      .applied = log_index(3), .current = revision(9), .compacted = revision(2), .content_hash = 77};
+      .applied = log_index(3), .current = revision(9), .compacted = revision(2), .settings = {}, .content_hash = 77};
+  const kv::settings settings{.keep_revisions = 7, .history_bytes_max = 8, .quota_bytes = 9};
   const std::string members = "not a multiple of 8";
   sampler s(5);
   std::vector<kv::record_view> records;
@@ -72,7 +73,9 @@ TEST_CASE("snapshot sections come back as they were") {
                        .version = s.number(),
                        .lease = lease_id(s.number())});
   byte_buffer block;
-  encode_snapshot_header(block, header);
+  kv::snapshot_header with_settings = header;
+  with_settings.settings = settings;
+  encode_snapshot_header(block, with_settings);
   encode_snapshot_section(block, snapshot_section::members, std::as_bytes(std::span(members)));
   encode_snapshot_records(block, records);
 
@@ -81,6 +84,10 @@ TEST_CASE("snapshot sections come back as they were") {
   REQUIRE(section.has_value());
   CHECK(section->kind == snapshot_section::state);
   CHECK(*decode_snapshot_header(section->body) == header);
+  section = take_snapshot_section(rest);
+  REQUIRE(section.has_value());
+  CHECK(section->kind == snapshot_section::settings);
+  CHECK(*decode_snapshot_settings(section->body) == settings);
   section = take_snapshot_section(rest);
   REQUIRE(section.has_value());
   CHECK(section->kind == snapshot_section::members);

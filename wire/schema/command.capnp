@@ -68,12 +68,25 @@ struct Context {
   timeMs @3 :UInt64;  # since 1970, by the clock of whoever accepted the command
 }
 
+struct Settings {
+  keepRevisions @0 :UInt64;
+  historyBytesMax @1 :UInt64;
+  quotaBytes @2 :UInt64;  # 0: none
+}
+
+struct Configure {
+  values @0 :Settings;
+  given @1 :UInt8;    # which of them: 1 keepRevisions, 2 historyBytesMax, 4 quotaBytes; the others stay
+  initial @2 :Bool;   # only if there are none yet
+}
+
 struct Command {
   union {
     put @0 :Put;
     deleteRange @1 :DeleteRange;
     txn @2 :Txn;
     compact @3 :UInt64;  # the revision
+    configure @6 :Configure;
   }
   version @4 :UInt16;    # in the log: the lowest version of commands in which everything here is known; a client's is 0
   context @5 :Context;   # null: none
@@ -132,7 +145,14 @@ struct Outcome {
     txn @3 :TxnReply;
     compact @4 :Void;
     error @5 :StoreError;
+    configure @6 :Settings;  # all of them, afterwards
   }
+}
+
+struct StateMark {
+  # What the state hashes to after the entry.
+  index @0 :UInt64;
+  hash @1 :UInt64;
 }
 
 struct StatusRow {
@@ -152,4 +172,8 @@ struct StatusRow {
   lag @13 :UInt64;
   error @14 :Text;
   accepting @15 :Bool;  # puts: its disk has room
+  storeBytes @16 :UInt64;
+  historyBytes @17 :UInt64;  # of them
+  settings @18 :Settings;    # null: none yet
+  marks @19 :List(StateMark);  # at some earlier indexes, ascending, and at `applied`
 }

@@ -152,22 +152,90 @@ TEST_CASE("due compaction") {
       REQUIRE(s.apply(index, put{.key = "a", .value = "1"}).has_value());
     }
   };
-  CHECK_FALSE(s.due_compaction(0).has_value());
+  const auto keep = [&](std::uint64_t revisions) {
+    index = index.next();
+    REQUIRE(s.apply(index, configure{.keep_revisions = revisions}).has_value());
+  };
   write_up_to(15);
-  CHECK_FALSE(s.due_compaction(10).has_value());
+  CHECK_FALSE(s.due_compaction().has_value()); // nobody said what to keep
+  keep(0);
+  CHECK_FALSE(s.due_compaction().has_value());
+  keep(10);
+  CHECK_FALSE(s.due_compaction().has_value());
   write_up_to(16);
-  CHECK(s.due_compaction(10) == revision(6));
+  CHECK(s.due_compaction() == revision(6));
   index = index.next();
   REQUIRE(s.apply(index, compact{.revision = revision(6)}).has_value());
-  CHECK_FALSE(s.due_compaction(10).has_value());
+  CHECK_FALSE(s.due_compaction().has_value());
   write_up_to(21);
-  CHECK_FALSE(s.due_compaction(10).has_value());
+  CHECK_FALSE(s.due_compaction().has_value());
   write_up_to(22);
-  CHECK(s.due_compaction(10) == revision(12));
+  CHECK(s.due_compaction() == revision(12));
+  keep(100);
   write_up_to(116);
-  CHECK_FALSE(s.due_compaction(100).has_value());
+  CHECK_FALSE(s.due_compaction().has_value());
   write_up_to(117);
-  CHECK(s.due_compaction(100) == revision(17));
+  CHECK(s.due_compaction() == revision(17));
+}
+
+// Large values leave large history behind: as many revisions go as bring it a tenth below its bound, however few they
+// are. What deletions leave counts as well.
+TEST_CASE("a compaction is due when history takes more than its bytes") {
+  machine m;
+  constexpr std::size_t value_bytes = 100'000;
+  const std::string value(value_bytes, 'v');
+  const std::uint64_t most = history_bytes_least;
+  m(configure{.keep_revisions = 0, .history_bytes_max = most});
+  for (int i = 0; i < 10; ++i) m(put{.key = "a", .value = value});
+  CHECK(m.s.history_bytes() >= 9 * value_bytes);
+  CHECK(m.s.stored_bytes() >= 10 * value_bytes);
+  CHECK_FALSE(m.s.due_compaction().has_value());
+  m(put{.key = "a", .value = value});
+  m(put{.key = "a", .value = value});
+  const auto due = m.s.due_compaction();
+  REQUIRE(due.has_value());
+  CHECK(*due > revision(2));
+  CHECK(*due < m.s.current());
+  m(compact{.revision = *due});
+  CHECK(m.s.history_bytes() <= most - most / 10);
+  CHECK(m.s.history_bytes() >= most - most / 10 - 2 * value_bytes);
+  CHECK_FALSE(m.s.due_compaction().has_value());
+
+  m(delete_range{.key = "a"});
+  m(put{.key = "b", .value = value});
+  m(delete_range{.key = "b"});
+  CHECK(m.s.keys() == 0);
+  REQUIRE(m.s.due_compaction().has_value());
+  m(compact{.revision = m.s.current()});
+  CHECK(m.s.history_bytes() == 0);
+  CHECK(m.s.stored_bytes() == 0);
+}
+
+// What the settings say is a part of the state, and changes only as a whole that can be kept.
+TEST_CASE("settings") {
+  machine m;
+  CHECK_FALSE(m.s.settings().has_value());
+  const std::uint64_t none = m.s.content_hash();
+  m(configure{.keep_revisions = 5, .initial = true});
+  settings want{.keep_revisions = 5};
+  CHECK(m.s.settings() == want);
+  CHECK(m.s.content_hash() != none);
+  m(configure{.keep_revisions = 6, .initial = true}); // somebody was first
+  CHECK(m.s.settings() == want);
+  m(configure{.history_bytes_max = 8 * history_bytes_least, .quota_bytes = 16 * history_bytes_least});
+  want.history_bytes_max = 8 * history_bytes_least;
+  want.quota_bytes = 16 * history_bytes_least;
+  CHECK(m.s.settings() == want);
+  const std::uint64_t before = m.s.content_hash();
+  CHECK(m(configure{.history_bytes_max = 9 * history_bytes_least}).find("half of storage.quota_bytes") !=
+        std::string::npos);
+  CHECK(m(configure{.quota_bytes = 15 * history_bytes_least}).find("half of storage.quota_bytes") != std::string::npos);
+  CHECK(m(configure{.history_bytes_max = history_bytes_least - 1}).find("1 MiB or more") != std::string::npos);
+  CHECK(m.s.settings() == want);
+  CHECK(m.s.content_hash() == before);
+  m(configure{.quota_bytes = 0});
+  CHECK(m.s.settings()->quota_bytes == 0);
+  CHECK(m.s.current() == revision(1)); // nothing of it is a revision
 }
 
 } // namespace quorumd::kv::test

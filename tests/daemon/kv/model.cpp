@@ -180,6 +180,17 @@ operation_reply model::run(const operation& o, std::uint64_t compared_at) {
 }
 
 result<reply> model::apply(const command& c) {
+  if (const configure* k = std::get_if<configure>(&c)) {
+    auto next = settings_ ? *settings_ : kv::settings();
+    const bool applies = !k->initial || !settings_;
+    if (applies && k->keep_revisions) next.keep_revisions = *k->keep_revisions;
+    if (applies && k->history_bytes_max) next.history_bytes_max = *k->history_bytes_max;
+    if (applies && k->quota_bytes) next.quota_bytes = *k->quota_bytes;
+    const bool fits = next.quota_bytes == 0 || next.history_bytes_max <= next.quota_bytes / 2;
+    if (next.history_bytes_max < 1048576 || !fits) return error(errc::settings_conflict);
+    settings_ = next;
+    return reply{revision(current_), configure_reply{next}};
+  }
   if (const compact* k = std::get_if<compact>(&c)) {
     if (k->revision.value() <= compacted_) return error(errc::compacted, revision(compacted_));
     if (k->revision.value() > current_) return error(errc::future_revision, revision(current_));

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@ class model {
   [[nodiscard]] std::uint64_t current() const { return current_; }
   [[nodiscard]] std::uint64_t compacted() const { return compacted_; }
   [[nodiscard]] std::uint64_t keys() const { return find({"\0", 1}, {"\0", 1}, current_).size(); }
+  [[nodiscard]] const std::optional<kv::settings>& settings() const { return settings_; }
   /// What a snapshot of the state must yield.
   [[nodiscard]] std::vector<record_view> records() const;
 
@@ -49,6 +51,7 @@ class model {
   static bool clash(const touched& a, const touched& b);
 
   std::map<std::string, std::deque<entry>, std::less<>> keys_; // a deque never moves what it holds
+  std::optional<kv::settings> settings_;
   std::uint64_t current_ = 1;
   std::uint64_t compacted_ = 0;
   std::uint32_t subs_ = 0;

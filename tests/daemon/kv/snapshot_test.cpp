@@ -61,7 +61,7 @@ TEST_CASE("records of a snapshot") {
   with_history m;
   for (int pass = 0; pass < 2; ++pass, m.finish_compaction()) {
     snapshot_cursor c(m.s);
-    CHECK(c.header() == snapshot_header{log_index(7), revision(7), revision(4), m.s.content_hash()});
+    CHECK(c.header() == snapshot_header{log_index(7), revision(7), revision(4), {}, m.s.content_hash()});
     CHECK(drain(c) == history_records);
     CHECK(c.next(1).empty());
     snapshot_cursor whole(m.s);
@@ -202,7 +202,7 @@ TEST_CASE("a builder refuses bad records") {
   };
   for (const bad& b : table) {
     CAPTURE(b.what);
-    store_builder builder(options{}, {log_index(20), revision(10), revision(7), 0});
+    store_builder builder(options{}, {log_index(20), revision(10), revision(7), {}, 0});
     for (std::size_t i = 0; i + 1 < b.records.size(); ++i) REQUIRE(builder.add(b.records[i]).has_value());
     const result<void> last = builder.add(b.records.back());
     REQUIRE_FALSE(last.has_value());
@@ -231,8 +231,8 @@ TEST_CASE("a builder compares the hash") {
   snapshot_header h = c.header();
   h.current = h.current.next();
   CHECK(build(h, records).error().code() == errc::snapshot_hash);
-  CHECK(build({log_index(1), revision(0), revision(0), 0}, {}).error().code() == errc::snapshot_record);
-  CHECK(build({log_index(1), revision(2), revision(3), 0}, {}).error().code() == errc::snapshot_record);
+  CHECK(build({log_index(1), revision(0), revision(0), {}, 0}, {}).error().code() == errc::snapshot_record);
+  CHECK(build({log_index(1), revision(2), revision(3), {}, 0}, {}).error().code() == errc::snapshot_record);
 }
 
 } // namespace quorumd::kv::test

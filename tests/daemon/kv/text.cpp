@@ -26,6 +26,10 @@ struct printer {
     return (t.succeeded ? "yes {" : "no {") + out + "}";
   }
   std::string operator()(const compact_reply&) const { return "compacted"; }
+  std::string operator()(const configure_reply& r) const {
+    return "settings " + std::to_string(r.now.keep_revisions) + " " + std::to_string(r.now.history_bytes_max) + " " +
+           std::to_string(r.now.quota_bytes);
+  }
 };
 
 } // namespace

@@ -80,3 +80,33 @@ TEST_CASE("an entry that this version does not know stops the state machine") {
   CHECK(m.state.applied() == log_index(1));
   CHECK(m.seen == std::vector{log_index(1)});
 }
+
+// Members of different speed have an index in common: the state is marked every so many entries, and as it is now.
+TEST_CASE("the state is marked at agreed indexes") {
+  machine m;
+  const auto run_to = [&m](std::uint64_t index) {
+    while (m.state.applied() < log_index(index)) REQUIRE(m.apply_put());
+  };
+  run_to(10);
+  REQUIRE(m.state.marks().size() == 1);
+  CHECK(m.state.marks().back() == wire::state_mark{log_index(10), m.state.store().content_hash()});
+  run_to(applier::mark_interval);
+  const std::uint64_t then = m.state.store().content_hash();
+  run_to(applier::mark_interval + 5);
+  REQUIRE(m.state.marks().size() == 2);
+  CHECK(m.state.marks().front() == wire::state_mark{log_index(applier::mark_interval), then});
+  CHECK(m.state.marks().back().index == log_index(applier::mark_interval + 5));
+  run_to(applier::mark_interval * 100);
+  CHECK(m.state.marks().size() == wire::state_marks_max - 1);
+  run_to(applier::mark_interval * 100 + 1);
+  CHECK(m.state.marks().size() == wire::state_marks_max);
+  CHECK(m.state.marks().front().index == log_index(applier::mark_interval * (102 - wire::state_marks_max)));
+
+  // What takes its place has marks of its own; the old state is the caller's to free.
+  const kv::store* old = &m.state.store();
+  auto store = std::make_unique<kv::store>(kv::options{});
+  store->skip(log_index(applier::mark_interval * 200));
+  const applier::state replaced = m.state.replace({.store = std::move(store), .members = {}});
+  CHECK(replaced.store.get() == old);
+  CHECK(m.state.marks().size() == 1);
+}

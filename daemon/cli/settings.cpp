@@ -1,0 +1,116 @@
+#include "config/values.hpp"
+#include "daemon/cli/commands.hpp"
+#include "daemon/cli/json.hpp"
+#include "daemon/cli/pages.hpp"
+#include "daemon/cli/session.hpp"
+#include "daemon/cli/terminal.hpp"
+#include "daemon/cli/text.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace quorumd::cli {
+namespace {
+
+/// A setting of the cluster, as it is called in the configuration file.
+struct setting {
+  std::string_view name;
+  std::optional<std::uint64_t> kv::configure::*given;
+  std::uint64_t kv::settings::*value;
+  bool bytes;
+};
+constexpr std::array settings_known{
+    setting{"history.keep_revisions", &kv::configure::keep_revisions, &kv::settings::keep_revisions, false},
+    setting{"history.bytes_max", &kv::configure::history_bytes_max, &kv::settings::history_bytes_max, true},
+    setting{"storage.quota_bytes", &kv::configure::quota_bytes, &kv::settings::quota_bytes, true},
+};
+
+result<void> take(std::string_view word, kv::configure& to) {
+  const std::size_t equals = word.find('=');
+  const std::string_view name = word.substr(0, equals);
+  const auto found =
+      std::find_if(settings_known.begin(), settings_known.end(), [&](const setting& s) { return s.name == name; });
+  if (found == settings_known.end()) {
+    std::array<std::string_view, settings_known.size()> names;
+    std::transform(settings_known.begin(), settings_known.end(), names.begin(), [](const setting& s) { return s.name; });
+    return usage("settings: " + shown(name) + " is no setting of the cluster" + suggestion(name, names));
+  }
+  if (equals == std::string_view::npos)
+    return usage("settings: expected " + std::string(name) + "=VALUE; without a value, all are shown by 'quorumd "
+                                                             "settings'");
+  const std::string_view text = word.substr(equals + 1);
+  to.*found->given = found->bytes ? config::parse_size(text) : config::parse_count(text);
+  if (to.*found->given) return {};
+  return usage("settings: " + std::string(name) + " is " + (found->bytes ? "a size like 256MiB" : "a whole number") +
+               ", not " + shown(text));
+}
+
+int show(const session& s, const kv::settings& now) {
+  std::string out;
+  if (s.json) {
+    json_writer w(out);
+    w.begin_object();
+    for (const setting& each : settings_known) w.key(each.name).number(now.*each.value);
+    w.end_object();
+    return print(out + "\n");
+  }
+  for (const setting& each : settings_known) {
+    const std::uint64_t value = now.*each.value;
+    out += std::string(each.name) + "=" + (each.bytes ? config::format_size(value) : std::to_string(value)) + "\n";
+  }
+  return print(out);
+}
+
+coro::task<int> change(session* s, const kv::configure* c) {
+  wire::client_body body = kv::command(*c);
+  const coro::time_point deadline = s->deadline();
+  const wire::call_result answer = co_await s->client.call(std::move(body), deadline);
+  if (answer.has_error()) co_return complain(answer.error());
+  const auto* done = body_of<kv::reply>(answer);
+  const auto* now = done == nullptr ? nullptr : std::get_if<kv::configure_reply>(&done->body);
+  if (now == nullptr) co_return complain(unexpected_answer(*s));
+  co_return show(*s, now->now);
+}
+
+coro::task<int> ask(session* s) {
+  wire::client_body body = wire::status_request{.all = true};
+  const coro::time_point deadline = s->deadline();
+  const wire::call_result answer = co_await s->client.call(std::move(body), deadline);
+  if (answer.has_error()) co_return complain(answer.error());
+  const auto* found = body_of<wire::status_reply>(answer);
+  if (found == nullptr) co_return complain(unexpected_answer(*s));
+  // Whoever has applied the most knows the latest.
+  const wire::status_row* newest = nullptr;
+  for (const wire::status_row& r : found->rows)
+    if (r.settings && (newest == nullptr || r.applied > newest->applied)) newest = &r;
+  if (newest == nullptr)
+    co_return complain(error(2, "the cluster has no settings yet: it has them as soon as it has a leader"));
+  co_return show(*s, *newest->settings);
+}
+
+int run_settings(const invocation& in) {
+  if (in.argument_count() == 0) return run_client(in, [](session& s) { return ask(&s); });
+  kv::configure c;
+  for (std::size_t i = 0; i < in.argument_count(); ++i)
+    if (auto taken = take(in.argument(i), c); taken.has_error()) return complain(taken.error());
+  return run_client(in, [&](session& s) { return change(&s, &c); });
+}
+
+} // namespace
+
+command_spec settings_command() {
+  return {.name = "settings",
+          .summary = "show or change what all members do alike",
+          .arguments = {{"NAME=VALUE", true, true}},
+          .details =
+              "  history.keep_revisions  revisions that can still be read; 0: only history.bytes_max bounds them\n"
+              "  history.bytes_max       what old revisions may take in memory; older ones are compacted\n"
+              "  storage.quota_bytes     what the store may take in memory; beyond it puts are refused. 0B: no bound\n"
+              "A cluster begins with what the configuration of its first leader says; from then on only this command\n"
+              "changes it, at once on every member. Prints all of them as they are afterwards.",
+          .examples = {"quorumd settings", "quorumd settings history.keep_revisions=10000",
+                       "quorumd settings history.bytes_max=1GiB storage.quota_bytes=16GiB"},
+          .run = run_settings};
+}
+
+} // namespace quorumd::cli

@@ -1,0 +1,146 @@
+#include "tests/cluster/cluster.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+// What all members do alike: how much history is kept, how much the store may take, and whether they hold the same.
+namespace quorumd::testing {
+namespace {
+
+constexpr std::uint64_t mib = 1024 * 1024;
+
+std::vector<word> large_words(std::size_t count, std::size_t bytes) {
+  auto words = make_words(count);
+  for (word& w : words) w.value.assign(bytes, 'v');
+  return words;
+}
+
+} // namespace
+
+// They begin with what the first leader's configuration says; afterwards no member's configuration counts, through any
+// number of restarts, and only `quorumd settings` changes them.
+TEST_CASE("settings belong to the cluster") {
+  cluster c("settings_shared", {.nodes = 3, .set = {"history.keep_revisions=5000"}});
+  c.start_all();
+  c.wait_all_healthy();
+  const auto shown = [&](std::size_t i, const std::string& line) {
+    return c.run({"settings", "--endpoint", c.endpoint(i)}).output.find(line + "\n") != std::string::npos;
+  };
+  for (std::size_t i = 0; i < 3; ++i)
+    REQUIRE(eventually([&] { return shown(i, "history.keep_revisions=5000"); }, seconds(10)));
+  REQUIRE(shown(0, "history.bytes_max=256MiB"));
+  REQUIRE(shown(0, "storage.quota_bytes=4GiB"));
+
+  const command_result changed = c.run({"settings", "history.keep_revisions=7", "storage.quota_bytes=1GiB", "--endpoint",
+                                        c.endpoint(c.follower()), "--output", "json"});
+  REQUIRE_MESSAGE(changed.code == 0, changed.errors);
+  REQUIRE(changed.output == R"({"history.keep_revisions":7,"history.bytes_max":268435456,)"
+                            R"("storage.quota_bytes":1073741824})"
+                            "\n");
+  c.kill_all();
+  for (std::size_t i = 0; i < 3; ++i) c.start(i, {"history.keep_revisions=9"});
+  c.wait_all_healthy();
+  for (std::size_t i = 0; i < 3; ++i) {
+    REQUIRE(eventually([&] { return shown(i, "history.keep_revisions=7"); }, seconds(10)));
+    REQUIRE(c.logged_within(i, "history.keep_revisions is 9 in this node's configuration and 7 in the cluster",
+                            seconds(10)));
+  }
+
+  const command_result bad = c.anywhere({"settings", "storage.quota_bytes=100MiB"});
+  REQUIRE(bad.code == 2);
+  REQUIRE_MESSAGE(bad.errors.find("at most half of storage.quota_bytes") != std::string::npos, bad.errors);
+  const command_result unknown = c.anywhere({"settings", "history.keep_revision=8"});
+  REQUIRE(unknown.code == 64);
+  REQUIRE_MESSAGE(unknown.errors.find("did you mean 'history.keep_revisions'") != std::string::npos, unknown.errors);
+  const command_result size = c.anywhere({"settings", "storage.quota_bytes=lots"});
+  REQUIRE(size.code == 64);
+  REQUIRE_MESSAGE(size.errors.find("is a size like 256MiB, not 'lots'") != std::string::npos, size.errors);
+}
+
+// Beyond storage.quota_bytes puts are refused on whichever member they arrive, before they are in the log; what is there
+// can be read and deleted, and what a deletion leaves as history gives way, so that puts are taken again.
+TEST_CASE("a store that has reached its quota refuses puts until there is room") {
+  cluster c("settings_quota", {.nodes = 3, .set = {"history.bytes_max=1MiB", "storage.quota_bytes=8MiB"}});
+  c.start_all();
+  c.wait_all_healthy();
+  const auto words = large_words(100, 100'000);
+  const command_result imported = c.anywhere({"import", "-"}, to_lines(words));
+  REQUIRE(imported.code == 2);
+  REQUIRE_MESSAGE(imported.errors.find("storage.quota_bytes") != std::string::npos, imported.errors);
+  const std::size_t leader = c.wait_leader();
+  for (std::size_t i = 0; i < 3; ++i) {
+    const command_result put = c.run({"put", "more", "-", "--endpoint", c.endpoint(i)}, words[0].value);
+    REQUIRE(put.code == 2);
+    REQUIRE_MESSAGE(put.errors.find("of the 8388608 that storage.quota_bytes allows") != std::string::npos, put.errors);
+  }
+  const auto full = c.status(leader);
+  REQUIRE(full.has_value());
+  REQUIRE(full->store_bytes <= 8 * mib);
+  REQUIRE(full->store_bytes > 7 * mib);
+  REQUIRE(c.anywhere({"get", words[0].key, "--print-value-only"}).output == words[0].value + "\n");
+  REQUIRE(c.anywhere({"txn"}, "value(\"a\") = \"b\"\n\ndel a\n\n").code == 0);
+
+  REQUIRE(c.anywhere({"del", words[0].key}).code == 0);
+  REQUIRE(c.anywhere({"del", "", "--prefix"}).code == 0);
+  const auto taken = [&] { return c.anywhere({"import", "-"}, to_lines(words, 0, 50)).code == 0; };
+  REQUIRE(eventually(taken, seconds(20)));
+  REQUIRE(c.anywhere({"import", "-"}, to_lines(words)).code == 2);
+  REQUIRE(c.anywhere({"settings", "storage.quota_bytes=64MiB"}).code == 0);
+  const command_result all = c.anywhere({"import", "-"}, to_lines(words));
+  REQUIRE_MESSAGE(all.code == 0, all.errors);
+}
+
+// One large key that is overwritten again and again keeps few of its values.
+TEST_CASE("history is bounded by its bytes") {
+  cluster c("settings_history", {.nodes = 1, .set = {"history.bytes_max=4MiB"}});
+  c.start_all();
+  c.wait_all_healthy();
+  const std::string value(mib, 'v');
+  raw_connection raw(c.client_place(0));
+  for (std::uint64_t id = 1; id <= 100; ++id) {
+    wire::byte_buffer out;
+    wire::encode_request(out, id, seconds(10), kv::command(kv::put{.key = "key", .value = value}));
+    REQUIRE(raw.send(out));
+    const auto reply = raw.receive(seconds(10));
+    REQUIRE(reply.has_value());
+    REQUIRE(std::holds_alternative<kv::reply>(reply->body));
+  }
+  const auto bounded = [&] {
+    const auto row = c.status(0);
+    return row && row->history_bytes <= 4 * mib && row->store_bytes <= 6 * mib;
+  };
+  REQUIRE(eventually(bounded, seconds(10)));
+  const command_result old = c.anywhere({"get", "key", "--revision", "2"});
+  REQUIRE_MESSAGE(old.errors.find("compacted") != std::string::npos, old.errors);
+}
+
+// Members are compared at an index that all have passed, while writes go on; one that is away is named.
+TEST_CASE("status --verify compares the members' states") {
+  cluster c("settings_verify", {.nodes = 3});
+  c.start_all();
+  c.wait_all_healthy();
+  const auto words = make_words(30'000);
+  import_run load(c);
+  for (std::size_t at = 0; at < words.size(); at += 10'000) {
+    load.feed(words, at, at + 10'000);
+    const command_result during = c.anywhere({"status", "--verify"});
+    REQUIRE_MESSAGE(during.code == 0, during.errors);
+    REQUIRE_MESSAGE(during.output.find("the states of n1, n2 and n3 are equal at index ") != std::string::npos,
+                    during.output);
+  }
+  load.finish(words.size());
+  const command_result json = c.anywhere({"status", "--verify", "--output", "json"});
+  REQUIRE(json.code == 0);
+  REQUIRE(json.output.ends_with(R"("same":["n1","n2","n3"],"differ":[],"not_compared":[]})"
+                                "\n"));
+  const std::size_t away = c.follower();
+  c.kill(away);
+  const std::size_t leader = c.wait_leader();
+  const command_result partly = c.run({"status", "--verify", "--endpoint", c.endpoint(leader)});
+  REQUIRE(partly.code == 2);
+  REQUIRE_MESSAGE(partly.errors.find("not compared: " + c.node_name(away)) != std::string::npos, partly.errors);
+}
+
+} // namespace quorumd::testing
