@@ -32,12 +32,14 @@ result<void> take(std::string_view word, kv::configure& to) {
       std::find_if(settings_known.begin(), settings_known.end(), [&](const setting& s) { return s.name == name; });
   if (found == settings_known.end()) {
     std::array<std::string_view, settings_known.size()> names;
-    std::transform(settings_known.begin(), settings_known.end(), names.begin(), [](const setting& s) { return s.name; });
+    std::transform(settings_known.begin(), settings_known.end(), names.begin(),
+                   [](const setting& s) { return s.name; });
     return usage("settings: " + shown(name) + " is no setting of the cluster" + suggestion(name, names));
   }
   if (equals == std::string_view::npos)
-    return usage("settings: expected " + std::string(name) + "=VALUE; without a value, all are shown by 'quorumd "
-                                                             "settings'");
+    return usage("settings: expected " + std::string(name) +
+                 "=VALUE; without a value, all are shown by 'quorumd "
+                 "settings'");
   const std::string_view text = word.substr(equals + 1);
   to.*found->given = found->bytes ? config::parse_size(text) : config::parse_count(text);
   if (to.*found->given) return {};

@@ -20,8 +20,8 @@ std::optional<std::uint64_t> hash_at(const wire::status_row& r, log_index index)
 log_index highest_in_common(const std::vector<const wire::status_row*>& rows) {
   log_index highest;
   for (const wire::state_mark& m : rows.front()->marks) {
-    const bool everywhere =
-        std::all_of(rows.begin(), rows.end(), [&](const wire::status_row* r) { return hash_at(*r, m.index).has_value(); });
+    const bool everywhere = std::all_of(rows.begin(), rows.end(),
+                                        [&](const wire::status_row* r) { return hash_at(*r, m.index).has_value(); });
     if (everywhere) highest = std::max(highest, m.index);
   }
   return highest;
@@ -55,9 +55,8 @@ verification verify(std::span<const wire::status_row> rows) {
   }
   std::map<std::uint64_t, std::vector<std::string>> holders;
   for (const wire::status_row* r : answered) holders[*hash_at(*r, v.at)].push_back(r->name);
-  const auto most = std::max_element(holders.begin(), holders.end(), [](const auto& a, const auto& b) {
-    return a.second.size() < b.second.size();
-  });
+  const auto most = std::max_element(holders.begin(), holders.end(),
+                                     [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); });
   const bool majority = 2 * most->second.size() > answered.size();
   for (const auto& [hash, names] : holders) {
     auto& to = majority && hash == most->first ? v.same : v.differ;
@@ -69,8 +68,7 @@ verification verify(std::span<const wire::status_row> rows) {
 std::string verification_text(const verification& v) {
   const std::string at = " at index " + std::to_string(v.at.value());
   if (!v.differ.empty() && v.same.empty()) return "the states of " + listed(v.differ) + " differ" + at;
-  if (!v.differ.empty())
-    return "the state of " + listed(v.differ) + " differs from that of " + listed(v.same) + at;
+  if (!v.differ.empty()) return "the state of " + listed(v.differ) + " differs from that of " + listed(v.same) + at;
   if (!v.at) return "not compared: no index in common yet of " + listed(v.missing);
   std::string out = v.same.size() == 1 ? listed(v.same) + " stands alone" + at
                                        : "the states of " + listed(v.same) + " are equal" + at;

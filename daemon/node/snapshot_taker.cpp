@@ -13,7 +13,7 @@ constexpr auto stuck_limit = std::chrono::seconds(1);
 } // namespace
 
 void snapshot_taker::applied() {
-  if (taking_ || context_.loop.now() < not_before_) return;
+  if (taking_ || too_early()) return;
   const log_index applied = context_.state.applied();
   if (applied > last_taken_ && applied - last_taken_ >= policy_.every_entries - earlier(policy_.every_entries))
     due_.set();
@@ -32,7 +32,7 @@ void snapshot_taker::keep_house() {
   }
   if (taking_) return;
   if (full && newest_.index && keep_from() > shortened_to_) shorten_log();
-  if (stuck || context_.loop.now() < not_before_) return;
+  if (stuck || too_early()) return;
   // What this life knows no snapshot for may still be kept behind the one that it began with.
   const bool trails = !newest_.index && context_.core.first_index() <= last_taken_;
   const bool worth = context_.state.applied() > last_taken_ || (full && trails);
@@ -69,7 +69,7 @@ void snapshot_taker::shorten_log() {
 }
 
 void snapshot_taker::take_now() {
-  if (taking_ || context_.loop.now() < not_before_ || !context_.state.applied()) return;
+  if (taking_ || too_early() || !context_.state.applied()) return;
   due_.set();
 }
 
@@ -96,6 +96,7 @@ coro::task<void> snapshot_taker::run() {
     }
     last_taken_ = mark_.index;
     newest_ = mark_;
+    found_no_room_ = 0;
     shorten_log();
     if (!context_.wal.accepting_puts()) not_before_ = context_.loop.now() + policy_.retry_after;
     context_.observer.snapshot_taken(mark_.index, taken->bytes);
@@ -172,8 +173,14 @@ coro::task<storage::result<void>> snapshot_taker::write_blocks(storage::snapshot
   co_return storage::result<void>();
 }
 
+/// What room there is may be gone soon: keys that were deleted while the volume is full are not waited for.
+bool snapshot_taker::too_early() const {
+  return context_.loop.now() < not_before_ && context_.state.store().stored_bytes() >= found_no_room_ / 2;
+}
+
 void snapshot_taker::failed(const storage::error& e) {
   not_before_ = context_.loop.now() + policy_.retry_after;
+  found_no_room_ = e.code == storage::error_code::no_space ? context_.state.store().stored_bytes() : 0;
   context_.observer.snapshot_failed(e.message());
   if (e.code == storage::error_code::no_space) context_.wal.report_no_space(e);
 }

@@ -23,7 +23,8 @@ struct snapshot_policy {
   /// Another number for each member: they take theirs up to a quarter of the way earlier, each at moments of its own.
   /// 0: none is earlier.
   std::uint64_t stagger = 0;
-  coro::duration retry_after = std::chrono::seconds(5); ///< a failed one, or one for want of room
+  /// A failed one, or one for want of room, unless the state has shrunk to half meanwhile.
+  coro::duration retry_after = std::chrono::seconds(5);
 };
 
 /// Takes snapshots of the state machine while it goes on being written: a cursor yields bounded slices of the pinned
@@ -63,6 +64,7 @@ class snapshot_taker {
   [[nodiscard]] std::uint64_t earlier(std::uint64_t whole) const;
   [[nodiscard]] log_index keep_from() const;
   void failed(const storage::error& e);
+  [[nodiscard]] bool too_early() const;
 
   const snapshot_policy policy_;
   snapshot_context& context_;
@@ -75,6 +77,7 @@ class snapshot_taker {
   log_index shortened_to_; ///< where the log was last made to begin
   log_index last_taken_;
   coro::time_point not_before_;
+  std::uint64_t found_no_room_ = 0; ///< for a state of so many bytes; 0: did not fail for that
   bool taking_ = false;
   bool forgotten_ = false;
   std::optional<coro::time_point> stuck_since_; ///< the log that this waits for has no room

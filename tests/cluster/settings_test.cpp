@@ -33,8 +33,8 @@ TEST_CASE("settings belong to the cluster") {
   REQUIRE(shown(0, "history.bytes_max=256MiB"));
   REQUIRE(shown(0, "storage.quota_bytes=4GiB"));
 
-  const command_result changed = c.run({"settings", "history.keep_revisions=7", "storage.quota_bytes=1GiB", "--endpoint",
-                                        c.endpoint(c.follower()), "--output", "json"});
+  const command_result changed = c.run({"settings", "history.keep_revisions=7", "storage.quota_bytes=1GiB",
+                                        "--endpoint", c.endpoint(c.follower()), "--output", "json"});
   REQUIRE_MESSAGE(changed.code == 0, changed.errors);
   REQUIRE(changed.output == R"({"history.keep_revisions":7,"history.bytes_max":268435456,)"
                             R"("storage.quota_bytes":1073741824})"
@@ -59,8 +59,8 @@ TEST_CASE("settings belong to the cluster") {
   REQUIRE_MESSAGE(size.errors.find("is a size like 256MiB, not 'lots'") != std::string::npos, size.errors);
 }
 
-// Beyond storage.quota_bytes puts are refused on whichever member they arrive, before they are in the log; what is there
-// can be read and deleted, and what a deletion leaves as history gives way, so that puts are taken again.
+// Beyond storage.quota_bytes puts are refused on whichever member they arrive, before they are in the log; what is
+// there can be read and deleted, and what a deletion leaves as history gives way, so that puts are taken again.
 TEST_CASE("a store that has reached its quota refuses puts until there is room") {
   cluster c("settings_quota", {.nodes = 3, .set = {"history.bytes_max=1MiB", "storage.quota_bytes=8MiB"}});
   c.start_all();

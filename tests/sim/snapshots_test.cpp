@@ -243,6 +243,35 @@ TEST_CASE("a snapshot does not wait for a log that waits for the room that its f
   CHECK(files_of(w, full, ".tmp").empty());
 }
 
+// A full member finds no room for a snapshot of all keys. Once they are deleted there is room, but not for long, since
+// its leader takes puts again before long and its log needs a place for them: it does not wait until it tries again.
+TEST_CASE("a full member takes its snapshot as soon as its state has become small") {
+  plan p = slow_snapshots();
+  p.snapshot_worker.per_mib = 5ms;
+  p.wal.reserve_bytes = 4 * mebibyte;
+  p.group.snapshots.every_entries = 1'000'000;
+  p.group.snapshots.retry_after = 10h;
+  world w(p);
+  const node_id full = w.follower();
+  node::group& group = w.cluster().the_node(full).the_group();
+  const auto accepting = [&] { return group.status().own_row().accepting; };
+  w.write(8);
+  w.go_on(1s);
+  sim_disk& disk = w.cluster().disk(full);
+  disk.set_capacity(disk.used_bytes() + 10 * mebibyte);
+  while (accepting()) w.write(1);
+  w.go_on(10s);
+  REQUIRE_FALSE(accepting());
+  REQUIRE(files_of(w, full, ".snap").empty());
+  w.add(kv::command(kv::delete_range{.key = "k", .range_end = "l"}));
+  w.submit();
+  w.go_on(1s);
+  w.add(kv::command(kv::compact{group.state().store().current()}));
+  w.submit();
+  CHECK(w.until(accepting, 5s));
+  CHECK(w.failures() == 0);
+}
+
 // A receiver may be as slow as it likes, and would hold the log of everybody's writes: it is kept for it as long as it
 // takes no more than lies between three snapshots, so that the next one alone does not make the transfer useless.
 TEST_CASE("the log is not kept without bound for a follower that takes its snapshot slowly") {
