@@ -228,16 +228,18 @@ void peer_stream::probe() {
   queued();
 }
 
-void peer_stream::watch(coro::duration heartbeat) {
-  if (ended_) return;
+coro::time_point peer_stream::watch(coro::duration heartbeat) {
+  const coro::duration patience = 3 * heartbeat;
   const coro::time_point now = loop_.now();
+  const coro::time_point due = (probed_ ? probed_at_ : heard_) + patience;
+  if (ended_ || now < due) return due;
   if (probed_) {
-    if (now - probed_at_ < 3 * heartbeat) return;
     const auto silent = std::chrono::duration_cast<std::chrono::milliseconds>(now - heard_);
     end(goodbye::cause::error, "silent for " + std::to_string(silent.count()) + " ms");
-  } else if (now - heard_ >= 3 * heartbeat) {
+  } else {
     probe();
   }
+  return now + patience;
 }
 
 } // namespace quorumd::wire

@@ -51,8 +51,8 @@ class peer_stream {
   void send(group_id group, const raft::message& m);
   /// Asks for a sign of life now.
   void probe();
-  /// Probes when it was silent for three heartbeats, ends it after three more without an answer.
-  void watch(coro::duration heartbeat);
+  /// Probes when it was silent for three heartbeats, ends it after three more without an answer. When to look again.
+  coro::time_point watch(coro::duration heartbeat);
 
   [[nodiscard]] const peer_info& info() const { return info_; }
   [[nodiscard]] bool dialed_here() const { return dialed_here_; }

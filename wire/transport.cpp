@@ -132,15 +132,17 @@ coro::task<void> transport::impl::run_inbox() {
   }
 }
 
-/// Twice a heartbeat: closes greetings that are late, probes and closes streams that are silent.
+/// Closes greetings that are late, probes and closes streams that are silent, each within half a heartbeat. What begins
+/// meanwhile is due later than that.
 coro::task<void> transport::impl::run_watch() {
   for (;;) {
-    coro::task<void> pause = loop.timers().sleep_for(options_.heartbeat / 2);
-    co_await std::move(pause);
     const coro::time_point now = loop.now();
+    coro::time_point next = now + options_.heartbeat * (greetings_.empty() ? 3 : 1);
     for (greeting* g : greetings_) g->expire(now);
     for (const auto& p : peers)
-      if (p->current) p->current->watch(options_.heartbeat);
+      if (p->current) next = std::min(next, p->current->watch(options_.heartbeat));
+    coro::task<void> pause = loop.timers().sleep_until(std::max(next, now + options_.heartbeat / 2));
+    co_await std::move(pause);
   }
 }
 

@@ -40,6 +40,10 @@ void core::tick() {
   state_->tick();
 }
 
+std::uint32_t core::quiet_ticks() const {
+  return state_->quiet_ticks();
+}
+
 void core::step(node_id from, message m) {
   if (state_->peer(from) == nullptr) return;
   std::visit([&](auto& body) { state_->receive(from, body); }, m);

@@ -107,6 +107,8 @@ class core {
   // --- inputs -------------------------------------------------------------------------------------------------
   /// Time passed by one tick (10 ms in production).
   void tick();
+  /// So many ticks from now on do nothing but count, unless some other input comes: nobody need wake for them.
+  [[nodiscard]] std::uint32_t quiet_ticks() const;
   /// A message arrived from a member. Terms and indexes are at most number_max and entries of an append are dense and
   /// ascending: the codec checks. Messages of nodes that are not members are dropped.
   void step(node_id from, message m);

@@ -30,6 +30,25 @@ void core::state::tick() {
   pre_campaign();
 }
 
+/// Cautious: a tick that may do something is not quiet.
+std::uint32_t core::state::quiet_ticks() const {
+  const auto before = [this](std::uint64_t tick) { // which does something
+    return tick <= now ? 0 : static_cast<std::uint32_t>(std::min<std::uint64_t>(tick - now - 1, opt.election_ticks));
+  };
+  if (hard_state_in_flight() || writes.waiting_since()) return 0;
+  const leader_role* l = leading();
+  if (l == nullptr) {
+    if (!forwarded.empty()) return 0;
+    return promotable() ? before(election_due) : opt.election_ticks;
+  }
+  if (l->transferee) return 0;
+  std::uint32_t quiet = before(now + opt.heartbeat_ticks - l->heartbeat_elapsed);
+  for (const follower_progress& p : peers)
+    if (const std::uint64_t heard = std::max(l->since, p.heard_at); now - heard <= opt.election_ticks)
+      quiet = std::min(quiet, before(heard + opt.election_ticks + 1));
+  return quiet;
+}
+
 void core::state::tick_leader(leader_role& l) {
   if (disk_stalled()) {
     const node_id target = transfer_target();

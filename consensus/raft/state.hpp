@@ -41,6 +41,7 @@ struct core::state {
 
   // --- election.cpp
   void tick();
+  [[nodiscard]] std::uint32_t quiet_ticks() const;
   void tick_leader(leader_role& l);
   void reset_election_timer();
   void forget_leader_soon(node_id peer);

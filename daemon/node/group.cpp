@@ -12,10 +12,11 @@
 namespace quorumd::node {
 
 namespace {
-constexpr std::size_t compaction_step = 512; // changes freed in one turn, at most
-constexpr std::size_t compaction_slice = 16; // between two looks at the clock: a value may be large
-constexpr int compaction_share = 4;          // of the turn's budget
-constexpr std::uint32_t ticks_at_most = 8;   // that one turn makes up for after a pause
+constexpr std::size_t compaction_step = 512;  // changes freed in one turn, at most
+constexpr std::size_t compaction_slice = 16;  // between two looks at the clock: a value may be large
+constexpr int compaction_share = 4;           // of the turn's budget
+constexpr std::uint32_t ticks_at_most = 8;    // that one turn makes up for after a pause
+constexpr std::uint32_t sleep_ticks_max = 15; // well below an election timeout, whatever was missed
 constexpr std::uint64_t house_keeping_ticks = 5;
 constexpr std::uint64_t expiry_ticks = 2; // wire::remaining_behind() leaves time for it
 
@@ -93,7 +94,8 @@ group::~group() {
 coro::task<void> group::run() {
   seams_.wal.attach(options_.raft.group, seams_.loop, *this);
   tasks_.spawn(run_turns());
-  tasks_.spawn(run_ticks());
+  ticked_ = seams_.loop.now();
+  sleep_until_due();
   tasks_.spawn(taker_.run());
   tasks_.spawn(installer_.run());
   // Cancelled, this coroutine still waits until nothing of the group runs on.
@@ -124,16 +126,25 @@ coro::task<void> group::run_turns() {
   }
 }
 
-coro::task<void> group::run_ticks() {
-  for (coro::time_point next = seams_.loop.now();;) {
-    next += options_.tick;
-    // After a pause of the process the missed ticks are not made up for one by one.
-    const coro::time_point now = seams_.loop.now();
-    if (next + options_.tick * ticks_at_most < now) next = now;
-    co_await seams_.loop.timers().sleep_until(next);
-    ++ticks_due_;
-    wake_.set();
-  }
+/// Sees to a turn at the next tick that does something: an idle node is not woken for the others, which are counted by
+/// the clock.
+void group::sleep_until_due() {
+  const auto until_next = [this](std::uint64_t every) { return static_cast<std::uint32_t>(every - ticks_ % every); };
+  ahead_ = std::min(core_.quiet_ticks() + 1, sleep_ticks_max);
+  const bool waited_for = waiting_requests() != 0 || reads_.size() != 0 || ready_reads_.size() != 0;
+  if (waited_for) ahead_ = std::min(ahead_, until_next(expiry_ticks));
+  // An idle member keeps house when its leader's heartbeats come, or its own leave.
+  if (waited_for || status_.asked()) ahead_ = std::min(ahead_, until_next(house_keeping_ticks));
+  const coro::time_point due = ticked_ + options_.tick * ahead_;
+  if (due >= wakes_) return;
+  wakes_ = due;
+  tasks_.spawn(wake_at(due));
+}
+
+coro::task<void> group::wake_at(coro::time_point at) {
+  co_await seams_.loop.timers().sleep_until(at);
+  if (wakes_ == at) wakes_ = coro::time_point::max(); // else there is an earlier one, too
+  wake_.set();
 }
 
 /// Consensus first, then the state machine, until there is nothing more or the time of the turn is over: what is left
@@ -141,8 +152,11 @@ coro::task<void> group::run_ticks() {
 void group::turn() {
   seams_.loop.assert_here();
   stages_.turn_begins();
+  const std::uint32_t ticks = count_ticks();
+  const std::uint32_t quiet = std::min(ticks, core_.quiet_ticks());
+  for (std::uint32_t i = 0; i < quiet; ++i) core_.tick(); // what came since came after them
   take_inbox();
-  take_ticks();
+  take_ticks(ticks, quiet);
   take_writes();
   propose_batch();
   if (reads_.has_gathered()) {
@@ -158,6 +172,7 @@ void group::turn() {
   forget_applied();
   if (may_take_writes() && writes_.next() != nullptr) wake_.set();
   sinks_.flush();
+  sleep_until_due();
   stages_.turn_ends();
 }
 
@@ -202,13 +217,27 @@ void group::take_inbox() {
   }
 }
 
-void group::take_ticks() {
-  const std::uint32_t due = std::min(std::exchange(ticks_due_, 0), ticks_at_most);
-  for (std::uint32_t i = 0; i < due; ++i) {
-    core_.tick();
-    if (++ticks_ % expiry_ticks == 0) expire(seams_.loop.now());
-    if (ticks_ % house_keeping_ticks == 0) keep_house();
+/// How many have passed since the last turn. After a pause of the process those that were missed are not made up for.
+std::uint32_t group::count_ticks() {
+  const coro::time_point now = seams_.loop.now();
+  const auto passed = (now - ticked_) / options_.tick;
+  if (passed <= ahead_ + ticks_at_most) {
+    ticked_ += options_.tick * passed;
+    return static_cast<std::uint32_t>(passed);
   }
+  ticked_ = now;
+  return 1;
+}
+
+/// The core has counted some of them.
+void group::take_ticks(std::uint32_t count, std::uint32_t counted) {
+  for (; counted < count; ++counted) core_.tick();
+  const auto passes = [this, count](std::uint64_t every) { return ticks_ / every != (ticks_ + count) / every; };
+  const bool expiry_due = passes(expiry_ticks);
+  const bool house_keeping_due = passes(house_keeping_ticks);
+  ticks_ += count;
+  if (expiry_due) expire(seams_.loop.now());
+  if (house_keeping_due) keep_house();
 }
 
 void group::carry_out(raft::ready& r) {

@@ -136,13 +136,15 @@ class group final : public storage::completion {
 
  private:
   coro::task<void> run_turns();
-  coro::task<void> run_ticks();
+  coro::task<void> wake_at(coro::time_point at);
   coro::task<void> load(raft::load_request r);
 
   // One turn.
   void turn();
   void take_inbox();
-  void take_ticks();
+  [[nodiscard]] std::uint32_t count_ticks();
+  void take_ticks(std::uint32_t count, std::uint32_t counted);
+  void sleep_until_due();
   void carry_out(raft::ready& r);
   void send(std::vector<raft::outgoing>& messages);
   struct held_back;
@@ -266,7 +268,9 @@ class group final : public storage::completion {
     std::string client_address; ///< as it said last
   };
   std::map<node_id, peer> peers_;
-  std::uint32_t ticks_due_ = 0;
+  coro::time_point ticked_;                          ///< up to when the ticks are counted
+  std::uint32_t ahead_ = 0;                          ///< ticks from then on to be slept through
+  coro::time_point wakes_ = coro::time_point::max(); ///< when a turn comes though nothing happened
   std::uint64_t ticks_ = 0;
   std::optional<revision> compaction_proposed_;
   std::optional<term> settings_proposed_;

@@ -29,6 +29,8 @@ class status_collector {
   void collect(coro::time_point now, receiver r);
   void answered(coro::time_point now, node_id from, wire::status_answer a);
   void expire(coro::time_point now);
+  /// Whether somebody waits for an answer.
+  [[nodiscard]] bool asked() const { return is_open_; }
   /// Answers everybody with what there is.
   void end();
 

@@ -143,3 +143,20 @@ TEST_CASE("case 29: a leader whose disk stalls steps down") {
   c.run(10);
   CHECK(c.at(1).commands == std::vector<std::string>{"a"});
 }
+
+// What an idle node sleeps through: a follower nearly its election timeout, a leader until its next heartbeat; with a
+// write under way nothing, since its disk is watched. cluster::tick holds in every test that such ticks do nothing.
+TEST_CASE("an idle member's ticks are quiet") {
+  cluster c(3);
+  c.elect(1);
+  while (c[1].quiet_ticks() != 0) c.tick(1);
+  c.tick(1); // the heartbeat
+  c.settle();
+  CHECK(c[1].quiet_ticks() == options().heartbeat_ticks - 1);
+  CHECK(c[2].quiet_ticks() >= options().election_ticks - 1);
+  c.isolate(1);
+  c.at(1).slow_disk = true;
+  CHECK(c.propose(1, "a"));
+  c.settle();
+  CHECK(c[1].quiet_ticks() == 0);
+}

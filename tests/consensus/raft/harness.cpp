@@ -270,7 +270,17 @@ void cluster::settle() {
 }
 
 void cluster::tick(std::uint64_t n, std::uint32_t count) {
-  while (count-- > 0) at(n).c->tick();
+  core& c = *at(n).c;
+  while (count-- > 0) {
+    const std::uint32_t quiet = c.quiet_ticks();
+    const bool had_ready = c.has_ready();
+    const soft_state before = c.soft();
+    c.tick();
+    if (quiet == 0) continue;
+    REQUIRE(c.has_ready() == had_ready);
+    REQUIRE(c.soft() == before);
+    REQUIRE(c.quiet_ticks() + 1 >= quiet);
+  }
 }
 
 void cluster::run(std::uint32_t ticks) {
