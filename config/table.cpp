@@ -77,7 +77,9 @@ const key_spec keys[] = {
      "A snapshot is taken after this many entries, if they are small"},
     {"storage.snapshot_rate", size_value{AT(storage.snapshot_rate), 0, 1024 * gib},
      "The most that a snapshot is written or received with, in bytes a second. 0B: as fast as the disk allows; in any "
-     "case it gives way while the log's syncs take longer than usual"},
+     "case it gives way while the log's syncs take longer than usual. Neither counts while the volume is full, or once "
+     "the "
+     "log has grown by three times snapshot_every_bytes"},
     {"storage.trailing_entries", count_value{AT(storage.trailing_entries), 0, 100'000'000},
      "Entries kept behind a snapshot, so that a follower that was away briefly needs no snapshot"},
     {"storage.trailing_bytes", size_value{AT(storage.trailing_bytes), 0, 1024 * gib},

@@ -161,6 +161,7 @@ sliced<bool> store::undo(run_state& s) {
   }
   superseded_sum_ = c.sum_before;
   for (record* r : c.appeared) {
+    if (!s.work.spend()) co_await s.work.pause();
     held_bytes_ -= r->newest().value.size();
     tree_.became_dead(tree_.lower_bound(r->key()));
     r->pop_newest();

@@ -137,7 +137,7 @@ class first_ones {
   }
   /// Whether those before the last one fill a reply and show that there is more.
   [[nodiscard]] bool last_is_beyond() const {
-    if (limit_ != 0 && kept_.size() > limit_ + 1) return true;
+    if (limit_ != 0 && kept_.size() - 1 > limit_) return true;
     return bytes_ - bytes_of(kept_.front()) > bytes_max_;
   }
 
@@ -151,6 +151,7 @@ class first_ones {
 
 } // namespace
 
+/// Only of what can be seen: records that wait to be freed are not there on every member.
 bool store::look(run_state& s) {
   if (s.visits_max == 0 || ++s.visits <= s.visits_max) return true;
   s.failed = errc::too_many_visits;
@@ -200,8 +201,9 @@ sliced<bool> store::count(const range_request& r, revision when, range_reply& do
     if (!s.work.spend()) co_await w.pause(s.work);
     const record* of = w.next(false);
     if (of == nullptr) co_return true;
+    if (of->at(when) == nullptr) continue;
     if (!look(s)) co_return false;
-    if (of->at(when) != nullptr) ++done.count;
+    ++done.count;
   }
 }
 
@@ -214,9 +216,9 @@ sliced<bool> store::read_in_order(const range_request& r, revision when, range_r
     if (!s.work.spend()) co_await w.pause(s.work);
     const record* of = w.next(exact(when));
     if (of == nullptr) break;
-    if (!look(s)) co_return false;
     const version* v = of->at(when);
     if (v == nullptr) continue;
+    if (!look(s)) co_return false;
     if (!counted) ++done.count;
     if (!room || !passes(r, *v)) continue;
     const page::verdict taken = p.take(shown(r, *of, *v));
@@ -236,9 +238,9 @@ sliced<bool> store::read_sorted(const range_request& r, revision when, range_rep
     if (!s.work.spend()) co_await w.pause(s.work);
     const record* of = w.next(exact(when));
     if (of == nullptr) break;
-    if (!look(s)) co_return false;
     const version* v = of->at(when);
     if (v == nullptr) continue;
+    if (!look(s)) co_return false;
     if (!counted) ++done.count;
     if (passes(r, *v)) first.offer(view_of(*of, *v));
   }

@@ -79,6 +79,7 @@ sliced<bool> store::holds(const compare& c, run_state& s) const {
 sliced<bool> store::decide(const txn& t, path& decided, run_state& s) const {
   bool succeeded = true;
   for (const compare& c : t.compares) {
+    if (!s.work.spend()) co_await s.work.pause();
     if (c.range_end.empty()) {
       succeeded = holds_for_one(c, s.at);
     } else {
@@ -153,6 +154,7 @@ sliced<bool> store::run(const txn& t, txn_reply& done, path::const_iterator& dec
   const std::vector<operation>& list = chosen(t, done.succeeded);
   done.responses.reserve(list.size());
   for (const operation& o : list) {
+    if (!s.work.spend()) co_await s.work.pause();
     bool well = true;
     if (const txn* nested = std::get_if<txn>(&o.what)) {
       auto& to = std::get<txn_reply>(done.responses.emplace_back(operation_reply{txn_reply()}).what);

@@ -20,7 +20,7 @@ namespace quorumd::node {
 /// Requests that wait for their turn, in a lane for each (sink, slot) that they came by, and another for its bulk. The
 /// lanes take turns by what their requests cost: each may spend a quantum of bytes, then the next goes, and what it
 /// spent beyond is taken off its next turns (deficit round robin, paid afterwards since the cost of a read is known
-/// only then). Whoever asks for much waits behind itself.
+/// only then), though it may have nothing to ask meanwhile. Whoever asks for much waits behind itself.
 ///
 /// Bulk lanes take turns among themselves, and as a whole get one byte in nine while others wait: they yield, but do
 /// not starve. A lane whose client has no room for a reply is set aside until unblock().
@@ -34,9 +34,16 @@ class fair_queue {
 
   void add(Request r) {
     lane& l = lane_of(r);
-    if (l.requests.empty()) activate(l);
-    if (l.requests.full()) l.requests.set_capacity(std::max<std::size_t>(16, l.requests.capacity() * 2));
+    make_room(l);
     l.requests.push_back(std::move(r));
+    ++size_;
+  }
+  /// It had its turn, and waits again in front of what came after it.
+  void add_again(Request r) {
+    lane& l = lane_of(r);
+    make_room(l);
+    chosen_ = nullptr;
+    l.requests.push_front(std::move(r));
     ++size_;
   }
 
@@ -59,7 +66,10 @@ class fair_queue {
     if (done) {
       l->requests.pop_front();
       --size_;
-      if (l->requests.empty()) retire(*l);
+      if (l->requests.empty() && l->credit >= 0) {
+        ring_of(l->bulk).pop_front();
+        retire(*l);
+      }
     }
   }
   /// next() cannot go on: its lane is set aside until unblock().
@@ -67,12 +77,16 @@ class fair_queue {
     lane* const l = std::exchange(chosen_, nullptr);
     QUORUMD_INVARIANT(l != nullptr, "only what was chosen is set aside");
     ring& active = ring_of(l->bulk);
-    active.erase(std::find(active.begin(), active.end(), l));
+    active.pop_front();
     blocked_.push_back(l);
+    l->set_aside = true;
   }
   /// What was set aside may go on.
   void unblock() {
-    for (lane* const l : blocked_) ring_of(l->bulk).push_back(l);
+    for (lane* const l : blocked_) {
+      ring_of(l->bulk).push_back(l);
+      l->set_aside = false;
+    }
     blocked_.clear();
   }
   [[nodiscard]] bool has_blocked() const { return !blocked_.empty(); }
@@ -86,7 +100,10 @@ class fair_queue {
       const auto kept = std::remove_if(l->requests.begin(), l->requests.end(), gone);
       size_ -= static_cast<std::size_t>(l->requests.end() - kept);
       l->requests.erase(kept, l->requests.end());
-      if (l->requests.empty()) retire(*l);
+      if (!l->requests.empty() || (l->credit < 0 && !l->set_aside)) continue;
+      ring& holds = l->set_aside ? blocked_ : ring_of(l->bulk);
+      holds.erase(std::find(holds.begin(), holds.end(), l.get()));
+      retire(*l);
     }
   }
 
@@ -105,28 +122,39 @@ class fair_queue {
   struct lane {
     key of;
     bool bulk = false;
+    bool there = false;     ///< in a ring: it has requests, or debts
+    bool set_aside = false; ///< in blocked_
     std::int64_t credit = 0;
     boost::circular_buffer<Request> requests;
   };
   using ring = boost::circular_buffer<lane*>;
 
-  /// The lane at the front that may spend; each that may not goes to the back with a quantum more.
+  /// The lane at the front that may spend; each that may not goes to the back with a quantum more, or leaves once it
+  /// has paid what it owed.
   lane* choose() {
-    if (chosen_ != nullptr) return chosen_;
-    const bool bulk = ring_of(false).empty() || (!ring_of(true).empty() && for_bulk_ >= bulk_share * quantum);
-    ring& active = ring_of(bulk);
-    if (active.empty()) return nullptr;
-    while (active.front()->credit <= 0) {
-      active.front()->credit += quantum;
-      active.rotate(active.begin() + 1);
+    while (chosen_ == nullptr) {
+      const bool bulk = ring_of(false).empty() || (!ring_of(true).empty() && for_bulk_ >= bulk_share * quantum);
+      ring& active = ring_of(bulk);
+      if (active.empty()) return nullptr;
+      lane* const l = active.front();
+      if (!l->requests.empty() && l->credit > 0) {
+        chosen_ = l;
+        break;
+      }
+      l->credit += quantum;
+      if (!l->requests.empty() || l->credit < 0) {
+        active.rotate(active.begin() + 1);
+      } else {
+        active.pop_front();
+        retire(*l);
+      }
     }
-    chosen_ = active.front();
     return chosen_;
   }
 
   lane& lane_of(const Request& r) {
     const key of{r.to.sink, r.to.slot, r.bulk};
-    if (last_ != nullptr && last_->of == of && !last_->requests.empty()) return *last_;
+    if (last_ != nullptr && last_->of == of && last_->there) return *last_;
     const auto [at, is_new] = index_.try_emplace(of, nullptr);
     if (is_new) at->second = spare();
     last_ = at->second;
@@ -143,18 +171,21 @@ class fair_queue {
     spares_.pop_back();
     return l;
   }
+  void make_room(lane& l) {
+    if (!l.there) activate(l);
+    if (l.requests.full()) l.requests.set_capacity(std::max<std::size_t>(16, l.requests.capacity() * 2));
+  }
   void activate(lane& l) {
+    l.there = true;
     l.credit = quantum;
     ring& active = ring_of(l.bulk);
     for (ring* const r : {&active, &blocked_}) // block() must not allocate either
       if (r->capacity() < lanes_.size()) r->set_capacity(std::max<std::size_t>(16, lanes_.size() * 2));
     active.push_back(&l);
   }
+  /// It is in no ring any more.
   void retire(lane& l) {
-    for (ring* const r : {&ring_of(l.bulk), &blocked_}) {
-      const auto at = std::find(r->begin(), r->end(), &l);
-      if (at != r->end()) r->erase(at);
-    }
+    l.there = l.set_aside = false;
     index_.erase(l.of);
     // A burst's memory is not held for ever.
     if (l.requests.capacity() > kept_capacity) l.requests.set_capacity(0);
@@ -162,7 +193,7 @@ class fair_queue {
   }
   ring& ring_of(bool bulk) { return bulk ? bulk_ : active_; }
 
-  static constexpr std::size_t kept_capacity = 4096;
+  static constexpr std::size_t kept_capacity = 256;
 
   std::vector<std::unique_ptr<lane>> lanes_;
   std::vector<lane*> spares_;

@@ -4,10 +4,12 @@
 
 namespace quorumd::node {
 
-std::uint64_t forward_table::push(node_id leader, const reply_to& to, coro::time_point deadline, std::size_t bytes) {
-  records_.push_back({leader, deadline, to, bytes});
+std::uint64_t forward_table::push(node_id leader, const reply_to& to, coro::time_point deadline, std::size_t bytes,
+                                  bool bulk) {
+  records_.push_back({leader, deadline, to, bytes, bulk});
   ++waiting_;
   bytes_ += bytes;
+  if (bulk) bulk_bytes_ += bytes;
   return first_ + records_.size() - 1;
 }
 
@@ -16,8 +18,7 @@ std::optional<forward_table::record> forward_table::take(node_id leader, std::ui
   record& r = records_[id - first_];
   if (r.leader != leader) return std::nullopt;
   const record found = std::exchange(r, record{});
-  --waiting_;
-  bytes_ -= found.bytes;
+  forget(found);
   trim();
   return found;
 }
@@ -41,10 +42,15 @@ void forward_table::clear() {
 
 void forward_table::fail_record(record& r, request_errc why) {
   if (!r.leader) return;
-  --waiting_;
   const record gone = std::exchange(r, record{});
-  bytes_ -= gone.bytes;
+  forget(gone);
   fail_(gone, why);
+}
+
+void forward_table::forget(const record& r) {
+  --waiting_;
+  bytes_ -= r.bytes;
+  if (r.bulk) bulk_bytes_ -= r.bytes;
 }
 
 void forward_table::trim() {

@@ -21,6 +21,7 @@ class forward_table {
     coro::time_point deadline;
     reply_to to;
     std::size_t bytes = 0; ///< of its command
+    bool bulk = false;
   };
   using fail = std::function<void(const record&, request_errc)>;
 
@@ -29,8 +30,8 @@ class forward_table {
       , first_(first_id) {}
 
   /// Registers a request and names it.
-  [[nodiscard]] std::uint64_t push(node_id leader, const reply_to& to, coro::time_point deadline,
-                                   std::size_t bytes = 0);
+  [[nodiscard]] std::uint64_t push(node_id leader, const reply_to& to, coro::time_point deadline, std::size_t bytes = 0,
+                                   bool bulk = false);
   /// The leader answered: the record, unless it has left already.
   [[nodiscard]] std::optional<record> take(node_id leader, std::uint64_t id);
   /// The stream to the leader broke.
@@ -40,9 +41,11 @@ class forward_table {
   [[nodiscard]] std::size_t size() const { return waiting_; }
   /// Of the commands that wait.
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
+  [[nodiscard]] std::size_t bulk_bytes() const { return bulk_bytes_; }
 
  private:
   void fail_record(record& r, request_errc why);
+  void forget(const record& r);
   void trim();
 
   fail fail_;
@@ -50,6 +53,7 @@ class forward_table {
   std::deque<record> records_;
   std::size_t waiting_ = 0;
   std::size_t bytes_ = 0;
+  std::size_t bulk_bytes_ = 0; ///< of them
 };
 
 } // namespace quorumd::node

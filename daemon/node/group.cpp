@@ -55,7 +55,7 @@ group::group(group_options o, seams s, const raft::initial_state& recovered, app
     , forward_replies_(s.transport)
     , tasks_(s.loop)
     , pace_(
-          s.loop, [this] { return !seams_.wal.accepting_puts(); }, options_.snapshots.rate)
+          s.loop, [this] { return !seams_.wal.accepting_puts() || taker_.overdue(); }, options_.snapshots.rate)
     , stages_(s.loop, all_but(options_.raft.self, core_.members().voters))
     , snapshots_{.place = s.snapshots,
                  .loop = s.loop,
@@ -167,10 +167,10 @@ void group::turn() {
   go_on(seams_.loop.now() + options_.turn_budget);
   // The core has decided by now: what it wants is on its way to the log.
   installer_.drop_unwanted();
-  if (applier_.idle()) compact_some();
+  compact_some();
   serve_reads();
-  forget_applied();
-  if (may_take_writes() && writes_.next() != nullptr) wake_.set();
+  const bool less_ahead = forget_applied();
+  if (may_take_writes() && (writes_.next() != nullptr || (less_ahead && writes_.has_blocked()))) wake_.set();
   sinks_.flush();
   sleep_until_due();
   stages_.turn_ends();
@@ -359,7 +359,8 @@ void group::follow(const raft::soft_state& s) {
   if (before.role == raft::role::leader && s.role != raft::role::leader) {
     sender_.stop_all();
     proposed_.clear(); // whether they come to be applied or not
-    proposed_bytes_ = 0;
+    proposed_bytes_ = {};
+    compaction_proposed_.reset();
   }
   if (before.term != s.term || before.role != s.role) stages_.role_changed();
   if (s.leader) retry_waiting();

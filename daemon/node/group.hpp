@@ -161,10 +161,29 @@ class group final : public storage::completion {
   // Requests (group_requests.cpp).
   void admit(write_request r);
   void take_writes();
-  void forget_applied();
+  bool forget_applied();
   [[nodiscard]] bool take_write(write_request& r);
   [[nodiscard]] bool may_take_writes() const;
-  [[nodiscard]] std::size_t ahead_bytes() const;
+  /// Bytes of commands, and how many of them are bulk.
+  struct command_bytes {
+    std::size_t all = 0;
+    std::size_t bulk = 0;
+    void add(std::size_t bytes, bool is_bulk) {
+      all += bytes;
+      if (is_bulk) bulk += bytes;
+    }
+    command_bytes& operator+=(const command_bytes& o) {
+      all += o.all;
+      bulk += o.bulk;
+      return *this;
+    }
+    command_bytes& operator-=(const command_bytes& o) {
+      all -= o.all;
+      bulk -= o.bulk;
+      return *this;
+    }
+  };
+  [[nodiscard]] command_bytes ahead() const;
   [[nodiscard]] node_id reachable_leader() const;
   void propose_batch();
   void wait_again(write_request r);
@@ -242,13 +261,13 @@ class group final : public storage::completion {
 
   std::vector<write_request> proposing_; ///< the writes of this turn
   std::vector<proposal> batch_;          ///< their commands
-  std::size_t proposing_bytes_ = 0;
+  command_bytes proposing_bytes_;
   struct proposed_batch {
     log_index last;
-    std::size_t bytes;
+    command_bytes bytes;
   };
   std::deque<proposed_batch> proposed_; ///< as leader, and not applied yet
-  std::size_t proposed_bytes_ = 0;
+  command_bytes proposed_bytes_;
   bool writes_held_ = false; ///< the core takes none now
   struct held_back {
     raft::write_number number;
@@ -272,7 +291,7 @@ class group final : public storage::completion {
   std::uint32_t ahead_ = 0;                          ///< ticks from then on to be slept through
   coro::time_point wakes_ = coro::time_point::max(); ///< when a turn comes though nothing happened
   std::uint64_t ticks_ = 0;
-  std::optional<revision> compaction_proposed_;
+  std::optional<revision> compaction_proposed_; ///< in this term, as leader
   std::optional<term> settings_proposed_;
   std::optional<kv::settings> settings_seen_;
   bool draining_ = false;

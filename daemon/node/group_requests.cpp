@@ -26,8 +26,10 @@ void group::admit(write_request r) {
 }
 
 /// What is on its way to a majority and to be applied, or to the leader.
-std::size_t group::ahead_bytes() const {
-  return soft_.role == raft::role::leader ? proposed_bytes_ + proposing_bytes_ : forwards_.bytes();
+group::command_bytes group::ahead() const {
+  if (soft_.role != raft::role::leader) return {.all = forwards_.bytes(), .bulk = forwards_.bulk_bytes()};
+  command_bytes sum = proposed_bytes_;
+  return sum += proposing_bytes_;
 }
 
 /// 0 if there is none.
@@ -36,7 +38,7 @@ node_id group::reachable_leader() const {
 }
 
 bool group::may_take_writes() const {
-  if (writes_held_ || ahead_bytes() >= options_.ahead_bytes_max) return false;
+  if (writes_held_ || ahead().all >= options_.ahead_bytes_max) return false;
   if (soft_.role == raft::role::leader) return true;
   const node_id leader = reachable_leader();
   return leader && seams_.transport.writable(leader);
@@ -63,21 +65,23 @@ void group::take_writes() {
   }
 }
 
-void group::forget_applied() {
+/// Whether there was something.
+bool group::forget_applied() {
+  const std::size_t before = proposed_.size();
   while (!proposed_.empty() && proposed_.front().last <= applier_.applied()) {
     proposed_bytes_ -= proposed_.front().bytes;
     proposed_.pop_front();
   }
+  return proposed_.size() != before;
 }
 
 /// False if its lane has to wait.
 bool group::take_write(write_request& r) {
   const std::size_t bytes = r.command.encoded_bytes();
-  const std::size_t ahead = ahead_bytes();
   const bool leads = soft_.role == raft::role::leader;
-  const std::size_t uncommitted = core_.uncommitted_bytes() + proposing_bytes_;
+  const std::size_t uncommitted = core_.uncommitted_bytes() + proposing_bytes_.all;
   if (leads && uncommitted != 0 && uncommitted + bytes > options_.raft.uncommitted_bytes_max) return false;
-  if (r.bulk && ahead >= options_.bulk_ahead_bytes_max) return false;
+  if (r.bulk && ahead().bulk >= options_.bulk_ahead_bytes_max) return false;
   if (r.to.sink != nullptr && r.to.sink->gone(r.to)) {
     sinks_.failed(r.to, request_errc::timeout); // to nobody
     return true;
@@ -89,7 +93,7 @@ bool group::take_write(write_request& r) {
     r.to.sink->reserve(r.to);
   }
   if (leads) {
-    proposing_bytes_ += bytes;
+    proposing_bytes_.add(bytes, r.bulk);
     proposing_.push_back(std::move(r));
   } else {
     forward(soft_.leader, std::move(r));
@@ -99,9 +103,9 @@ bool group::take_write(write_request& r) {
 
 void group::propose_batch() {
   if (proposing_.empty()) return;
-  const std::size_t bytes = std::exchange(proposing_bytes_, 0);
+  proposing_bytes_ = {};
   const std::string full = seams_.wal.accepting_puts() ? std::string() : seams_.wal.space().message;
-  std::uint64_t growing = proposed_bytes_;
+  std::uint64_t growing = proposed_bytes_.all;
   std::erase_if(proposing_, [&](const write_request& r) {
     if (!r.grows) return false;
     growing += std::as_const(r.command).payload().size();
@@ -118,7 +122,11 @@ void group::propose_batch() {
   if (proposing_.empty()) return;
 
   batch_.clear();
-  for (write_request& r : proposing_) batch_.push_back(std::move(r.command));
+  command_bytes bytes;
+  for (write_request& r : proposing_) {
+    bytes.add(r.command.encoded_bytes(), r.bulk);
+    batch_.push_back(std::move(r.command));
+  }
   const auto placed = core_.propose(batch_);
   if (placed) {
     stages_.proposed(placed->first, proposing_);
@@ -130,8 +138,9 @@ void group::propose_batch() {
     proposed_.push_back({core_.last_index(), bytes});
     proposed_bytes_ += bytes;
   } else {
-    for (std::size_t i = 0; i < proposing_.size(); ++i) proposing_[i].command = std::move(batch_[i]);
-    for (write_request& r : proposing_) {
+    for (std::size_t i = proposing_.size(); i-- != 0;) { // each in front of what its client asked for later
+      write_request& r = proposing_[i];
+      r.command = std::move(batch_[i]);
       if (placed.error() == raft::propose_error::too_much) {
         sinks_.failed(r.to, request_errc::overloaded);
       } else { // it led when the turn began, or it is handing over
@@ -157,7 +166,7 @@ std::string group::over_quota(std::uint64_t more) const {
 void group::wait_again(write_request r) {
   if (r.to.reserved != 0) r.to.sink->unreserve(r.to);
   r.to.reserved = 0;
-  writes_.add(std::move(r));
+  writes_.add_again(std::move(r));
 }
 
 void group::forward(node_id leader, write_request r) {
@@ -166,7 +175,7 @@ void group::forward(node_id leader, write_request r) {
     sinks_.failed(r.to, request_errc::timeout);
     return;
   }
-  const std::uint64_t id = forwards_.push(leader, r.to, r.deadline, std::as_const(r.command).payload().size());
+  const std::uint64_t id = forwards_.push(leader, r.to, r.deadline, std::as_const(r.command).payload().size(), r.bulk);
   stages_.forwarded(id, r.arrival);
   seams_.transport.send(leader, wire::forward_request{.id = id,
                                                       .group = options_.raft.group,

@@ -29,7 +29,7 @@ coro::task<void> snapshot_pace::after_piece(std::size_t bytes, coro::duration to
 }
 
 coro::duration snapshot_pace::pause(std::size_t bytes, coro::duration took) {
-  if (full_()) return {};
+  if (urgent_()) return {};
   const coro::duration slowest = std::exchange(slowest_, coro::duration());
   if (usual_ != coro::duration() && slowest > usual_ * much + noise)
     pause_ = std::min<coro::duration>(std::max<coro::duration>(pause_ * 2, first_pause), pause_max);

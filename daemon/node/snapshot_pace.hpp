@@ -13,14 +13,15 @@
 namespace quorumd::node {
 
 /// How fast a snapshot is written, taken or received: piece by piece, with a pause where an operator wants one and
-/// where the log's writes take longer than usual, since they share the disk. Never while the volume is full: the
-/// snapshot is what makes room then. Belongs to the group's loop.
+/// where the log's writes take longer than usual, since they share the disk. Never while it is urgent: while the volume
+/// is full, where the snapshot is what makes room, and once the log has outgrown what gives cause for one by far.
+/// Belongs to the group's loop.
 class snapshot_pace {
  public:
-  /// `rate` in bytes a second; 0: as fast as the disk allows. `full`: whether the volume is.
-  snapshot_pace(coro::loop& l, std::function<bool()> full, std::uint64_t rate)
+  /// `rate` in bytes a second; 0: as fast as the disk allows.
+  snapshot_pace(coro::loop& l, std::function<bool()> urgent, std::uint64_t rate)
       : loop_(l)
-      , full_(std::move(full))
+      , urgent_(std::move(urgent))
       , rate_(rate) {}
 
   /// A write of the log became durable so long after it was submitted: what is usual is learned while nothing is
@@ -36,7 +37,7 @@ class snapshot_pace {
   [[nodiscard]] coro::duration pause(std::size_t bytes, coro::duration took);
 
   coro::loop& loop_;
-  const std::function<bool()> full_;
+  const std::function<bool()> urgent_;
   const std::uint64_t rate_;
   coro::duration usual_{};   ///< of the log's writes; 0: not known yet
   coro::duration slowest_{}; ///< since the last piece

@@ -40,6 +40,10 @@ void snapshot_taker::keep_house() {
   if (worth && (full || context_.wal.logged_since(context_.place.group, last_taken_) >= enough)) due_.set();
 }
 
+bool snapshot_taker::overdue() const {
+  return taking_ && context_.wal.logged_since(context_.place.group, last_taken_) > 3 * policy_.every_bytes;
+}
+
 std::uint64_t snapshot_taker::earlier(std::uint64_t whole) const {
   if (policy_.stagger == 0) return 0;
   constexpr std::uint64_t steps = 64; // of a quarter

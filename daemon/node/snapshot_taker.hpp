@@ -42,6 +42,8 @@ class snapshot_taker {
   /// Endless: takes one whenever it is due. Cancelled to end.
   [[nodiscard]] coro::task<void> run();
 
+  /// Whether one is being taken for so long that the log has meanwhile given cause for two more.
+  [[nodiscard]] bool overdue() const;
   /// The state machine moved on.
   void applied();
   /// Looks at the bytes of the log and at the room for it; called a few times a second.

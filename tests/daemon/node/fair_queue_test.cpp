@@ -92,6 +92,52 @@ TEST_CASE("a large request is paid for afterwards") {
   CHECK(others <= 11);
 }
 
+// A client that has one request at a time waits out what it cost, though its lane is empty in between; whoever is alone
+// waits for nobody.
+TEST_CASE("a client with one large request at a time pays for it all the same") {
+  queue q;
+  std::uint64_t large = 0;
+  q.add(from(1, ++large));
+  int others = 0;
+  for (std::uint64_t id = 1; id <= 1000; ++id) q.add(from(2, id));
+  while (others < 900) {
+    if (q.next()->to.slot == 2) {
+      ++others;
+      q.spent(queue::quantum / 4, true);
+      continue;
+    }
+    q.spent(8 * queue::quantum, true);
+    q.add(from(1, ++large));
+  }
+  CHECK(large >= 900 / 4 / 8);
+  CHECK(large <= 900 / 4 / 8 + 3);
+
+  queue alone;
+  for (std::uint64_t id = 1; id <= 100; ++id) {
+    alone.add(from(1, id));
+    REQUIRE(alone.next() != nullptr);
+    REQUIRE(alone.next()->to.id == id);
+    alone.spent(8 * queue::quantum, true);
+    REQUIRE(alone.next() == nullptr);
+  }
+}
+
+// What could not be done yet stands in front of what its client asked for later.
+TEST_CASE("what waits again keeps its place") {
+  queue q;
+  for (std::uint64_t id = 1; id <= 5; ++id) q.add(from(1, id));
+  std::vector<read_request> taken;
+  for (int i = 0; i < 3; ++i) {
+    taken.push_back(std::move(*q.next()));
+    q.spent(1, true);
+  }
+  for (; !taken.empty(); taken.pop_back()) q.add_again(std::move(taken.back()));
+  for (std::uint64_t id = 1; id <= 5; ++id) {
+    REQUIRE(q.next()->to.id == id);
+    q.spent(1, true);
+  }
+}
+
 // While others wait, bulk gets one byte in nine; alone it gets all.
 TEST_CASE("bulk yields and does not starve") {
   queue q;

@@ -30,17 +30,19 @@ struct client final : node::reply_sink {
 struct rig {
   std::vector<std::uint64_t> done;
   std::vector<std::pair<std::uint64_t, request_errc>> failed;
-  int slices_of_each = 1;
+  int slices_of_each = 1; ///< of ranges; one key is read in one
   std::map<std::uint64_t, int> slices;
   read_server reads{[this](read_request& r) {
-                      const bool last = ++slices[r.to.id] == slices_of_each;
+                      const bool last = ++slices[r.to.id] == slices_of_each || r.range.range_end.empty();
                       if (last) done.push_back(r.to.id);
                       return read_server::slice{.bytes = 1000, .done = last};
                     },
                     [this](const read_request& r, request_errc why) { failed.emplace_back(r.to.id, why); }};
 
-  void add(client& c, std::uint64_t id, bool count_only = false, int deadline_ms = 1000) {
+  void add(client& c, std::uint64_t id, bool count_only = false, int deadline_ms = 1000, bool one_key = false) {
     read_request r;
+    r.range.key = "k";
+    if (!one_key) r.range.range_end = "l";
     r.to.sink = &c;
     r.to.id = id;
     r.range.count_only = count_only;
@@ -126,6 +128,19 @@ TEST_CASE("reads in slices take turns within a bound") {
   r.serve_all();
   CHECK(r.done.size() == clients.size());
   CHECK(r.reads.size() == 0);
+}
+
+// While as many long reads as may be are under way, and more wait for a place, whoever reads one key has it at once.
+TEST_CASE("one key does not wait for a place among long reads") {
+  rig r;
+  r.slices_of_each = 1'000'000;
+  std::vector<client> clients(2 * read_server::begun_max);
+  for (std::size_t i = 0; i < clients.size(); ++i) r.add(clients[i], i);
+  for (std::size_t i = 0; i < 100 * clients.size(); ++i) r.reads.serve([] { return false; });
+  client quick;
+  r.add(quick, 100, false, 1000, true);
+  for (std::size_t i = 0; i < 100 * clients.size() && r.done.empty(); ++i) r.reads.serve([] { return false; });
+  CHECK(r.done == std::vector<std::uint64_t>{100});
 }
 
 // A read that was begun and whose client leaves frees its place for another.
