@@ -108,6 +108,7 @@ class stop_signals {
 };
 
 constexpr std::chrono::seconds start_extension{30};
+constexpr std::chrono::seconds stop_margin{15}; ///< beyond shutdown.grace, before the service manager kills
 /// How long a name or an address to listen on may take to appear.
 constexpr std::chrono::seconds listen_patience{30};
 
@@ -148,7 +149,7 @@ class server {
 
   void tell_stopping(int signal) {
     spdlog::info("stopping on {}", signal == SIGTERM ? "SIGTERM" : "SIGINT");
-    manager_.stopping();
+    manager_.stopping(settings_.shutdown.grace + stop_margin);
   }
 
   /// On a thread of its own, so that signals are heard: what a recovery leaves behind when it is cut off is what a

@@ -16,13 +16,27 @@ namespace quorumd::daemon {
 
 namespace {
 
+/// The least that a cgroup from the process's own up to the root allows it.
+std::uint64_t cgroup_limit() {
+  std::uint64_t least = UINT64_MAX;
+  std::string line; // of version 2 there is one: 0::/PATH
+  std::ifstream own("/proc/self/cgroup");
+  while (std::getline(own, line))
+    if (line.starts_with("0::")) break;
+  std::string path = line.starts_with("0::") ? line.substr(3) : "/";
+  for (;;) {
+    std::uint64_t limit = 0;
+    if (std::ifstream("/sys/fs/cgroup" + path + "/memory.max") >> limit) least = std::min(least, limit);
+    const std::size_t up = path.rfind('/');
+    if (path.empty() || up == std::string::npos) return least;
+    path.resize(up);
+  }
+}
+
 /// Of this machine, or of the cgroup that it runs in.
 std::uint64_t memory_bytes() {
   const auto pages = static_cast<std::uint64_t>(std::max(::sysconf(_SC_PHYS_PAGES), 0L));
-  std::uint64_t bytes = pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-  std::uint64_t limit = 0;
-  if (std::ifstream("/sys/fs/cgroup/memory.max") >> limit) bytes = std::min(bytes, limit);
-  return bytes;
+  return std::min(pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)), cgroup_limit());
 }
 
 } // namespace

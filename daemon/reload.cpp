@@ -24,6 +24,11 @@ bool take(const std::string& path, config::settings& current, const config::sett
   return true;
 }
 
+/// Replicated: the file says only what a cluster begins with.
+bool is_of_the_cluster(const std::string& path) {
+  return path == "history.keep_revisions" || path == "history.bytes_max" || path == "storage.quota_bytes";
+}
+
 } // namespace
 
 reloaded reload(config::settings& current, const reread& again) {
@@ -38,6 +43,9 @@ reloaded reload(config::settings& current, const reread& again) {
   for (const config::key_change& c : changes) {
     if (take(c.path, current, *fresh, out))
       spdlog::info("reload: {} is {} now, and was {}", c.path, c.after, c.before);
+    else if (is_of_the_cluster(c.path))
+      spdlog::warn("reload: {} is the cluster's, whatever this file says: 'quorumd settings {}={}' changes it", c.path,
+                   c.path, c.after);
     else
       spdlog::warn("reload: {} stays {}: {} takes a restart", c.path, c.before, c.after);
   }

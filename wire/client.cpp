@@ -41,6 +41,14 @@ bool is_too_large(const client_body& body) {
   return !valid && valid.error().code() == kv::errc::request_too_large;
 }
 
+/// A command that may leave its outcome open; a transaction that only reads is a read.
+bool may_change(const client_body& body) {
+  const auto* c = std::get_if<kv::command>(&body);
+  if (c == nullptr) return false;
+  const auto* t = std::get_if<kv::txn>(c);
+  return t == nullptr || !kv::only_reads(*t);
+}
+
 std::string describe(const client_error& e) {
   std::string out = e.code == request_errc::store ? "" : std::string(name_of(e.code));
   const std::string detail = !e.text.empty()                 ? std::string(e.text)
@@ -118,7 +126,7 @@ coro::task<call_result> client::call(client_body body, coro::time_point deadline
                              std::to_string(kv::request_bytes_max) + " bytes; it was not sent");
   client_call* const c = &calls_.open(deadline);
   const call_scope scope(*this, *c);
-  c->command = std::holds_alternative<kv::command>(body);
+  c->command = may_change(body);
   c->once = c->command && r == repeat::certain;
   const milliseconds least = c->once ? least_for_another(until(deadline, loop_.now())) : milliseconds(0);
   call_error learned; // the last answer that said why, or that the outcome is unknown
@@ -225,7 +233,7 @@ bool client::submit(const client_body& body, coro::time_point deadline, std::uin
   if (!connected()) return false;
   client_call& c = calls_.open(deadline);
   c.direct = true;
-  c.command = std::holds_alternative<kv::command>(body);
+  c.command = may_change(body);
   c.once = true; // whatever it is
   c.tag = tag;
   encode(c, body);

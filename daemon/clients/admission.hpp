@@ -5,14 +5,17 @@
 
 namespace quorumd::clients {
 
-/// How many requests of all clients may be under way on this node. From any loop.
+/// How many requests of all clients may be under way on this node; a few more where it is health or status that is
+/// asked for, which show what is wrong when nothing else is served. From any loop.
 class admission {
  public:
   explicit admission(std::size_t requests_max)
       : max_(requests_max) {}
+  static constexpr std::size_t urgent_more = 64;
+
   /// One more, if there is room.
-  [[nodiscard]] bool enter() {
-    if (count_.fetch_add(1, std::memory_order_relaxed) < max_) return true;
+  [[nodiscard]] bool enter(bool urgent = false) {
+    if (count_.fetch_add(1, std::memory_order_relaxed) < max_ + (urgent ? urgent_more : 0)) return true;
     leave(1);
     return false;
   }

@@ -20,8 +20,10 @@ constexpr std::size_t write_bytes = std::size_t{256} * 1024;
 constexpr std::size_t first_bytes_kept = 8;
 /// What a request under way takes besides its keys and values: its record, its places in tables and queues.
 constexpr std::size_t request_overhead = 256;
-/// The same of a request for the status table: the rows that are gathered.
-constexpr std::size_t status_request_bytes = std::size_t{4} * 1024;
+/// The same of a request for the status table, for each member's row.
+constexpr std::size_t status_row_bytes = std::size_t{2} * 1024;
+/// What each client may ask whatever the others hold: enough for health and status.
+constexpr std::size_t least_asked = 1024;
 /// Replies to commands cannot wait once these are applied. Beyond so many more bytes than it may hold, a client whose
 /// socket takes nothing is let go.
 constexpr std::size_t reply_slack = wire::client_reply_frame_max / 2;
@@ -60,7 +62,7 @@ session::session(coro::loop& l, std::unique_ptr<coro::stream> s, node::node& n, 
     , channel_(l, [this] { take_replies(); }) {}
 
 session::~session() {
-  memory_.give(frame_bytes_);
+  memory_.requests.give(frame_bytes_);
 }
 
 coro::task<void> session::refuse(std::unique_ptr<coro::stream> s, wire::request_errc code, std::string text) {
@@ -135,21 +137,21 @@ coro::task<bool> session::read_once() {
 }
 
 bool session::may_ask() const {
-  const std::size_t most = share();
-  return request_bytes_ < most && reply_bytes_.load() < most;
+  return request_bytes_ < std::max(share(memory_.requests), least_asked) &&
+         reply_bytes_.load() < std::max(share(memory_.replies), least_asked);
 }
 
-std::size_t session::share() const {
-  return std::min(options_.queue_bytes_max / 2, memory_.left());
+std::size_t session::share(const shared_pool& pool) const {
+  return std::min(options_.queue_bytes_max / 2, pool.left());
 }
 
 /// A frame beyond an ordinary read takes memory of its own, which all clients share: it waits for that in the socket.
 bool session::make_room_for_frame() {
   const std::size_t wanted = reader_.wanted();
   if (wanted <= read_bytes || frame_bytes_ != 0) return true;
-  if (wanted > memory_.left()) return false;
+  if (wanted > memory_.requests.left()) return false;
   frame_bytes_ = wanted;
-  memory_.take(wanted);
+  memory_.requests.take(wanted);
   return true;
 }
 
@@ -171,7 +173,7 @@ bool session::take_frames() {
     }
     if (!*frame) return true;
     heard_ = true;
-    if (frame_bytes_ != 0) memory_.give(std::exchange(frame_bytes_, 0));
+    if (frame_bytes_ != 0) memory_.requests.give(std::exchange(frame_bytes_, 0));
     take(**frame);
     if (refused_) return false;
   }
@@ -240,9 +242,9 @@ void session::take(const wire::client_request& r) {
 }
 
 void session::take_status(std::uint64_t id, bool all) {
-  if (!admit(id)) return;
+  if (!admit(id, true)) return;
   ++inflight_;
-  const node::reply_to to = answer(id, asked::plain, status_request_bytes);
+  const node::reply_to to = answer(id, asked::plain, node_.self().members.size() * status_row_bytes);
   node_.call([this, to, all](node::group& g) {
     const auto reply = [this, to, &g](const std::vector<wire::status_row>& rows) {
       if (!gone_) wire::encode_reply(staged_, to.id, wire::status_reply{.rows = rows});
@@ -269,8 +271,8 @@ void session::submit() {
   if (!reads_.empty()) node_.submit(reads_);
 }
 
-bool session::admit(std::uint64_t id) {
-  if (inflight_ + writes_.size() + reads_.size() < options_.inflight_max && admission_.enter()) return true;
+bool session::admit(std::uint64_t id, bool urgent) {
+  if (inflight_ + writes_.size() + reads_.size() < options_.inflight_max && admission_.enter(urgent)) return true;
   refuse_request(id, wire::request_errc::overloaded, node::describe(wire::request_errc::overloaded));
   return false;
 }
@@ -279,7 +281,7 @@ bool session::admit(std::uint64_t id) {
 node::reply_to session::answer(std::uint64_t id, asked what, std::size_t request_bytes) {
   const std::size_t held = request_bytes + request_overhead;
   request_bytes_ += held;
-  memory_.take(held);
+  memory_.requests.take(held);
   return {
       .sink = this, .slot = static_cast<std::uint32_t>(what), .generation = static_cast<std::uint32_t>(held), .id = id};
 }
@@ -290,10 +292,10 @@ void session::refuse_request(std::uint64_t id, wire::request_errc code, std::str
 
 /// So many bytes of replies are held no longer.
 void session::left(std::size_t reply_bytes) {
-  memory_.give(reply_bytes);
+  memory_.replies.give(reply_bytes);
   const std::size_t held = reply_bytes_.fetch_sub(reply_bytes) - reply_bytes;
   // At half of what it may hold, so that a reply is worth the word.
-  if (room_wanted_.load() && held <= share() / 2 && room_wanted_.exchange(false)) node_.room_returned();
+  if (room_wanted_.load() && held <= share(memory_.replies) / 2 && room_wanted_.exchange(false)) node_.room_returned();
   resume_.set();
 }
 
@@ -308,7 +310,7 @@ void session::take_replies() {
   inflight_ -= came.requests;
   replies_unwritten_ += came.requests;
   request_bytes_ -= came.request_bytes;
-  memory_.give(came.request_bytes);
+  memory_.requests.give(came.request_bytes);
   admission_.leave(came.requests);
   resume_.set();
   if (broken_) discard_replies();
@@ -365,13 +367,22 @@ void session::give_up_slow() {
   break_off();
 }
 
+/// How long it may pause within a request whose memory others may want.
+coro::duration session::frame_patience() const {
+  const bool wanted = memory_.requests.left() < wire::client_request_frame_max;
+  return wanted ? coro::duration(stall_when_full) : coro::duration(options_.handshake_timeout);
+}
+
 void session::look_after(coro::time_point now) {
   if (broken_) return;
   if (!heard_ && now - since_ >= options_.handshake_timeout) {
     observer_.bad_client(stream_->remote(), "it said nothing whole within limits.handshake_timeout");
     break_off();
-  } else if (stalled_ && memory_.nearly_full() && now - stalled_since_ >= stall_when_full) {
+  } else if (stalled_ && memory_.replies.nearly_full() && now - stalled_since_ >= stall_when_full) {
     give_up_slow(); // there is no room for the others while it stays
+  } else if (frame_bytes_ != 0 && now - read_at_ >= frame_patience()) {
+    observer_.bad_client(stream_->remote(), "it does not go on with a large request that it began");
+    break_off();
   } else if (options_.only_health && now - since_ >= health_only_for) {
     break_off();
   }
@@ -419,12 +430,12 @@ void session::answer_made(const node::reply_to& to) {
 
 void session::flush() {
   reply_bytes_ += staged_.size();
-  memory_.take(staged_.size());
+  memory_.replies.take(staged_.size());
   channel_.push(staged_, std::exchange(staged_answers_, {}));
 }
 
 bool session::has_room(const node::reply_to&) const {
-  const auto room = [this] { return reply_bytes_.load() + staged_.size() + reserved_bytes_ < share(); };
+  const auto room = [this] { return reply_bytes_.load() + staged_.size() + reserved_bytes_ < share(memory_.replies); };
   if (room()) return true;
   room_wanted_ = true;
   return room(); // or its word that there is room may have come just before

@@ -95,10 +95,11 @@ class session final : public node::reply_sink {
   coro::task<bool> read_once();
   coro::task<void> write_out();
   void give_up_slow();
+  [[nodiscard]] coro::duration frame_patience() const;
   [[nodiscard]] bool too_slow() const;
   [[nodiscard]] bool settled() const { return inflight_ == 0 && out_.empty(); }
-  /// How many bytes requests may hold now, and how many replies.
-  [[nodiscard]] std::size_t share() const;
+  /// How much of it this client may hold now.
+  [[nodiscard]] std::size_t share(const shared_pool& pool) const;
   [[nodiscard]] bool may_ask() const;
   [[nodiscard]] bool make_room_for_frame();
   [[nodiscard]] bool take_frames();
@@ -113,7 +114,7 @@ class session final : public node::reply_sink {
   void take_metrics(std::uint64_t id);
   void take_profile(std::uint64_t id, const wire::profile_request& p);
   void submit();
-  [[nodiscard]] bool admit(std::uint64_t id);
+  [[nodiscard]] bool admit(std::uint64_t id, bool urgent = false);
   [[nodiscard]] node::reply_to answer(std::uint64_t id, asked what, std::size_t request_bytes);
   template <class Body>
   void reply_at_once(std::uint64_t id, const Body& body);
@@ -180,7 +181,7 @@ void session::reply_at_once(std::uint64_t id, const Body& body) {
   const std::size_t before = out_.size();
   wire::encode_reply(out_, id, body);
   reply_bytes_ += out_.size() - before;
-  memory_.take(out_.size() - before);
+  memory_.replies.take(out_.size() - before);
 }
 
 } // namespace quorumd::clients

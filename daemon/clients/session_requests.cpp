@@ -63,7 +63,7 @@ void session::take_range(std::uint64_t id, time_limits until, const wire::range_
     reply_at_once(id, kv::result<kv::range_reply>(valid.error()));
     return;
   }
-  if (!admit(id)) return;
+  if (!admit(id, what == asked::health)) return;
   const std::size_t bytes = r.request.key.size() + r.request.range_end.size() + 1;
   node::read_request read{.to = answer(id, what, bytes),
                           .deadline = until.deadline,

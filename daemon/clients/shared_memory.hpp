@@ -5,12 +5,11 @@
 
 namespace quorumd::clients {
 
-/// What the requests under way and the replies not yet taken of all clients hold, in bytes, and its bound. Each client
-/// may hold as much as is left over, up to a bound of its own: few may hold much, and many leave some for the next.
-/// From any loop.
-class shared_memory {
+/// Bytes that all clients hold of one kind, and their bound. Each client may hold as much as is left over, up to a
+/// bound of its own: few may hold much, and many leave some for the next. From any loop.
+class shared_pool {
  public:
-  explicit shared_memory(std::size_t bytes_max)
+  explicit shared_pool(std::size_t bytes_max)
       : max_(bytes_max) {}
 
   void take(std::size_t bytes) { held_.fetch_add(bytes, std::memory_order_relaxed); }
@@ -26,6 +25,18 @@ class shared_memory {
  private:
   const std::size_t max_;
   std::atomic<std::size_t> held_{0};
+};
+
+/// What the requests under way and the replies not yet taken of all clients hold: half of the bound is for each, so
+/// that requests which wait for something keep nobody's reply from being made.
+struct shared_memory {
+  explicit shared_memory(std::size_t bytes_max)
+      : requests(bytes_max / 2)
+      , replies(bytes_max - bytes_max / 2) {}
+  [[nodiscard]] std::size_t held() const { return requests.held() + replies.held(); }
+
+  shared_pool requests;
+  shared_pool replies;
 };
 
 } // namespace quorumd::clients

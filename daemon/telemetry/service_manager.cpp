@@ -20,8 +20,8 @@ void service_manager::extend_start(std::chrono::microseconds by) {
   sd_notify(0, ("EXTEND_TIMEOUT_USEC=" + std::to_string(by.count())).c_str());
 }
 
-void service_manager::stopping() {
-  sd_notify(0, "STOPPING=1");
+void service_manager::stopping(std::chrono::microseconds at_most) {
+  sd_notify(0, ("STOPPING=1\nEXTEND_TIMEOUT_USEC=" + std::to_string(at_most.count())).c_str());
 }
 
 void service_manager::alive() {

@@ -15,7 +15,8 @@ class service_manager {
   void status(const std::string& text);
   /// The start takes this much longer: asked for again and again while the log replays.
   void extend_start(std::chrono::microseconds by);
-  void stopping();
+  /// And may take so long.
+  void stopping(std::chrono::microseconds at_most);
   void alive();
   /// How often alive() is expected, if the unit has a watchdog.
   [[nodiscard]] std::optional<std::chrono::microseconds> watchdog_interval() const;

@@ -145,6 +145,10 @@ TEST_CASE("a silent member that is listed first costs a fraction of the time") {
   const command_result got = c.run({"get", "key", "--timeout", "6s", "--endpoint", endpoints});
   REQUIRE_MESSAGE(got.output == "value\n", got.errors);
   REQUIRE(steady_clock::now() - began < seconds(8));
+  // A transaction that only reads is a read: it leaves no outcome open.
+  const command_result read = c.run({"txn", "--timeout", "6s", "--endpoint", endpoints}, "\nget key\n\n");
+  REQUIRE_MESSAGE(read.code == 0, read.errors);
+  REQUIRE(read.output.find("value") != std::string::npos);
 }
 
 // The member that is listed first is cut off from the others and alive: it says so after a fraction of the time.

@@ -20,6 +20,11 @@ TEST_CASE("SIGHUP reads the configuration again") {
   rewrite("log: {level: trace}\nrequests: {timeout_max: 2m}\n");
   REQUIRE(c.logged_within(0, "reload: log.level is trace now", seconds(10)));
   REQUIRE(c.logged_within(0, "reload: requests.timeout_max stays 1m: 2m takes a restart", seconds(10)));
+  rewrite("history: {keep_revisions: 5}\n");
+  REQUIRE(c.logged_within(0,
+                          "reload: history.keep_revisions is the cluster's, whatever this file says: 'quorumd "
+                          "settings history.keep_revisions=5' changes it",
+                          seconds(10)));
   rewrite("log: {level: loud}\n");
   REQUIRE(c.logged_within(0, "expected one of trace, debug, info, warn, error, got `loud`", seconds(10)));
   REQUIRE(c.logged_within(0, "nothing was changed", seconds(10)));

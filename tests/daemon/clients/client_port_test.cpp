@@ -257,6 +257,66 @@ TEST_CASE("requests under way hold no more than they may") {
   CHECK(comes_true([&] { return rig.held_bytes() == 0; }));
 }
 
+// Requests of others wait for a disk and hold as much as all may: whoever asks how the node is, or reads what it has,
+// is answered, and so is a read of everybody's that needs room for its reply.
+TEST_CASE("requests that wait keep nobody from asking how the node is") {
+  for (const bool by_number : {false, true}) {
+    node_rig rig({.loops = 2,
+                  .clients = {.session = {.queue_bytes_max = std::size_t{8} << 20},
+                              .inflight_max = by_number ? std::size_t{20} : std::size_t{65'536},
+                              .queues_bytes_max = std::size_t{6} << 20}});
+    REQUIRE(served(rig.call(kv::command(kv::put{.key = "key", .value = "value"}))));
+    rig.hold_disk();
+    std::vector<std::unique_ptr<raw_connection>> others;
+    wire::byte_buffer out;
+    for (std::uint64_t id = 1; id <= 20; ++id) put(out, id, "key", std::string(by_number ? 100 : 200'000, 'v'));
+    const std::string all(reinterpret_cast<const char*>(out.bytes().data()), out.size());
+    std::vector<std::thread> sending;
+    for (int i = 0; i < 4; ++i) {
+      others.push_back(std::make_unique<raw_connection>(at(rig)));
+      sending.emplace_back([&c = *others.back(), &all] { (void)c.send(all, 20s); });
+    }
+    if (by_number) {
+      const auto refused = others.back()->receive(10s);
+      REQUIRE(refused.has_value());
+      REQUIRE(code_of(*refused) == request_errc::overloaded);
+    } else {
+      REQUIRE(comes_true([&] { return rig.held_bytes() >= 2'800'000; }));
+    }
+    raw_connection probe(at(rig));
+    wire::byte_buffer questions;
+    wire::encode_request(questions, 1, 5s, wire::health_request{});
+    wire::encode_request(questions, 2, 5s, wire::status_request{.all = true});
+    if (!by_number)
+      wire::encode_request(questions, 3, 5s, wire::range_read{.request = {.key = "key"}, .serializable = true});
+    REQUIRE(probe.send(questions));
+    for (const auto& [id, code] : replies(probe, by_number ? 2 : 3)) CHECK(code == request_errc::none);
+    rig.release_disk();
+    for (std::thread& t : sending) t.join();
+  }
+}
+
+// A large request that was begun holds memory: whoever does not go on with it is let go while others want it.
+TEST_CASE("a large request that is not gone on with") {
+  node_rig rig({.loops = 1, .clients = {.queues_bytes_max = std::size_t{6} << 20}});
+  wire::byte_buffer whole;
+  put(whole, 1, "key", std::string(1'400'000, 'v'));
+  const std::string begun(reinterpret_cast<const char*>(whole.bytes().data()), 100);
+  std::vector<std::unique_ptr<raw_connection>> hung;
+  for (int i = 0; i < 3; ++i) {
+    hung.push_back(std::make_unique<raw_connection>(at(rig)));
+    wire::byte_buffer hello;
+    wire::encode_request(hello, 1, 5s, wire::client_hello{.software = "hung"});
+    REQUIRE(hung.back()->send(hello));
+    REQUIRE(hung.back()->receive(10s).has_value());
+    REQUIRE(hung.back()->send(begun));
+  }
+  REQUIRE(comes_true([&] { return rig.held_bytes() >= 2'000'000; }));
+  raw_connection honest(at(rig));
+  REQUIRE(honest.send(whole));
+  CHECK(replies(honest, 1).at(1) == request_errc::none);
+}
+
 // When all clients together hold nearly as much as they may, those that take nothing are closed, and the others go on.
 TEST_CASE("whoever takes nothing leaves when memory is short") {
   node_rig rig(
