@@ -35,10 +35,15 @@ peer_stream::peer_stream(coro::loop& l, const transport_options& o, std::unique_
     , events_(events)
     , counters_(counters)
     , queue_(queue_options(o))
+    , window_(std::make_shared<inbound_window>(l, o.inbound_bytes_max))
     , since_(l.now())
     , heard_(l.now())
     , wake_(l)
     , tasks_(l) {}
+
+peer_stream::~peer_stream() {
+  window_->close();
+}
 
 void peer_stream::start() {
   since_ = heard_ = loop_.now();
@@ -75,6 +80,13 @@ coro::task<void> peer_stream::run_reader() {
   decode_frames(); // what came behind the greeting
   deliver();
   while (!ended_) {
+    if (window_->full()) {
+      paused_ = true;
+      coro::task<void> room = window_->wait();
+      co_await std::move(room);
+      paused_ = false;
+      continue;
+    }
     coro::task<void> ready = stream_->readable();
     co_await std::move(ready);
     read_batch();
@@ -86,7 +98,7 @@ coro::task<void> peer_stream::run_reader() {
 void peer_stream::deliver() {
   if (batch_.empty()) return;
   counters_.messages_in += batch_.size();
-  events_.on_messages(batch_);
+  events_.on_messages(batch_, window_->hold(std::exchange(batch_bytes_, 0)));
   batch_.clear();
 }
 
@@ -104,6 +116,7 @@ void peer_stream::read_batch() {
     }
     reader_.commit(*got);
     total += *got;
+    batch_bytes_ += *got;
     counters_.bytes_in += *got;
     heard_ = loop_.now();
     probed_ = false;
@@ -231,6 +244,7 @@ void peer_stream::probe() {
 coro::time_point peer_stream::watch(coro::duration heartbeat) {
   const coro::duration patience = 3 * heartbeat;
   const coro::time_point now = loop_.now();
+  if (paused_) heard_ = now; // it is this node that does not listen
   const coro::time_point due = (probed_ ? probed_at_ : heard_) + patience;
   if (ended_ || now < due) return due;
   if (probed_) {

@@ -6,6 +6,7 @@
 #include "coro/task_group.hpp"
 #include "wire/frame.hpp"
 #include "wire/handshake.hpp"
+#include "wire/inbound_window.hpp"
 #include "wire/outbound_queue.hpp"
 #include "wire/peer_message.hpp"
 #include "wire/transport.hpp"
@@ -20,7 +21,7 @@ namespace quorumd::wire {
 class peer_stream_events {
  public:
   virtual ~peer_stream_events() = default;
-  virtual void on_messages(std::vector<peer_message>& batch) = 0;
+  virtual void on_messages(std::vector<peer_message>& batch, inbound_hold hold) = 0;
   virtual void on_writable(bool writable) = 0;
   /// So many bytes wait to be written.
   virtual void on_queue(std::size_t bytes) = 0;
@@ -36,6 +37,9 @@ class peer_stream {
   /// `reader` may hold bytes that came behind the greeting. The counters live as long as the stream.
   peer_stream(coro::loop& l, const transport_options& o, std::unique_ptr<coro::stream> s, frame_reader reader,
               peer_info info, bool dialed_here, peer_stream_events& events, peer_counters& counters);
+  peer_stream(const peer_stream&) = delete;
+  peer_stream& operator=(const peer_stream&) = delete;
+  ~peer_stream();
 
   /// Begins to read and write.
   void start();
@@ -84,7 +88,10 @@ class peer_stream {
   outbound_queue queue_;
   coro::time_point queued_since_; ///< the oldest of it
   chunk_arena arena_;
+  const std::shared_ptr<inbound_window> window_;
   std::vector<peer_message> batch_;
+  std::size_t batch_bytes_ = 0;
+  bool paused_ = false; ///< the window is full
   coro::time_point since_;
   coro::time_point heard_;
   coro::time_point probed_at_;

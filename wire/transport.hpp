@@ -8,6 +8,7 @@
 #include "coro/task.hpp"
 #include "metrics/histogram.hpp"
 #include "wire/handshake.hpp"
+#include "wire/inbound_window.hpp"
 #include "wire/peer_message.hpp"
 
 #include <boost/system/result.hpp>
@@ -30,8 +31,9 @@ class peer_handler {
   virtual void on_peer_up(node_id id, const peer_info& info) = 0;
   /// The stream broke: whatever was sent and not answered may or may not have arrived.
   virtual void on_peer_down(node_id id, const std::string& reason) = 0;
-  /// Everything that one turn of reading brought, in order; the handler may take what it wants out of the batch.
-  virtual void on_peer_messages(node_id from, std::vector<peer_message>& batch) = 0;
+  /// Everything that one turn of reading brought, in order; the handler may take what it wants out of the batch, and
+  /// ends the hold when it is done with it: beyond transport_options::inbound_bytes_max nothing more is read.
+  virtual void on_peer_messages(node_id from, std::vector<peer_message>& batch, inbound_hold hold) = 0;
   /// The queue to the member is full (pause: send no log, forwards or snapshots), or has room again.
   virtual void on_peer_writable(node_id id, bool writable) = 0;
   /// Whether the member may be who it says, judged by its data directory's incarnation: nothing if so, else the reason,
@@ -75,6 +77,7 @@ struct transport_options {
   std::size_t unsent_bytes_max = std::size_t{128} * 1024;        ///< in the kernel
   std::size_t read_bytes = std::size_t{256} * 1024;              ///< of one read
   std::size_t batch_bytes_max = std::size_t{1024} * 1024;        ///< read before the batch is handed over
+  std::size_t inbound_bytes_max = std::size_t{16} * 1024 * 1024; ///< of one stream, handed over and not done with
   std::size_t handshakes_max = 64;                               ///< accepted streams that have not said who they are
 };
 

@@ -26,7 +26,9 @@ struct transport_peer final : peer_stream_events {
     counters.id = n;
   }
 
-  void on_messages(std::vector<peer_message>& batch) override { handler.on_peer_messages(id, batch); }
+  void on_messages(std::vector<peer_message>& batch, inbound_hold hold) override {
+    handler.on_peer_messages(id, batch, std::move(hold));
+  }
   void on_writable(bool room) override {
     writable.store(room, std::memory_order_release);
     handler.on_peer_writable(id, room);

@@ -67,6 +67,7 @@ struct peer_event {
   quorumd::incarnation incarnation;         ///< of `up`
   std::string client_address;               ///< of `up`
   std::vector<wire::peer_message> messages; ///< of `messages`
+  wire::inbound_hold hold;                  ///< until they are taken
 };
 
 /// The driver of one Raft group and the sole owner of its core and its state machine. Everything that comes to the

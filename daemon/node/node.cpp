@@ -191,25 +191,31 @@ void node::on_peer_up(node_id id, const wire::peer_info& info) {
                    .what = peer_event::kind::up,
                    .incarnation = info.incarnation,
                    .client_address = info.client_address,
-                   .messages = {}});
+                   .messages = {},
+                   .hold = {}});
 }
 
 void node::on_peer_down(node_id id, const std::string&) {
-  group_->deliver(
-      {.from = id, .what = peer_event::kind::down, .incarnation = {}, .client_address = {}, .messages = {}});
+  group_->deliver({.from = id,
+                   .what = peer_event::kind::down,
+                   .incarnation = {},
+                   .client_address = {},
+                   .messages = {},
+                   .hold = {}});
 }
 
-void node::on_peer_messages(node_id from, std::vector<wire::peer_message>& batch) {
+void node::on_peer_messages(node_id from, std::vector<wire::peer_message>& batch, wire::inbound_hold hold) {
   group_->deliver({.from = from,
                    .what = peer_event::kind::messages,
                    .incarnation = {},
                    .client_address = {},
-                   .messages = std::move(batch)});
+                   .messages = std::move(batch),
+                   .hold = std::move(hold)});
 }
 
 void node::on_peer_writable(node_id id, bool writable) {
   const auto what = writable ? peer_event::kind::room : peer_event::kind::full;
-  group_->deliver({.from = id, .what = what, .incarnation = {}, .client_address = {}, .messages = {}});
+  group_->deliver({.from = id, .what = what, .incarnation = {}, .client_address = {}, .messages = {}, .hold = {}});
 }
 
 std::optional<std::string> node::check_incarnation(node_id id, incarnation seen) {

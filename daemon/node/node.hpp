@@ -102,7 +102,7 @@ class node final : private wire::peer_handler {
 
   void on_peer_up(node_id id, const wire::peer_info& info) override;
   void on_peer_down(node_id id, const std::string& reason) override;
-  void on_peer_messages(node_id from, std::vector<wire::peer_message>& batch) override;
+  void on_peer_messages(node_id from, std::vector<wire::peer_message>& batch, wire::inbound_hold hold) override;
   void on_peer_writable(node_id id, bool writable) override;
   std::optional<std::string> check_incarnation(node_id id, incarnation seen) override;
 

@@ -56,8 +56,8 @@ class notify_socket {
 
 } // namespace
 
-// A start that has a log to replay asks for more time before it is ready; a stop says how long it may take, which is what
-// shutdown.grace says and not what the unit does.
+// A start that has a log to replay asks for more time before it is ready; a stop says how long it may take, which is
+// what shutdown.grace says and not what the unit does.
 TEST_CASE("the service manager is told of starts and stops") {
   cluster c("manager", {.nodes = 1});
   c.start(0);

@@ -87,15 +87,22 @@ void recorder::on_peer_up(node_id id, const peer_info& info) {
 void recorder::on_peer_down(node_id id, const std::string& reason) {
   note("down " + name(id) + ": " + reason);
 }
-void recorder::on_peer_messages(node_id from, std::vector<peer_message>& batch) {
+void recorder::on_peer_messages(node_id from, std::vector<peer_message>& batch, inbound_hold hold) {
   {
     const std::lock_guard lock(mutex_);
+    if (holding_) holds_.push_back(std::move(hold));
     for (peer_message& m : batch) {
       messages_.push_back(name(from) + " " + dump(m));
       kept_.push_back(std::move(m));
     }
   }
   changed_.notify_all();
+}
+void recorder::hold(bool on) {
+  std::vector<inbound_hold> gone; // ends without the mutex
+  const std::lock_guard lock(mutex_);
+  holding_ = on;
+  if (!on) gone.swap(holds_);
 }
 void recorder::on_peer_writable(node_id id, bool writable) {
   note(std::string(writable ? "writable " : "full ") + name(id));

@@ -58,7 +58,7 @@ class recorder final : public peer_handler, public peer_observer {
  public:
   void on_peer_up(node_id id, const peer_info& info) override;
   void on_peer_down(node_id id, const std::string& reason) override;
-  void on_peer_messages(node_id from, std::vector<peer_message>& batch) override;
+  void on_peer_messages(node_id from, std::vector<peer_message>& batch, inbound_hold hold) override;
   void on_peer_writable(node_id id, bool writable) override;
   std::optional<std::string> check_incarnation(node_id id, incarnation seen) override;
   void on_dial_failed(node_id id, const std::string& address, const std::string& reason) override;
@@ -75,6 +75,8 @@ class recorder final : public peer_handler, public peer_observer {
   std::vector<std::string> messages();
   std::size_t count(const std::string& text);
   void refuse_incarnation(incarnation i);
+  /// What arrives is not done with until false is said.
+  void hold(bool on);
 
  private:
   void note(std::string event);
@@ -86,6 +88,8 @@ class recorder final : public peer_handler, public peer_observer {
   std::vector<std::string> events_;
   std::vector<std::string> messages_;
   std::vector<peer_message> kept_; ///< so that chunks stay referred to
+  std::vector<inbound_hold> holds_;
+  bool holding_ = false;
   incarnation refused_;
 };
 

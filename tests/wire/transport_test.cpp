@@ -311,6 +311,37 @@ TEST_CASE("a queue beyond its bound closes the stream") {
   CHECK(a.seen.saw("down n2: more than 2097152 bytes wait to be written"));
 }
 
+// Whoever is slower with messages than they come in holds so much of them and no more: the rest waits in the socket,
+// the stream stays however long that takes, and goes on afterwards.
+TEST_CASE("what is read and not done with is bounded") {
+  world w;
+  transport_options o = options_for(1);
+  o.heartbeat = std::chrono::milliseconds(20);
+  o.inbound_bytes_max = std::size_t{1} << 20;
+  rig_node a(w.loop, w.net, std::move(o));
+  a.seen.hold(true);
+  raw_peer busy(a.port());
+  busy.say_hello(greeting_of(2, 1));
+  REQUIRE(a.seen.saw("up n2"));
+  constexpr std::size_t count = 80;
+  std::thread sends([&] {
+    const peer_message m = append_numbered(1, std::size_t{256} * 1024);
+    for (std::size_t i = 0; i < count; ++i) {
+      byte_buffer frame;
+      encode_peer(frame, m);
+      busy.say(frame);
+    }
+  });
+  CHECK(a.seen.received(4));
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  CHECK(a.seen.messages().size() <= 12); // the bound, and what one turn reads
+  CHECK(a.seen.count("down n2") == 0);
+  a.seen.hold(false);
+  CHECK(a.seen.received(count));
+  sends.join();
+  CHECK(a.seen.count("down n2") == 0);
+}
+
 // A stream that went silent is probed; one that answers stays, one that does not is closed.
 TEST_CASE("silence is probed, then ends the stream") {
   world w;
