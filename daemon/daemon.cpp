@@ -192,7 +192,15 @@ class server {
         .snapshot = [this](std::uint64_t done,
                            std::uint64_t total) { tell_progress("loading the snapshot", done, total); },
         .log = [this](std::uint64_t done, std::uint64_t total) { tell_progress("replaying the log", done, total); }};
-    auto opened = node::node::open(node_options_of(settings_), seams, progress);
+    const auto repair = [this](const node::wanted_snapshot& wanted, const std::string& why) {
+      spdlog::error("{}. Asking the other members for a snapshot in its place; this one takes no part meanwhile", why);
+      auto fetched = node::fetch_snapshot(
+          wanted, files_, clock_, network_, entropy_, observer_,
+          [this](std::uint64_t done, std::uint64_t total) { tell_progress("receiving a snapshot", done, total); });
+      if (fetched) spdlog::info("received a snapshot in place of the damaged one");
+      return fetched;
+    };
+    auto opened = node::node::open(node_options_of(settings_), seams, progress, repair);
     if (!opened) return opened.error();
     node_ = std::move(*opened);
     return {};

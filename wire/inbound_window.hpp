@@ -34,8 +34,8 @@ class inbound_hold {
   std::size_t bytes_ = 0;
 };
 
-/// How much of a stream may lie with those it is handed to, so that a reader who is faster than they are leaves the rest
-/// in the socket, and with its sender. Belongs to the stream's loop, but for the holds.
+/// How much of a stream may lie with those it is handed to, so that a reader who is faster than they are leaves the
+/// rest in the socket, and with its sender. Belongs to the stream's loop, but for the holds.
 class inbound_window : public std::enable_shared_from_this<inbound_window> {
  public:
   inbound_window(coro::loop& l, std::size_t bytes_max)

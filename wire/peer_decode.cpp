@@ -181,7 +181,7 @@ snapshot_credit read_credit(schema::SnapshotCredit::Reader from) {
   m.group = group_id(from.getGroup());
   m.transfer = from.getTransfer();
   m.offset = from.getOffset();
-  m.status = enumerator(from.getStatus(), snapshot_status::refused);
+  m.status = enumerator(from.getStatus(), snapshot_status::wanted);
   m.text = text(from.getText());
   return m;
 }

@@ -66,6 +66,7 @@ enum class snapshot_status : std::uint8_t {
   more = 0,    ///< everything up to `offset` arrived: the window moves on; said again by who is at work
   done = 1,    ///< it is durable
   refused = 2, ///< it is not wanted or can't be kept, `text` says why; stop sending
+  wanted = 3,  ///< whoever leads is to send one whose index is `offset` or more: the receiver cannot start without it
 };
 
 /// The receiver's answer: chunks flow by these credits.

@@ -100,6 +100,7 @@ result<newest_snapshot_result> newest_snapshot(file_system& fs, const std::strin
     }
     if (whole.error().code != error_code::corrupt) return whole.error();
     r.damaged.push_back(whole.error());
+    r.damaged_index = std::max(r.damaged_index, f.info.mark.index);
   }
   return r;
 }

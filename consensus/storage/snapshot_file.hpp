@@ -129,6 +129,7 @@ class snapshot_receiver {
 struct newest_snapshot_result {
   std::optional<snapshot_file> newest; ///< checked whole
   std::vector<error> damaged;          ///< newer ones that were passed over, for the log of the daemon
+  log_index damaged_index;             ///< of the newest of them
 };
 /// Bytes of a file that were read, of how many.
 using snapshot_progress = std::function<void(std::uint64_t done, std::uint64_t total)>;

@@ -94,7 +94,10 @@ void group::receive(node_id from, wire::snapshot_chunk m) {
 }
 
 void group::receive(node_id from, wire::snapshot_credit m) {
-  sender_.take(from, m);
+  if (m.status != wire::snapshot_status::wanted)
+    sender_.take(from, m);
+  else if (soft_.role == raft::role::leader)
+    sender_.offer(from, soft_.term, log_index(m.offset));
 }
 
 void group::receive(node_id from, wire::status_query m) {

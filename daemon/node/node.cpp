@@ -34,13 +34,14 @@ node::node(node_options o, node_seams s)
 
 node::~node() = default;
 
-storage::result<std::unique_ptr<node>> node::open(node_options o, node_seams s, const recovery_progress& progress) {
+storage::result<std::unique_ptr<node>> node::open(node_options o, node_seams s, const recovery_progress& progress,
+                                                  const snapshot_repair& repair) {
   std::unique_ptr<node> n(new node(std::move(o), s));
-  if (auto recovered = n->recover(progress); !recovered) return recovered.error();
+  if (auto recovered = n->recover(progress, repair); !recovered) return recovered.error();
   return n;
 }
 
-storage::result<void> node::recover(const recovery_progress& progress) {
+storage::result<void> node::recover(const recovery_progress& progress, const snapshot_repair& repair) {
   const storage::identity expected{.cluster = options_.self.cluster,
                                    .cluster_name = options_.self.cluster_name,
                                    .node = options_.self.id,
@@ -53,15 +54,24 @@ storage::result<void> node::recover(const recovery_progress& progress) {
   options_.self.incarnation = directory_->identity().incarnation;
   options_.self.boot = boot_id(seams_.entropy.next() | 1);
 
+  options_.transport.self = options_.self;
   applier::state state;
-  auto snapshot = recover_snapshot(state, progress.snapshot);
-  if (!snapshot) return snapshot.error();
-  auto initial = recover_log(*snapshot, progress.log);
+  auto initial = recover_data(state, progress);
+  const bool repairable = !initial && initial.error().code == storage::error_code::corrupt && damaged_index_ &&
+                          options_.self.members.size() > 1;
+  if (repairable && repair) {
+    const storage::result<void> repaired = repair(wanted(), initial.error().message());
+    if (!repaired) {
+      storage::error why = initial.error();
+      why.detail += ". The other members could not repair it: " + repaired.error().message();
+      return why;
+    }
+    initial = recover_data(state, progress);
+  }
   if (!initial) return initial.error();
   if (const auto wrong = raft::validate(*initial))
     return storage::error(storage::error_code::corrupt, directory_->wal_directory(), *wrong);
 
-  options_.transport.self = options_.self;
   wire::peer_handler& handler = *this;
   transport_ = std::make_unique<wire::transport>(seams_.network_loop, seams_.network, seams_.entropy,
                                                  options_.transport, handler, seams_.peer_observer);
@@ -94,6 +104,20 @@ storage::result<void> node::recover(const recovery_progress& progress) {
   return {};
 }
 
+wanted_snapshot node::wanted() const {
+  return {.directory = directory_->snapshot_directory(),
+          .cluster = options_.self.cluster,
+          .group = options_.group.raft.group,
+          .at_least = damaged_index_,
+          .transport = options_.transport};
+}
+
+storage::result<raft::initial_state> node::recover_data(applier::state& state, const recovery_progress& progress) {
+  auto snapshot = recover_snapshot(state, progress.snapshot);
+  if (!snapshot) return snapshot.error();
+  return recover_log(*snapshot, progress.log);
+}
+
 storage::result<std::optional<storage::group_snapshot>>
 node::recover_snapshot(applier::state& state, const storage::recovery_progress& progress) {
   const std::string place = directory_->snapshot_directory();
@@ -102,6 +126,7 @@ node::recover_snapshot(applier::state& state, const storage::recovery_progress& 
   auto found = storage::newest_snapshot(seams_.files, place, group, progress);
   if (!found) return found.error();
   damaged_snapshots_ = std::move(found->damaged);
+  damaged_index_ = found->damaged_index;
   if (!found->newest) {
     state.store = std::make_unique<kv::store>(kv::options{});
     return std::nullopt;

@@ -13,6 +13,7 @@
 #include "daemon/node/group.hpp"
 #include "daemon/node/observer.hpp"
 #include "daemon/node/request.hpp"
+#include "daemon/node/snapshot_fetcher.hpp"
 #include "wire/transport.hpp"
 
 #include <memory>
@@ -54,6 +55,9 @@ struct recovery_progress {
   storage::recovery_progress log;
 };
 
+/// Gets a snapshot that a recovery cannot do without; `why` says what is damaged.
+using snapshot_repair = std::function<storage::result<void>(const wanted_snapshot& wanted, const std::string& why)>;
+
 /// One member of a cluster: its data directory, log, state machine, driver and the streams to its peers.
 ///
 /// open() recovers, start() takes part, stop() leaves in good order; a node that was started must be stopped before it
@@ -61,9 +65,10 @@ struct recovery_progress {
 class node final : private wire::peer_handler {
  public:
   /// Recovers what the data directory holds; blocking, before the loops have anything of this node to run. Errors say
-  /// what is wrong with which file and what to do.
-  [[nodiscard]] static storage::result<std::unique_ptr<node>> open(node_options o, node_seams s,
-                                                                   const recovery_progress& progress = {});
+  /// what is wrong with which file and what to do. Where a damaged snapshot is all that is in the way, and there are
+  /// other members, `repair` is asked once to bring another.
+  [[nodiscard]] static storage::result<std::unique_ptr<node>>
+  open(node_options o, node_seams s, const recovery_progress& progress = {}, const snapshot_repair& repair = {});
   ~node() override;
 
   /// Listens for peers, dials them and runs the group. On the network loop. An error is why it cannot listen.
@@ -92,7 +97,10 @@ class node final : private wire::peer_handler {
 
  private:
   node(node_options o, node_seams s);
-  [[nodiscard]] storage::result<void> recover(const recovery_progress& progress);
+  [[nodiscard]] storage::result<void> recover(const recovery_progress& progress, const snapshot_repair& repair);
+  [[nodiscard]] storage::result<raft::initial_state> recover_data(applier::state& state,
+                                                                  const recovery_progress& progress);
+  [[nodiscard]] wanted_snapshot wanted() const;
   [[nodiscard]] storage::result<std::optional<storage::group_snapshot>>
   recover_snapshot(applier::state& state, const storage::recovery_progress& progress);
   [[nodiscard]] storage::result<raft::initial_state> recover_log(const std::optional<storage::group_snapshot>& snapshot,
@@ -111,6 +119,7 @@ class node final : private wire::peer_handler {
   const node_seams seams_;
   std::unique_ptr<storage::data_directory> directory_;
   std::vector<storage::error> damaged_snapshots_; ///< that the recovery passed over
+  log_index damaged_index_;                       ///< of the newest of them
 
   std::unique_ptr<storage::wal> wal_;
   std::unique_ptr<wire::transport> transport_;

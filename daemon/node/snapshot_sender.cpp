@@ -30,6 +30,12 @@ void snapshot_sender::start(node_id to, quorumd::term term) {
   tasks_.spawn(send(to, std::move(t)));
 }
 
+void snapshot_sender::offer(node_id to, quorumd::term term, log_index at_least) {
+  start(to, term);
+  transfer& t = *transfers_.at(to);
+  if (t.mark.index == log_index()) t.at_least = std::max(t.at_least, at_least);
+}
+
 coro::task<void> snapshot_sender::send(node_id to, std::shared_ptr<transfer> t) {
   while (damaged_ && !t->failed) co_await t->changed.wait(); // another one is being taken
   co_await send_file(to, *t);
@@ -65,6 +71,12 @@ coro::task<snapshot_sender::open_reader> snapshot_sender::open(transfer& t) {
   if (t.mark.index < context_.core.first_index().prev()) {
     found_damaged(t, storage::error(storage::error_code::corrupt, context_.place.directory,
                                     "the snapshot that the log begins behind is damaged or gone"));
+    co_return nullptr;
+  }
+  if (t.mark.index < t.at_least) {
+    taker_.take_now();
+    fail(t, "the newest one ends at index " + std::to_string(t.mark.index.value()) + ", and one that goes to " +
+                std::to_string(t.at_least.value()) + " is wanted");
     co_return nullptr;
   }
   t.pinned = t.mark.index;
@@ -130,6 +142,8 @@ void snapshot_sender::take(node_id from, const wire::snapshot_credit& credit) {
     t.refused = true;
     t.why = credit.text;
     break;
+  case wire::snapshot_status::wanted: // is of no transfer
+    return;
   }
   t.changed.set();
 }

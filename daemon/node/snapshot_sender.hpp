@@ -23,6 +23,9 @@ class snapshot_sender {
 
   /// The core wants it sent, by the leader of that term.
   void start(node_id to, quorumd::term term);
+  /// A member asks for one that goes so far, since it cannot start without. Another is taken if there is none: it asks
+  /// again.
+  void offer(node_id to, quorumd::term term, log_index at_least);
   void take(node_id from, const wire::snapshot_credit& credit);
   void peer_lost(node_id peer);
   /// No longer the leader.
@@ -42,6 +45,7 @@ class snapshot_sender {
     std::uint64_t number = 0;
     quorumd::term term;
     snapshot_mark mark;
+    log_index at_least;         ///< what the receiver asked for; 0: any will do
     log_index pinned;           ///< the mark's index; until that is known, where the log began
     std::uint64_t renewals = 0; ///< when its file was opened
     std::uint64_t credited = 0;

@@ -290,35 +290,77 @@ TEST_CASE("a corrupt log is named and not served") {
   c.check_all_hold(words);
 }
 
-// The same for the snapshot that a node's log begins behind.
+// The same for the snapshot that a node's log begins behind, where there is nobody to send another.
 TEST_CASE("a corrupt snapshot is named and not served") {
   auto set = small_segments;
   set.insert(set.end(), {"storage.snapshot_every_entries=1000", "storage.trailing_entries=0"});
-  cluster c("disk_snapshot", {.nodes = 3, .set = set});
+  cluster c("disk_snapshot", {.nodes = 1, .set = set});
   c.start_all();
-  c.wait_leader();
+  c.wait_all_healthy();
   const auto words = make_words(5000);
   for (std::size_t from = 0; from < words.size(); from += 1000)
     REQUIRE(c.anywhere({"import", "-"}, to_lines(words, from, from + 1000)).code == 0);
-  c.check_all_hold(words);
-  const std::size_t victim = c.follower();
-  REQUIRE(c.logged_within(victim, "snapshot taken at index", seconds(10)));
-  REQUIRE(c.stop(victim) == 0);
+  REQUIRE(c.logged_within(0, "snapshot taken at index", seconds(10)));
+  REQUIRE(c.stop(0) == 0);
   std::vector<std::pair<std::string, std::string>> whole;
-  for (const auto& e : std::filesystem::directory_iterator(c.data(victim) + "/snapshots")) {
+  for (const auto& e : std::filesystem::directory_iterator(c.data(0) + "/snapshots")) {
     whole.emplace_back(e.path(), read_file(e.path()));
     damage(e.path());
   }
   REQUIRE_FALSE(whole.empty());
-  c.start(victim);
-  REQUIRE(c.node(victim).wait(seconds(20)) == 71);
-  for (const auto& [path, bytes] : whole) REQUIRE(c.logged(victim, path));
-  REQUIRE(c.logged(victim, "offset"));
-  REQUIRE(c.anywhere({"put", "key", "value"}).code == 0);
+  c.start(0);
+  REQUIRE(c.node(0).wait(seconds(20)) == 71);
+  for (const auto& [path, bytes] : whole) REQUIRE(c.logged(0, path));
+  REQUIRE(c.logged(0, "offset"));
 
   for (const auto& [path, bytes] : whole) write_file(path, bytes);
-  c.start(victim);
+  c.start(0);
   c.check_all_hold(words);
+}
+
+// Where there are other members, whoever leads sends one: until then the member takes no part, and hears a stop.
+TEST_CASE("a member whose snapshot is damaged gets another from the others") {
+  auto set = small_segments;
+  set.insert(set.end(), {"storage.snapshot_every_entries=1000", "storage.trailing_entries=0"});
+  cluster c("disk_repaired", {.nodes = 3, .set = set});
+  c.start_all();
+  c.wait_all_healthy();
+  auto words = make_words(20'000);
+  REQUIRE(c.anywhere({"import", "-"}, to_lines(words)).code == 0);
+  const std::size_t victim = c.follower();
+  const auto newest = [&] {
+    std::string found;
+    for (const auto& e : std::filesystem::directory_iterator(c.data(victim) + "/snapshots"))
+      if (e.path().extension() == ".snap") found = std::max(found, e.path().string());
+    return found;
+  };
+  REQUIRE(eventually([&] { return !newest().empty(); }, seconds(10)));
+  REQUIRE(c.stop(victim) == 0);
+  const std::string snapshot = newest();
+  std::string bytes = read_file(snapshot);
+  bytes[bytes.size() / 2] ^= 1;
+  write_file(snapshot, bytes);
+  const command_result refused = c.run({"inspect", "snapshot", snapshot});
+  REQUIRE(refused.code == 71);
+
+  const std::size_t leader = c.wait_leader();
+  for (std::size_t i = 0; i < c.size(); ++i)
+    if (i != victim) c.pause(i);
+  c.start(victim);
+  REQUIRE(c.logged_within(victim, "Asking the other members for a snapshot in its place", seconds(10)));
+  REQUIRE(c.stop(victim) == 0);
+  for (std::size_t i = 0; i < c.size(); ++i)
+    if (i != victim) c.resume(i);
+  c.wait_healthy(leader);
+  const auto more = make_words(3'000, words.size());
+  REQUIRE(c.run({"import", "-", "--endpoint", c.endpoint(leader)}, to_lines(more)).code == 0);
+  words.insert(words.end(), more.begin(), more.end());
+
+  c.start(victim);
+  REQUIRE(c.logged_within(victim, "received a snapshot in place of the damaged one", seconds(20)));
+  c.wait_healthy(victim);
+  c.check_all_hold(words);
+  REQUIRE(eventually([&] { return c.anywhere({"status", "--verify"}).code == 0; }, seconds(10)));
 }
 
 // Somebody empties a member's log, or loses the newest part of it: the member would start anew with its old identity

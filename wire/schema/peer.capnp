@@ -149,7 +149,7 @@ struct SnapshotCredit {
   group @0 :UInt64;
   transfer @1 :UInt64;
   offset @2 :UInt64;
-  status @3 :UInt8;  # 0 more, 1 done, 2 refused
+  status @3 :UInt8;  # 0 more, 1 done, 2 refused, 3 wanted
   text @4 :Text;
 }
 
