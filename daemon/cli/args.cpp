@@ -140,7 +140,7 @@ class parser {
   /// How many words a global option before the subcommand takes.
   result<std::size_t> global_words(const std::string& word) const {
     const std::string stem = word.substr(0, word.find('='));
-    const std::string name = stem.substr(stem.find_first_not_of('-') == 1 ? 1 : 2);
+    const std::string name = stem.substr(stem.starts_with("--") ? 2 : 1); // empty in `-=x` and `--=x`
     if (word.starts_with("--") && find_option(globals, name) != nullptr) return word == stem ? 2 : 1;
     const auto of_letter =
         std::find_if(globals.begin(), globals.end(), [&](const auto& o) { return o.letter == word[1]; });
@@ -191,7 +191,7 @@ class parser {
     try {
       const auto found = po::command_line_parser(words_).options(known).style(style).run();
       for (const auto& o : found.options) {
-        if (o.position_key >= 0)
+        if (o.position_key >= 0 && o.value == o.original_tokens) // `--=x` has x as its value and no name
           out.arguments_.insert(out.arguments_.end(), o.value.begin(), o.value.end());
         else if (auto taken = take_option(out, o.string_key, o.value); taken.has_error())
           return taken.error();

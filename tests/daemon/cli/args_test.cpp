@@ -116,6 +116,24 @@ TEST_CASE("mistakes") {
   CHECK(mistake({"get", "k", "--limit"}).starts_with("get: "));
 }
 
+// Dashes without a name are mistakes like others, before the subcommand and after it.
+TEST_CASE("options without a name") {
+  for (const std::string word : {"-=", "-=x", "--=", "--=x", "---", "---=x", "-w=", "-w=x", "-w"}) {
+    CAPTURE(word);
+    CHECK(mistake({word}) != "no mistake");
+    CHECK(mistake({word, "get", "k"}) != "no mistake");
+    CHECK(mistake({"get", word}) != "no mistake");
+    CHECK(mistake({"get", word, "k"}) != "no mistake");
+    CHECK(mistake({"get", "k", word}) != "no mistake");
+  }
+  CHECK(mistake({"-=x"}) == "no option '-' stands before a subcommand (see 'quorumd help')");
+  CHECK(mistake({"--=x"}) == "no option '--' stands before a subcommand (see 'quorumd help')");
+  CHECK(mistake({"get", "--=x"}) == "get: no option '--' (see 'quorumd help get')");
+  CHECK(understood({"get", "--", "--=x"}).argument(0) == "--=x");
+  CHECK(mistake({"-"}) == "'-' is not a subcommand (see 'quorumd help')");
+  CHECK(mistake({"--"}) == "a subcommand is missing (see 'quorumd help')");
+}
+
 // A word of another tool is answered by what does it here, or by that it is not in this version.
 TEST_CASE("words of other tools") {
   const std::vector<std::pair<std::string, std::string>> cases = {
