@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <vector>
 
 using namespace quorumd::testing;
 
@@ -70,6 +71,16 @@ TEST_CASE("latency tells where the time of puts went, on every node") {
   CHECK(without.code == 0);
   CHECK(without.output.find(c.node_name(follower) + ": unreachable") != std::string::npos);
   CHECK(c.at(leader, {"latency", "--node", "nobody"}).code == 2);
+
+  // Asked of the dead one alone there is nothing to show, which is an error.
+  for (const std::vector<std::string>& more : {std::vector<std::string>{}, {"--interval", "100ms"}, {"-w", "json"}}) {
+    std::vector<std::string> words{"latency", "--node", c.node_name(follower)};
+    words.insert(words.end(), more.begin(), more.end());
+    const command_result nothing = c.at(leader, words);
+    CHECK(nothing.code == 2);
+    CHECK(nothing.output.find(c.node_name(follower)) != std::string::npos);
+    CHECK(nothing.errors.find("no node told what it measured: " + c.node_name(follower)) != std::string::npos);
+  }
 }
 
 // One plain frame of `top`, where standard output is no terminal.
