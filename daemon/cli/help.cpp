@@ -75,7 +75,8 @@ std::string overview(std::span<const command_spec> commands) {
   append_options(out, global_options());
   out += "\nWithout --endpoint and --socket: QUORUMD_ENDPOINT, then the socket /run/quorumd/admin.sock if it exists,\n"
          "then 127.0.0.1:2379. An argument that begins with a dash comes after '--'.\n\n"
-         "exit codes: 0; 1 the key is absent; 2 no connection, or the server's error; 64 usage; 78 configuration\n";
+         "exit codes: 0; 1 the key is absent; 2 no connection, or the server's error; 64 usage; 78 configuration;\n"
+         "those of a node are in 'quorumd help serve'\n";
   return out;
 }
 

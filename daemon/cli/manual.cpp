@@ -86,9 +86,14 @@ No connection, or the server's error; the message names the endpoint.
 64
 The command line, or its input, cannot be understood.
 .TP
-70, 71, 74, 78
+70, 71, 74, 75, 76, 78
 .B serve
-and offline commands: another node's data directory; damage; a failed disk; the configuration.
+and offline commands: another node's data directory, or one in use; damage; a failed disk; a name or an address to
+listen on that did not appear; data of another version; the configuration.
+.TP
+71
+.B status \-\-verify
+also: a member's state differs.
 .SH ENVIRONMENT
 .TP
 .BR QUORUMD_ENDPOINT ", " QUORUMD_ENDPOINTS

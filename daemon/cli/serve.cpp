@@ -41,11 +41,12 @@ command_spec serve_command() {
                    true}},
       .details =
           "Runs until SIGTERM or SIGINT, then hands leadership over and ends with 0. Other exit codes: 70 the data\n"
-          "directory is another node's, 71 the log or a snapshot is damaged, 74 the disk failed, 75 an address to\n"
-          "listen on did not appear within 30 s. SIGHUP reads the configuration again: log.level, admin.users,\n"
-          "admin.groups and shutdown.grace change at once, the log says which others wait for a restart, and a file\n"
-          "with a mistake changes nothing. The environment's\n"
-          "QUORUMD_SECTION_KEY comes before the file (QUORUMD_LISTEN_CLIENT for listen.client,\n"
+          "directory is another node's or cluster's, or in use, 71 the log or a snapshot is damaged, 74 the disk\n"
+          "failed, 75 a name or an address to listen on did not appear within 30 s, 76 the log or a snapshot holds\n"
+          "what only another version of quorumd knows, 78 the configuration, or something that it names, cannot be\n"
+          "used. SIGHUP reads the configuration again: log.level, admin.users, admin.groups and shutdown.grace change\n"
+          "at once, the log says which others wait for a restart, and a file with a mistake changes nothing. The\n"
+          "environment's QUORUMD_SECTION_KEY comes before the file (QUORUMD_LISTEN_CLIENT for listen.client,\n"
           "QUORUMD_CLUSTER_MEMBERS=n1=HOST:PORT,n2=HOST:PORT), and --set before both.",
       .examples = {"quorumd serve --config /etc/quorumd/quorumd.yaml",
                    "quorumd serve --config n1.yaml --set raft.heartbeat=100ms --set log.level=debug",

@@ -2,6 +2,7 @@
 #include "daemon/cli/completion.hpp"
 #include "daemon/cli/manual.hpp"
 
+#include "config/exit_codes.hpp"
 #include "config/keys.hpp"
 
 #include <doctest/doctest.h>
@@ -42,6 +43,24 @@ TEST_CASE("manual pages") {
   }
   const std::string keys = configuration_manual();
   for (const auto& k : config::describe_keys()) CHECK(contains(keys, "\\fB" + dashed(k.path) + "\\fR ("));
+}
+
+// Every code with which a node can end is in the help of serve and in the manual page of the whole.
+TEST_CASE("exit codes are documented") {
+  namespace code = config::exit_code;
+  const auto all = all_commands();
+  const auto serve = std::find_if(all.begin(), all.end(), [](const auto& c) { return c.name == "serve"; });
+  REQUIRE(serve != all.end());
+  const std::string overview = overview_manual(all);
+  for (const int c :
+       {code::identity, code::corruption, code::disk, code::not_yet, code::version, code::configuration}) {
+    CAPTURE(c);
+    CHECK(contains(help_text(*serve), std::to_string(c) + " "));
+    CHECK(contains(overview, (c == code::identity ? "\n" : ", ") + std::to_string(c)));
+  }
+  for (const int c : {code::ok, code::absent, code::unavailable, code::usage})
+    CHECK(contains(overview, ".TP\n" + std::to_string(c) + "\n"));
+  CHECK(contains(overview, ".TP\n" + std::to_string(code::corruption) + "\n.B status \\-\\-verify\n"));
 }
 
 // The scripts know every command and every option of it; what a shell makes of them is
