@@ -84,6 +84,7 @@ class asio_stream final : public stream {
   }
 
   result<std::size_t> read_some(std::span<std::byte> into) override {
+    if (*reset_) return error_code(boost::asio::error::connection_reset);
     error_code error;
     const std::size_t n = socket_.read_some(boost::asio::buffer(into.data(), into.size()), error);
     if (error) return error;
@@ -104,6 +105,24 @@ class asio_stream final : public stream {
     error_code ignored; // nothing is left to be done about a socket that will not close
     socket_.shutdown(socket::shutdown_both, ignored);
     socket_.close(ignored);
+  }
+
+  void abort() override {
+    if constexpr (!std::is_same_v<Protocol, tcp>) return close();
+    error_code ignored;
+    socket_.set_option(boost::asio::socket_base::linger(true, 0), ignored); // a reset instead of the end
+    socket_.close(ignored);
+  }
+
+  /// The kernel goes on giving out what it had received before a reset. The reactor tells of an error before it tells
+  /// of bytes, so nothing of them is read by whoever awaits readable(); it takes no system call a read.
+  void heed_abort() override {
+    if constexpr (std::is_same_v<Protocol, tcp>) { // a local socket is as much in error once the other end has closed
+      if (!socket_.is_open()) return;
+      socket_.async_wait(socket::wait_error, [reset = reset_](error_code none) {
+        if (!none) *reset = true; // or urgent data, which no peer of ours sends
+      });
+    }
   }
 
   void limit_unsent(std::size_t bytes) override {
@@ -149,6 +168,7 @@ class asio_stream final : public stream {
 
   socket socket_;
   std::string remote_;
+  std::shared_ptr<bool> reset_ = std::make_shared<bool>(false); ///< the wait for it may outlive the stream
 };
 
 endpoint endpoint_of(const tcp::endpoint& e) {

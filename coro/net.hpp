@@ -51,6 +51,11 @@ class stream {
   [[nodiscard]] virtual task<void> writable() = 0;
   /// Ends both directions; whoever waits is aborted.
   virtual void close() = 0;
+  /// close() that takes back what was written as far as it can: what is still queued is not sent, and an end that heeds
+  /// it reads no more of what it has got. Between the ends of a local socket it is close() alone.
+  virtual void abort() = 0;
+  /// From now on a connection that the other end aborted reads as reset, not first what had come before.
+  virtual void heed_abort() = 0;
   /// The kernel refuses more once so much is queued unsent: what is urgent then waits behind little.
   virtual void limit_unsent(std::size_t bytes) = 0;
   /// For messages to a person.

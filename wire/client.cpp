@@ -139,7 +139,8 @@ coro::task<call_result> client::call(client_body body, coro::time_point deadline
     verdict v = judge(*c);
     if (v.succeeded) {
       redirects_ = 0;
-      co_return client_answer{std::move(*c->reply), std::move(c->bytes)};
+      const bool repeated = learned.code() == request_errc::unknown;
+      co_return client_answer{std::move(*c->reply), std::move(c->bytes), repeated};
     }
     // What was learned is not forgotten for a later try that came to nothing, nor that an earlier one may have come to
     // something.
@@ -300,6 +301,7 @@ void client::sweep() {
     if (c.end != call_end::none || c.deadline > now) return;
     c.sent = c.encoded && c.frame_end <= written_bytes_;
     if (c.encoded && !c.sent && !take_back(c)) half_written = true;
+    given_up_ = given_up_ || c.sent;
     if (c.direct) c.code = c.sent ? request_errc::unknown : request_errc::not_applied;
     complete(c, call_end::expired);
   });
@@ -343,7 +345,15 @@ bool client::is_silent(coro::time_point now) {
 
 void client::leave(const std::string& why) {
   why_lost_ = why;
-  stream_->close();
+  close_stream();
+}
+
+/// What was sent and is not answered must not be read from the connection later, behind what is asked elsewhere.
+void client::close_stream() {
+  if (in_flight_ != 0 || given_up_)
+    stream_->abort();
+  else
+    stream_->close();
 }
 
 /// How long one endpoint is given, of what is left: the others and another try get the rest.

@@ -47,6 +47,9 @@ struct client_options {
 struct client_answer {
   client_reply reply;
   chunk_ref bytes;
+  /// An earlier try's outcome is unknown: a node that has it may still carry it out, until as much time from now on as
+  /// the call had in all.
+  bool repeated = false;
 };
 
 /// Why a call has no answer.
@@ -161,6 +164,7 @@ class client {
   bool take_back(const client_call& c);
   [[nodiscard]] bool is_silent(coro::time_point now);
   void leave(const std::string& why);
+  void close_stream();
   [[nodiscard]] std::chrono::milliseconds share_of(std::chrono::milliseconds left) const;
   [[nodiscard]] std::chrono::milliseconds dial_limit();
   void dial_failed(const client_endpoint& at, const std::string& why);
@@ -196,6 +200,7 @@ class client {
   std::uint64_t enqueued_bytes_ = 0; ///< of this connection
   std::uint64_t written_bytes_ = 0;
   std::size_t in_flight_ = 0;
+  bool given_up_ = false;     ///< something that was sent on it will not be waited for any more
   coro::time_point heard_at_; ///< when a byte last came, or left
   bool up_ = false;           ///< and the hello is over
   bool moving_ = false;       ///< to another endpoint, once what is in flight has ended

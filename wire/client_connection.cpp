@@ -73,6 +73,7 @@ coro::task<std::string> client::establish(client_endpoint to) {
   out_.clear();
   enqueued_bytes_ = 0;
   written_bytes_ = 0;
+  given_up_ = false;
   current_ = to;
   endpoint_name_ = to.name();
   hello_deadline_ = loop_.now() + limit;
@@ -238,7 +239,7 @@ void client::lose_connection(const std::string& why) {
   const bool moved = std::exchange(moving_, false);
   hello_deadline_.reset();
   why_lost_ = why;
-  if (stream_ != nullptr) stream_->close();
+  if (stream_ != nullptr) close_stream();
   stream_.reset();
   out_.clear();
   if (was_up && !moved && current_ == options_.endpoints[next_]) next_ = (next_ + 1) % options_.endpoints.size();
@@ -275,7 +276,7 @@ void client::move_on() {
 void client::finish_move() {
   if (!moving_ || in_flight_ != 0 || stream_ == nullptr) return;
   why_lost_ = "the client moved to another endpoint";
-  stream_->close();
+  close_stream();
 }
 
 } // namespace quorumd::wire

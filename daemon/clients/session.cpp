@@ -73,6 +73,7 @@ coro::task<void> session::refuse(std::unique_ptr<coro::stream> s, wire::request_
 }
 
 coro::task<void> session::serve() {
+  stream_->heed_abort(); // a client that has given its requests up may have asked another node since
   reading_.spawn(run_reader());
   writing_.spawn(run_writer());
   co_await reading_.join();

@@ -167,6 +167,30 @@ task<void> cancel_a_reader(loop* l) {
   CHECK(a->read_some(room).value() == 1);
 }
 
+task<void> abort_before_a_read(loop* l, std::string path) {
+  std::byte room[16];
+  for (const bool heeds : {false, true}) {
+    CAPTURE(heeds);
+    stream_ptr a;
+    stream_ptr b;
+    co_await connect_pair(l, path.empty() || !heeds ? path : path + ".heeds", &a, &b);
+    if (heeds) b->heed_abort();
+    CHECK(a->write_some(bytes("early")).value() == 5);
+    co_await b->readable();
+    CHECK(b->read_some(room).value() == 5);
+    CHECK(a->write_some(bytes("late")).value() == 4);
+    a->abort();
+    CHECK(a->read_some(room).has_error());
+    co_await b->readable();
+    const auto n = b->read_some(room);
+    if (heeds && path.empty())
+      CHECK(n.error() == errors::connection_reset);
+    else
+      CHECK(n.value() == 4);
+    a->abort();
+  }
+}
+
 task<void> describe(loop* l, std::string path) {
   stream_ptr a;
   stream_ptr b;
@@ -242,6 +266,15 @@ TEST_CASE("closing under a waiter") {
 TEST_CASE("cancelling a reader") {
   running_loop l("loop");
   l.run(cancel_a_reader(&l.get()));
+}
+
+// One end writes and aborts before the other reads: an end that heeds it reads a reset, any other what had come.
+// Between the ends of a Unix socket it is a close.
+TEST_CASE("aborting a stream") {
+  const socket_directory d;
+  running_loop l("loop");
+  l.run(abort_before_a_read(&l.get(), ""));
+  l.run(abort_before_a_read(&l.get(), d.file("s")));
 }
 
 // A stream names its other end, and a local socket's also by its user and groups.

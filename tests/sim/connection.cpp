@@ -156,6 +156,13 @@ void connection::close(int side) {
     send(side, {{}, 0, true});
 }
 
+void connection::abort(int side) {
+  end& e = ends[side];
+  if (!e.open) return;
+  vanish(side);
+  if (!e.reset) send_reset(1 - side);
+}
+
 void connection::vanish(int side) {
   end& e = ends[side];
   e.open = false;

@@ -69,6 +69,8 @@ struct connection : std::enable_shared_from_this<connection> {
   [[nodiscard]] std::size_t room(int side) const;
   /// The program's close.
   void close(int side);
+  /// Its abort: a reset, whatever was read.
+  void abort(int side);
   /// The end is gone without a word.
   void vanish(int side);
   /// A reset travels to that end, unless a partition swallows it.

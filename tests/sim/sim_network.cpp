@@ -33,6 +33,8 @@ class sim_stream final : public coro::stream {
   coro::task<void> writable() override { return wait(connection_, side_, false); }
 
   void close() override { connection_->close(side_); }
+  void abort() override { connection_->abort(side_); }
+  void heed_abort() override {} // a reset always drops what was not read
   void limit_unsent(std::size_t bytes) override { connection_->ends[side_].unsent_max = bytes; }
   const std::string& remote() const override { return remote_; }
   std::optional<coro::credentials> peer_credentials() const override { return std::nullopt; }

@@ -93,6 +93,7 @@ class script_connection {
     }
   }
   void close() { stream_->close(); }
+  void heed_abort() { stream_->heed_abort(); }
 
   coro::loop& loop;
   wire::byte_buffer out;

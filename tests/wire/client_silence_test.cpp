@@ -56,6 +56,16 @@ coro::task<void> freezes_after_the_hello(script_connection* c, script_server* s)
   co_await is_frozen(c, s);
 }
 
+/// Stopped with a request in its socket, and awake again when the client is long gone.
+coro::task<void> wakes_late(script_connection* c, script_server* s) {
+  c->heed_abort();
+  co_await c->greet();
+  constexpr coro::duration asleep = 1200ms;
+  co_await c->loop.timers().sleep_for(asleep);
+  const request r = co_await c->read();
+  s->seen.push_back(r.what.id == 0 ? "nothing" : "a request");
+}
+
 std::uint64_t revision_of(const wire::call_result& r) {
   REQUIRE_MESSAGE(r.has_value(), r.error().message());
   return std::get<kv::reply>(r->reply.body).revision.value();
@@ -148,6 +158,24 @@ coro::task<void> freezes_on_the_way(test_loop* t) {
   co_await leader.stop();
 }
 
+coro::task<void> nothing_is_left_behind(test_loop* t) {
+  script_server late(t->loop, t->network, {wakes_late});
+  script_server leader(t->loop, t->network, {answers});
+  const auto client = t->connect_to({late.endpoint(), leader.endpoint()});
+  const auto put = co_await client->call(put_of("4"), t->in(1000ms), wire::client::repeat::idempotent);
+  CHECK(revision_of(put) == 4);
+  CHECK(put->repeated);
+  const auto next = co_await client->call(put_of("5"), t->in(1000ms), wire::client::repeat::idempotent);
+  CHECK(revision_of(next) == 5);
+  CHECK_FALSE(next->repeated);
+  constexpr coro::duration pause = 10ms;
+  while (late.seen.empty()) co_await t->loop.timers().sleep_for(pause);
+  CHECK(late.seen.front() == "nothing");
+  co_await client->stop();
+  co_await late.stop();
+  co_await leader.stop();
+}
+
 coro::task<void> put_large(wire::client* c, std::uint64_t number, const std::string* v, coro::time_point deadline,
                            std::map<std::uint64_t, wire::call_result>* out) {
   const std::string key = std::to_string(number);
@@ -219,6 +247,12 @@ TEST_CASE("an endpoint that does not say hello is left for the next") {
 // must not be sent twice is unknown.
 TEST_CASE("an endpoint that falls silent is left for the next") {
   on_a_loop(freezes_on_the_way);
+}
+
+// The first endpoint sleeps with a put in its socket, which the second then acknowledges: when the first wakes up it
+// finds that the client has taken its put back, and the answer tells that it was sent twice.
+TEST_CASE("a silent endpoint does not get what was given up there") {
+  on_a_loop(nothing_is_left_behind);
 }
 
 // The server stops reading: puts of which no byte was written have certainly had no effect, then or later.
