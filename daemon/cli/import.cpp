@@ -17,6 +17,8 @@
 
 #include <cerrno>
 #include <cstring>
+#include <map>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -26,6 +28,7 @@ namespace {
 constexpr std::size_t window_puts = 1024;
 constexpr std::size_t window_bytes = std::size_t{8} * 1024 * 1024;
 constexpr std::size_t piece_bytes = std::size_t{256} * 1024;
+constexpr coro::duration short_pause = std::chrono::milliseconds(20);
 
 /// A file descriptor that is closed at the end, unless it is standard input.
 class input_file {
@@ -66,6 +69,36 @@ class input_file {
   std::uint64_t bytes_ = 0;
 };
 
+/// The keys of puts that were sent more than once and are done: an earlier try may still be in a node's hands, and must
+/// not come behind a later line's. Bounded by `full`, where the next put waits as for its own key.
+class held_keys {
+ public:
+  void hold(std::string key, coro::time_point until) {
+    bytes_ += key.size();
+    const auto [at, added] = until_.try_emplace(std::move(key), until);
+    if (added) return;
+    bytes_ -= at->first.size();
+    at->second = std::max(at->second, until);
+  }
+  [[nodiscard]] bool holds(std::string_view key, coro::time_point now) const {
+    const auto found = until_.find(key);
+    return found != until_.end() && now < found->second;
+  }
+  [[nodiscard]] bool full(coro::time_point now) {
+    if (!beyond()) return false;
+    std::erase_if(until_, [&](const auto& k) { return k.second <= now; });
+    bytes_ = 0;
+    for (const auto& [key, until] : until_) bytes_ += key.size();
+    return beyond();
+  }
+
+ private:
+  [[nodiscard]] bool beyond() const { return until_.size() >= 16 * window_puts || bytes_ >= window_bytes; }
+
+  std::map<std::string, coro::time_point, std::less<>> until_;
+  std::size_t bytes_ = 0; ///< of the keys
+};
+
 /// One import: a feeder that cuts the input into pairs, and a put for each, so many at a time.
 class importer {
  public:
@@ -89,12 +122,12 @@ class importer {
   /// Hands every pair of the input out, until it ends or something is wrong.
   coro::task<void> feed() {
     bool ended = false;
-    while (failure_.empty() && !ended) {
+    while (failure_.empty() && !bad_input_ && !ended) {
       const input_file* const in = &input_;
       auto job = [in] { return in->read(); };
       const result<std::string> piece = co_await coro::run_on(reader_, session_.loop, job);
       if (piece.has_error()) {
-        fail(piece.error().exit_code(), piece.error().message());
+        bad_input_ = piece.error();
         co_return;
       }
       ended = piece->empty();
@@ -108,12 +141,13 @@ class importer {
     while (failure_.empty()) {
       auto pair = lines_.next();
       if (pair.has_error()) {
-        fail(config::exit_code::usage, input_.name() + ": " + pair.error().message());
+        bad_input_ = usage(input_.name() + ": " + pair.error().message());
         co_return;
       }
       if (!*pair) co_return;
-      // A later line for the same key must not overtake an earlier one that is sent again.
+      // A later line for the same key must not overtake an earlier one that is sent again, nor be overtaken by it.
       while (!has_room((*pair)->key)) co_await room_.wait();
+      if (is_held((*pair)->key)) co_await wait_for_held((*pair)->key);
       if (!failure_.empty()) co_return;
       keys_.insert((*pair)->key);
       bytes_ += (*pair)->key.size() + (*pair)->value.size();
@@ -127,27 +161,41 @@ class importer {
     return keys_.size() < window_puts && bytes_ < window_bytes && keys_.count(key) == 0;
   }
 
+  [[nodiscard]] bool is_held(const std::string& key) {
+    const coro::time_point now = session_.loop.now();
+    return failure_.empty() && (held_.holds(key, now) || held_.full(now));
+  }
+
+  coro::task<void> wait_for_held(std::string key) {
+    while (is_held(key)) co_await session_.loop.timers().sleep_for(short_pause);
+    progress_at_ = session_.loop.now(); // meanwhile nothing may have been asked that could be answered
+  }
+
   coro::task<void> put(std::string key, std::string value) {
+    coro::time_point held_until;
     while (failure_.empty()) {
       wire::client_body body = kv::command(kv::put{.key = key, .value = value});
       const coro::time_point deadline = session_.deadline();
       const wire::call_result answer =
           co_await session_.client.call(std::move(body), deadline, wire::client::repeat::idempotent);
+      const bool open = answer.has_value() ? answer->repeated : answer.error().code() == wire::request_errc::unknown;
+      // A node that has read it keeps it for as long as the call could take, and none reads it any more.
+      if (open) held_until = session_.loop.now() + session_.timeout;
       if (answer.has_value()) {
         ++acknowledged_;
         progress_at_ = session_.loop.now();
         break;
       }
       if (!may_repeat(answer.error())) {
-        fail(config::exit_code::unavailable, answer.error().message());
+        fail(answer.error().message());
         break;
       }
       if (answer.error().code() == wire::request_errc::unknown) ++repeated_;
-      const coro::duration pause = std::chrono::milliseconds(20);
-      co_await session_.loop.timers().sleep_for(pause);
+      co_await session_.loop.timers().sleep_for(short_pause);
     }
     keys_.erase(key);
     bytes_ -= key.size() + value.size();
+    if (session_.loop.now() < held_until) held_.hold(std::move(key), held_until);
     show();
     room_.set();
   }
@@ -160,10 +208,9 @@ class importer {
     return passing && session_.loop.now() - progress_at_ < session_.timeout;
   }
 
-  void fail(int code, const std::string& message) {
-    if (!failure_.empty()) return;
-    failure_ = message;
-    code_ = code;
+  /// A put failed for good: nothing more is sent, and no other one again.
+  void fail(const std::string& message) {
+    if (failure_.empty()) failure_ = message;
     room_.set();
   }
 
@@ -177,6 +224,7 @@ class importer {
 
   int report() {
     bar_.clear();
+    if (bad_input_) complain(bad_input_->message());
     if (!failure_.empty()) complain(failure_);
     repeated_ += session_.client.counters().repeats;
     if (repeated_ != 0)
@@ -194,7 +242,8 @@ class importer {
     else
       out = "acknowledged " + std::to_string(acknowledged_);
     const int printed = print(out + "\n");
-    return code_ == config::exit_code::ok ? printed : code_;
+    if (!failure_.empty()) return config::exit_code::unavailable;
+    return bad_input_ ? bad_input_->exit_code() : printed;
   }
 
   session& session_;
@@ -209,8 +258,9 @@ class importer {
   std::uint64_t acknowledged_ = 0;
   std::uint64_t repeated_ = 0;
   coro::time_point progress_at_;
-  std::string failure_;
-  int code_ = config::exit_code::ok;
+  held_keys held_;
+  std::optional<error> bad_input_; ///< why no more of the input is taken; what was taken before is put
+  std::string failure_;            ///< why nothing more is put
 };
 
 coro::task<int> import(session* s, const input_file* in, pair_format format) {
@@ -240,12 +290,15 @@ command_spec import_command() {
           "FILE '-' is standard input. A line is key<TAB>value with \\t \\n \\\\ \\xHH escapes; with --format jsonl it "
           "is\n"
           "{\"key\": …, \"value\": …}, or key_base64 and value_base64 for bytes that are not UTF-8.\n"
-          "Puts are pipelined; lines for one key keep their order. A change of leader, or an endpoint that falls\n"
-          "silent, is survived: a put without an answer is sent again, to the next endpoint, and a note says how many\n"
-          "were. The import ends when nothing was acknowledged for --timeout. A bad line is named by its number and "
-          "ends the\n"
-          "import with 64: the lines before it are in, none after it. The last line printed is the number of puts\n"
-          "that were acknowledged.",
+          "Puts are pipelined. A change of leader, or an endpoint that falls silent, is survived: a put without an\n"
+          "answer is sent again, to the next endpoint, and a note says how many were. Lines for one key keep their\n"
+          "order: after a put that was sent again, the next one for its key waits for --timeout, until no node can\n"
+          "still carry out the first. Not covered is a node that was stopped and, at the same time, cut off from "
+          "here:\n"
+          "it may take up late what had reached it. The import ends when nothing was acknowledged for --timeout. A "
+          "bad\n"
+          "line is named by its number and ends the import with 64: the lines before it are in, none after it; with 2\n"
+          "if one of those could not be put. The last line printed is the number of puts that were acknowledged.",
       .examples = {"quorumd import words.tsv", "quorumd export | quorumd import - --endpoint 10.0.0.9:2379",
                    "quorumd import backup.jsonl --format jsonl --output json"},
       .run = run_import,

@@ -200,6 +200,33 @@ TEST_CASE("an import leaves a silent member") {
   c.check_all_hold(words);
 }
 
+// The member that an import goes through is stopped with a key's first line in its socket. Another one takes both lines
+// of the key; awake again, the member does not carry out the first one behind the second.
+TEST_CASE("a member that wakes up brings no earlier line of an import") {
+  cluster c("answers_order");
+  c.start_all();
+  c.wait_all_healthy();
+  const std::size_t first = c.follower();
+  launch l;
+  l.arguments = {quorumd_program(), "import", "-", "--timeout", "2s", "--endpoint", first_then_rest(c, first)};
+  l.errors = c.folder() + "/import.err";
+  l.feed = true;
+  process import(l);
+  REQUIRE(import.feed("other\t0\n"));
+  c.wait_keys(first, 1);
+  c.pause(first);
+  REQUIRE(import.feed("key\told\nkey\tnew\n"));
+  import.end_of_feed();
+  const auto code = import.wait(seconds(20));
+  REQUIRE_MESSAGE(code == 0, read_all(c.folder() + "/import.err"));
+  c.resume(first);
+  c.wait_healthy(first);
+  const command_result got = c.at(first, {"get", "key", "-w", "json"});
+  REQUIRE(got.code == 0);
+  CHECK_MESSAGE(got.output.find("\"value\":\"new\"") != std::string::npos, got.output);
+  CHECK_MESSAGE(got.output.find("\"version\":2") != std::string::npos, got.output); // the first try came to nothing
+}
+
 // Nobody answers an import any more: it ends once nothing was acknowledged for --timeout.
 TEST_CASE("an import ends when there is no progress for its timeout") {
   cluster c("answers_import_end", {.nodes = 1});
