@@ -33,11 +33,9 @@ inline constexpr std::uint16_t client_version_max = 1;
 inline constexpr std::size_t client_request_frame_max = kv::request_bytes_max + std::size_t{128} * 1024;
 /// A larger frame is refused as `too_large` and passed over, up to this; beyond it, it costs the connection.
 inline constexpr std::size_t client_request_skip_max = std::size_t{64} * 1024 * 1024;
-/// A reply frame: reply_bytes_max, or one item beyond it.
+/// A reply frame. Nothing is left out of a reply here: the store bounds what it answers (kv::reply_bytes_max, or one
+/// item), and an operation of a transaction adds less than 64 bytes. An answer beyond it is a broken invariant.
 inline constexpr std::size_t client_reply_frame_max = std::size_t{4} * 1024 * 1024;
-/// Lists in a reply stop before their encoding passes this; a range then says `more`, and a delete has fewer `prev`
-/// than `deleted`. The reply's first item is always there.
-inline constexpr std::size_t reply_bytes_max = kv::reply_bytes_max;
 /// Transactions within transactions.
 inline constexpr std::size_t txn_depth_max = 8;
 

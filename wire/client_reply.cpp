@@ -13,10 +13,12 @@ namespace {
 
 template <class Fill>
 void append_reply(byte_buffer& out, std::uint64_t id, std::size_t words_behind_root, Fill fill_body) {
+  const std::size_t before = out.size();
   append_frame<schema::Reply>(out, root_words<schema::Reply> + words_behind_root, [&](schema::Reply::Builder to) {
     to.setId(id);
     fill_body(to);
   });
+  QUORUMD_INVARIANT(out.size() - before <= client_reply_frame_max, "a reply is within its frame");
 }
 
 /// More members than any cluster has.
@@ -95,12 +97,8 @@ void encode_reply(byte_buffer& out, std::uint64_t id, const kv::result<kv::range
     encode_reply(out, id, store_error(r.error()));
     return;
   }
-  reply_budget bound;
-  const std::size_t words = struct_words<schema::RangeReply> + words_behind(*r, bound);
-  append_reply(out, id, words, [&](schema::Reply::Builder to) {
-    reply_budget budget;
-    fill(to.initRange(), *r, budget);
-  });
+  append_reply(out, id, struct_words<schema::RangeReply> + words_behind(*r),
+               [&](schema::Reply::Builder to) { fill(to.initRange(), *r); });
 }
 
 void encode_reply(byte_buffer& out, std::uint64_t id, const status_reply& s) {
@@ -143,10 +141,11 @@ decoded<void> encode_reply(byte_buffer& out, std::uint64_t id, std::span<const s
           encode_reply(out, id, store_error(read(from.getError())));
           return;
         }
-        require(encoded_result.size() <= client_reply_frame_max / 2, codec_errc::length, "a result is too long");
-        // Copied whole: the content was bounded when it was encoded. The bound covers its structs in this version's
-        // size, should the encoder's have been smaller.
+        // Copied whole. The sum covers the outermost struct in this version's size, should the encoder's have been
+        // smaller.
         const std::size_t words = from.totalSize().wordCount + struct_words<schema::Outcome>;
+        require(frame_header_bytes + (root_words<schema::Reply> + words) * word_bytes <= client_reply_frame_max,
+                codec_errc::length, "a result is too long");
         append_reply(out, id, words, [&](schema::Reply::Builder to) { to.setOutcome(from); });
       });
   return done;

@@ -1,6 +1,7 @@
 #include "wire/command_codec.hpp"
 
 #include "wire/kv_schema.hpp"
+#include "wire/schema/client.capnp.h"
 
 #include <cstdint>
 #include <string>
@@ -42,6 +43,8 @@ decoded<kv::command> decode_command(std::span<const std::byte> payload) {
 
 shared_bytes encode_result(chunk_arena& arena, const kv::result<kv::reply>& r) {
   const std::size_t words = root_words<schema::Outcome> + words_behind(r);
+  QUORUMD_INVARIANT(frame_header_bytes + (root_words<schema::Reply> + words) * word_bytes <= client_reply_frame_max,
+                    "a result is within a reply's frame");
   chunk_arena::piece piece = arena.allocate(words * word_bytes);
   const std::size_t used =
       build_at<schema::Outcome>(piece.data, words, 0, [&](schema::Outcome::Builder to) { fill(to, r); });

@@ -25,7 +25,7 @@ inline constexpr std::uint16_t command_version = 1;
 [[nodiscard]] decoded<kv::command> decode_command(std::span<const std::byte> payload);
 
 /// Writes what a command did, before the store's next mutation, for a reply that is sent later or from another node.
-/// Lists stop as client_protocol.hpp says.
+/// It fits a reply (client_reply_frame_max).
 [[nodiscard]] shared_bytes encode_result(chunk_arena& arena, const kv::result<kv::reply>& r);
 /// Reads it; the views hold as long as the bytes.
 [[nodiscard]] decoded<kv::result<kv::reply>> decode_result(std::span<const std::byte> bytes);

@@ -14,20 +14,10 @@ std::size_t item_words(const kv::key_value_view& k) {
   return struct_words<schema::KeyValue> + data_words(k.key.size()) + data_words(k.value.size());
 }
 
-/// How many items of the list go into the reply, and their words.
-struct share {
-  std::size_t count = 0;
-  std::size_t words = 1;
-};
-share share_of(const kv_list& list, reply_budget& budget) {
-  share s;
-  for (const kv::key_value_view& k : list) {
-    const std::size_t words = item_words(k);
-    if (!budget.take(words)) break;
-    ++s.count;
-    s.words += words;
-  }
-  return s;
+std::size_t items_words(const kv_list& list) {
+  std::size_t words = list.empty() ? 0 : 1;
+  for (const kv::key_value_view& k : list) words += item_words(k);
+  return words;
 }
 
 void fill_item(schema::KeyValue::Builder to, const kv::key_value_view& k) {
@@ -61,15 +51,13 @@ void read_items(capnp::List<schema::KeyValue>::Reader from, kv_list& to) {
   for (const schema::KeyValue::Reader k : from) to.push_back(read_item(k));
 }
 
-// --- the four kinds of reply: bound, build, read ---
+// --- the four kinds of reply: measure, build, read ---
 
-std::size_t behind(const kv::put_reply& r, reply_budget& budget) {
-  if (!r.prev) return 0;
-  const std::size_t words = item_words(*r.prev);
-  return budget.take(words) ? words : 0;
+std::size_t behind(const kv::put_reply& r) {
+  return r.prev ? item_words(*r.prev) : 0;
 }
-void fill_put(schema::PutReply::Builder to, const kv::put_reply& r, reply_budget& budget) {
-  if (r.prev && budget.take(item_words(*r.prev))) fill_item(to.initPrev(), *r.prev);
+void fill_put(schema::PutReply::Builder to, const kv::put_reply& r) {
+  if (r.prev) fill_item(to.initPrev(), *r.prev);
 }
 kv::put_reply read_put(schema::PutReply::Reader from) {
   kv::put_reply r;
@@ -77,12 +65,12 @@ kv::put_reply read_put(schema::PutReply::Reader from) {
   return r;
 }
 
-std::size_t behind(const kv::delete_range_reply& r, reply_budget& budget) {
-  return r.prev.empty() ? 0 : share_of(r.prev, budget).words;
+std::size_t behind(const kv::delete_range_reply& r) {
+  return items_words(r.prev);
 }
-void fill_delete(schema::DeleteRangeReply::Builder to, const kv::delete_range_reply& r, reply_budget& budget) {
+void fill_delete(schema::DeleteRangeReply::Builder to, const kv::delete_range_reply& r) {
   to.setDeleted(r.deleted);
-  if (!r.prev.empty()) fill_items(to.initPrev(static_cast<unsigned>(share_of(r.prev, budget).count)), r.prev);
+  if (!r.prev.empty()) fill_items(to.initPrev(static_cast<unsigned>(r.prev.size())), r.prev);
 }
 kv::delete_range_reply read_delete(schema::DeleteRangeReply::Reader from) {
   kv::delete_range_reply r;
@@ -91,31 +79,29 @@ kv::delete_range_reply read_delete(schema::DeleteRangeReply::Reader from) {
   return r;
 }
 
-std::size_t behind(const kv::txn_reply& r, reply_budget& budget) {
+std::size_t behind(const kv::txn_reply& r) {
   std::size_t words = list_words<schema::OperationReply>(r.responses.size());
   for (const kv::operation_reply& o : r.responses) {
-    if (const auto* p = std::get_if<kv::put_reply>(&o.what))
-      words += struct_words<schema::PutReply> + behind(*p, budget);
+    if (const auto* p = std::get_if<kv::put_reply>(&o.what)) words += struct_words<schema::PutReply> + behind(*p);
     if (const auto* g = std::get_if<kv::range_reply>(&o.what))
-      words += struct_words<schema::RangeReply> + words_behind(*g, budget);
+      words += struct_words<schema::RangeReply> + words_behind(*g);
     if (const auto* d = std::get_if<kv::delete_range_reply>(&o.what))
-      words += struct_words<schema::DeleteRangeReply> + behind(*d, budget);
-    if (const auto* t = std::get_if<kv::txn_reply>(&o.what))
-      words += struct_words<schema::TxnReply> + behind(*t, budget);
+      words += struct_words<schema::DeleteRangeReply> + behind(*d);
+    if (const auto* t = std::get_if<kv::txn_reply>(&o.what)) words += struct_words<schema::TxnReply> + behind(*t);
   }
   return words;
 }
 
-void fill_txn(schema::TxnReply::Builder to, const kv::txn_reply& r, reply_budget& budget) {
+void fill_txn(schema::TxnReply::Builder to, const kv::txn_reply& r) {
   to.setSucceeded(r.succeeded);
   auto list = to.initResponses(static_cast<unsigned>(r.responses.size()));
   for (unsigned i = 0; i < list.size(); ++i) {
     schema::OperationReply::Builder at = list[i];
     const auto& what = r.responses[i].what;
-    if (const auto* p = std::get_if<kv::put_reply>(&what)) fill_put(at.initPut(), *p, budget);
-    if (const auto* g = std::get_if<kv::range_reply>(&what)) fill(at.initRange(), *g, budget);
-    if (const auto* d = std::get_if<kv::delete_range_reply>(&what)) fill_delete(at.initDeleteRange(), *d, budget);
-    if (const auto* t = std::get_if<kv::txn_reply>(&what)) fill_txn(at.initTxn(), *t, budget);
+    if (const auto* p = std::get_if<kv::put_reply>(&what)) fill_put(at.initPut(), *p);
+    if (const auto* g = std::get_if<kv::range_reply>(&what)) fill(at.initRange(), *g);
+    if (const auto* d = std::get_if<kv::delete_range_reply>(&what)) fill_delete(at.initDeleteRange(), *d);
+    if (const auto* t = std::get_if<kv::txn_reply>(&what)) fill_txn(at.initTxn(), *t);
   }
 }
 
@@ -148,20 +134,15 @@ kv::txn_reply read_txn(schema::TxnReply::Reader from, std::size_t depth) {
 
 } // namespace
 
-std::size_t words_behind(const kv::range_reply& r, reply_budget& budget) {
-  return r.kvs.empty() ? 0 : share_of(r.kvs, budget).words;
+std::size_t words_behind(const kv::range_reply& r) {
+  return items_words(r.kvs);
 }
 
-void fill(schema::RangeReply::Builder to, const kv::range_reply& r, reply_budget& budget) {
+void fill(schema::RangeReply::Builder to, const kv::range_reply& r) {
   to.setRevision(r.revision.value());
   to.setCount(r.count);
-  bool more = r.more;
-  if (!r.kvs.empty()) {
-    const std::size_t count = share_of(r.kvs, budget).count;
-    fill_items(to.initKvs(static_cast<unsigned>(count)), r.kvs);
-    more = more || count < r.kvs.size();
-  }
-  to.setMore(more);
+  to.setMore(r.more);
+  if (!r.kvs.empty()) fill_items(to.initKvs(static_cast<unsigned>(r.kvs.size())), r.kvs);
 }
 
 kv::range_reply read(schema::RangeReply::Reader from) {
@@ -187,12 +168,11 @@ void fill(schema::StoreError::Builder to, const kv::error& e) {
 
 std::size_t words_behind(const kv::result<kv::reply>& r) {
   if (!r) return struct_words<schema::StoreError>;
-  reply_budget budget;
   const auto& body = (*r).body;
-  if (const auto* p = std::get_if<kv::put_reply>(&body)) return struct_words<schema::PutReply> + behind(*p, budget);
+  if (const auto* p = std::get_if<kv::put_reply>(&body)) return struct_words<schema::PutReply> + behind(*p);
   if (const auto* d = std::get_if<kv::delete_range_reply>(&body))
-    return struct_words<schema::DeleteRangeReply> + behind(*d, budget);
-  if (const auto* t = std::get_if<kv::txn_reply>(&body)) return struct_words<schema::TxnReply> + behind(*t, budget);
+    return struct_words<schema::DeleteRangeReply> + behind(*d);
+  if (const auto* t = std::get_if<kv::txn_reply>(&body)) return struct_words<schema::TxnReply> + behind(*t);
   if (std::holds_alternative<kv::configure_reply>(body)) return struct_words<schema::Settings>;
   return 0;
 }
@@ -202,12 +182,11 @@ void fill(schema::Outcome::Builder to, const kv::result<kv::reply>& r) {
     fill(to.initError(), r.error());
     return;
   }
-  reply_budget budget;
   const kv::reply& reply = *r;
   to.setRevision(reply.revision.value());
-  if (const auto* p = std::get_if<kv::put_reply>(&reply.body)) fill_put(to.initPut(), *p, budget);
-  if (const auto* d = std::get_if<kv::delete_range_reply>(&reply.body)) fill_delete(to.initDeleteRange(), *d, budget);
-  if (const auto* t = std::get_if<kv::txn_reply>(&reply.body)) fill_txn(to.initTxn(), *t, budget);
+  if (const auto* p = std::get_if<kv::put_reply>(&reply.body)) fill_put(to.initPut(), *p);
+  if (const auto* d = std::get_if<kv::delete_range_reply>(&reply.body)) fill_delete(to.initDeleteRange(), *d);
+  if (const auto* t = std::get_if<kv::txn_reply>(&reply.body)) fill_txn(to.initTxn(), *t);
   if (std::holds_alternative<kv::compact_reply>(reply.body)) to.setCompact();
   if (const auto* c = std::get_if<kv::configure_reply>(&reply.body)) fill(to.initConfigure(), c->now);
 }

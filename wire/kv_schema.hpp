@@ -28,28 +28,12 @@ void fill(schema::Settings::Builder to, const kv::settings& s);
 void fill(schema::Range::Builder to, const kv::range_request& r);
 [[nodiscard]] kv::range_request read(schema::Range::Reader from);
 
-/// What the items of a reply may still take. Bounding and building ask in the same order, so they decide alike.
-class reply_budget {
- public:
-  /// Whether the item goes into the reply. The first always does.
-  [[nodiscard]] bool take(std::size_t words) {
-    const bool fits = first_ || words <= left_;
-    first_ = false;
-    left_ -= fits ? (words < left_ ? words : left_) : left_; // after one that is left out none follows
-    return fits;
-  }
-
- private:
-  std::size_t left_ = reply_bytes_max / word_bytes;
-  bool first_ = true;
-};
-
 [[nodiscard]] std::size_t words_behind(const kv::result<kv::reply>& r);
 void fill(schema::Outcome::Builder to, const kv::result<kv::reply>& r);
 [[nodiscard]] kv::result<kv::reply> read(schema::Outcome::Reader from);
 
-[[nodiscard]] std::size_t words_behind(const kv::range_reply& r, reply_budget& budget);
-void fill(schema::RangeReply::Builder to, const kv::range_reply& r, reply_budget& budget);
+[[nodiscard]] std::size_t words_behind(const kv::range_reply& r);
+void fill(schema::RangeReply::Builder to, const kv::range_reply& r);
 [[nodiscard]] kv::range_reply read(schema::RangeReply::Reader from);
 
 [[nodiscard]] kv::error read(schema::StoreError::Reader from);

@@ -1,3 +1,4 @@
+#include "tests/coro/death.hpp"
 #include "tests/wire/sample.hpp"
 #include "wire/command_codec.hpp"
 
@@ -91,62 +92,75 @@ TEST_CASE("commands and results come back as they were") {
   }
 }
 
-// A range stops at 1 MiB and says that there is more; its first item is there however large.
-TEST_CASE("a range's reply is bounded") {
-  byte_buffer out;
-  const std::string value(1000, 'v');
-  encode_reply(out, 1, kv::result<kv::range_reply>(many_keys(5000, value)));
-  CHECK(out.size() <= reply_bytes_max + 1024);
-  CHECK(out.size() > reply_bytes_max - 2048);
-  auto heard = decode_reply(content(out));
-  REQUIRE(heard.has_value());
-  const auto& cut = std::get<kv::range_reply>(heard->body);
-  CHECK(cut.more);
-  CHECK(cut.count == 5000);
-  CHECK(cut.kvs.size() < 5000);
-
-  out.clear();
-  encode_reply(out, 1, kv::result<kv::range_reply>(many_keys(100, value)));
-  heard = decode_reply(content(out));
-  REQUIRE(heard.has_value());
-  CHECK_FALSE(std::get<kv::range_reply>(heard->body).more);
-  CHECK(std::get<kv::range_reply>(heard->body).kvs.size() == 100);
-
-  out.clear();
+// The largest page that a store makes, of whatever items, fits a frame with all that is in it; so does the one item
+// that is larger than a page.
+TEST_CASE("a range's reply is as the store bounds it") {
+  const auto heard = [](const kv::range_reply& r) {
+    byte_buffer out;
+    encode_reply(out, 1, kv::result<kv::range_reply>(r));
+    CHECK(out.size() <= client_reply_frame_max);
+    const auto back = decode_reply(content(out));
+    REQUIRE(back.has_value());
+    const auto& page = std::get<kv::range_reply>(back->body);
+    CHECK(page.kvs.size() == r.kvs.size());
+    CHECK_FALSE(page.more);
+    return out.size();
+  };
+  for (const std::size_t bytes : {1, 8, 9, 1000, 100000}) {
+    CAPTURE(bytes);
+    const std::string value(bytes, 'v');
+    const std::size_t item = 3 + bytes + kv::reply_item_bytes;
+    CHECK(heard(many_keys(kv::reply_bytes_max / item, value)) <= kv::reply_bytes_max + 1024);
+  }
   const std::string large(kv::request_bytes_max, 'v');
-  encode_reply(out, 1, kv::result<kv::range_reply>(many_keys(2, large)));
-  CHECK(out.size() <= client_reply_frame_max);
-  heard = decode_reply(content(out));
-  REQUIRE(heard.has_value());
-  REQUIRE(std::get<kv::range_reply>(heard->body).kvs.size() == 1);
-  CHECK(std::get<kv::range_reply>(heard->body).kvs[0].value == large);
-  CHECK(std::get<kv::range_reply>(heard->body).more);
+  heard(many_keys(1, large));
+  // Whatever comes is encoded whole: to bound it is the store's alone.
+  heard(many_keys(2, large));
 }
 
-// The lists of a transaction's reply share one bound, so that the largest transaction still fits a frame.
-TEST_CASE("a transaction's reply is bounded as a whole") {
-  const std::string value(kv::request_bytes_max / 2, 'v');
-  kv::txn_reply t;
-  for (std::size_t i = 0; i < kv::operations_max; ++i) {
-    kv::put_reply p;
-    p.prev = many_keys(1, value).kvs[0];
-    t.responses.push_back({p});
-    t.responses.back().what = i % 2 == 0 ? kv::operation_reply{many_keys(3, value)}.what : t.responses.back().what;
-  }
+// More operations than a transaction can have, nested as deeply as may be, one of which reads the largest value: the
+// reply fits a frame whole, at the node that it was sent to and through another.
+TEST_CASE("the largest transaction's reply fits a frame") {
+  const std::string value(kv::request_bytes_max, 'v');
+  const auto list = [](kv::operation_reply first) {
+    kv::txn_reply t;
+    t.responses.assign(kv::operations_max, {kv::range_reply{.revision = revision(3), .count = 7}});
+    t.responses[0] = std::move(first);
+    return t;
+  };
+  kv::txn_reply largest = list({many_keys(1, value)});
+  for (std::size_t i = 1; i < kv::operations_max; ++i) largest.responses[i].what = list({kv::put_reply()});
+  for (std::size_t depth = 3; depth < txn_depth_max; ++depth)
+    largest = kv::txn_reply{.succeeded = true, .responses = {{largest}}};
+
   chunk_arena arena;
-  const kv::result<kv::reply> r = kv::reply{.revision = revision(3), .body = t};
-  const shared_bytes bytes = encode_result(arena, r);
-  CHECK(bytes.bytes.size() <= reply_bytes_max + kv::request_bytes_max);
-  byte_buffer out;
-  REQUIRE(encode_reply(out, 1, bytes.bytes).has_value());
-  CHECK(out.size() <= client_reply_frame_max);
-  const auto heard = decode_reply(content(out));
-  REQUIRE(heard.has_value());
-  const auto& back = std::get<kv::txn_reply>(std::get<kv::reply>(heard->body).body);
-  CHECK(back.responses.size() == kv::operations_max);
-  CHECK(std::get<kv::range_reply>(back.responses[0].what).kvs.size() == 1);
-  CHECK(std::get<kv::range_reply>(back.responses[2].what).kvs.empty());
-  CHECK(std::get<kv::range_reply>(back.responses[2].what).more);
+  const kv::result<kv::reply> r = kv::reply{.revision = revision(3), .body = largest};
+  byte_buffer direct;
+  encode_reply(direct, 1, r);
+  CHECK(direct.size() <= client_reply_frame_max);
+  byte_buffer forwarded;
+  REQUIRE(encode_reply(forwarded, 1, encode_result(arena, r).bytes).has_value());
+  CHECK(forwarded.size() <= client_reply_frame_max);
+  for (const byte_buffer* out : {&direct, &forwarded}) {
+    const auto heard = decode_reply(content(*out));
+    REQUIRE(heard.has_value());
+    CHECK(dump(*heard) == dump(client_reply{.id = 1, .body = *r}));
+  }
+}
+
+// A reply that its reader would have to refuse is a broken invariant here, and none that lacks something.
+TEST_CASE("a reply beyond a frame aborts") {
+  const std::string value(kv::request_bytes_max, 'v');
+  CHECK(coro::test::last_words([&] {
+          byte_buffer out;
+          encode_reply(out, 1, kv::result<kv::range_reply>(many_keys(3, value)));
+        }).find("a reply is within its frame") != std::string::npos);
+  kv::txn_reply t;
+  t.responses.push_back({many_keys(3, value)});
+  CHECK(coro::test::last_words([&] {
+          chunk_arena arena;
+          (void)encode_result(arena, kv::reply{.revision = revision(3), .body = t});
+        }).find("a result is within a reply's frame") != std::string::npos);
 }
 
 // The largest command that validate() takes fits a request's frame; a transaction beyond a list's bound does not pass.
