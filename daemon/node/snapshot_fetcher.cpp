@@ -129,11 +129,10 @@ class fetcher final : public wire::peer_handler {
     from_ = node_id();
   }
   void answer(node_id to, std::uint64_t number, std::uint64_t offset, wire::snapshot_status status, std::string text) {
-    transport_.send(to, wire::snapshot_credit{.group = wanted_.group,
-                                              .transfer = number,
-                                              .offset = offset,
-                                              .status = status,
-                                              .text = std::move(text)});
+    transport_.send(
+        to,
+        wire::snapshot_credit{
+            .group = wanted_.group, .transfer = number, .offset = offset, .status = status, .text = std::move(text)});
   }
   void note(std::uint64_t received, std::uint64_t total) {
     const std::lock_guard lock(mutex_);
