@@ -15,8 +15,10 @@ constexpr auto stuck_limit = std::chrono::seconds(1);
 void snapshot_taker::applied() {
   if (taking_ || too_early()) return;
   const log_index applied = context_.state.applied();
-  if (applied > last_taken_ && applied - last_taken_ >= policy_.every_entries - earlier(policy_.every_entries))
-    due_.set();
+  if (applied <= last_taken_) return;
+  // At once, while there is room: the next entries may want it.
+  const bool fits_now = found_no_room_ != 0 && context_.state.store().stored_bytes() < found_no_room_ / 2;
+  if (fits_now || applied - last_taken_ >= policy_.every_entries - earlier(policy_.every_entries)) due_.set();
 }
 
 void snapshot_taker::keep_house() {
