@@ -208,12 +208,9 @@ coro::task<void> execute(bench_run* run, const clients_list* clients) {
 coro::task<std::vector<wire::client_endpoint>> leader_first(session* s) {
   auto endpoints = s->options.endpoints;
   if (endpoints.size() < 2) co_return endpoints;
-  wire::client_body body = wire::status_request{.all = true};
-  const coro::time_point deadline = s->deadline();
-  const wire::call_result answer = co_await s->client.call(std::move(body), deadline);
-  const auto* status = answer.has_error() ? nullptr : body_of<wire::status_reply>(answer);
-  if (status == nullptr) co_return endpoints;
-  for (const auto& row : status->rows) {
+  const auto rows = co_await ask_members(s);
+  if (rows.has_error()) co_return endpoints;
+  for (const auto& row : *rows) {
     if (row.role != raft::role::leader || !row.error.empty()) continue;
     const auto found =
         std::find_if(endpoints.begin(), endpoints.end(), [&](const auto& e) { return e.name() == row.address; });

@@ -167,6 +167,7 @@ class importer {
   }
 
   coro::task<void> wait_for_held(std::string key) {
+    // The end of a hold is a moment in time, that of too many holds any of theirs: nothing tells of either.
     while (is_held(key)) co_await session_.loop.timers().sleep_for(short_pause);
     progress_at_ = session_.loop.now(); // meanwhile nothing may have been asked that could be answered
   }

@@ -40,15 +40,11 @@ coro::task<void> fleet::stop() {
 }
 
 coro::task<sights> fleet::look() {
-  wire::client_body body = wire::status_request{.all = true};
-  const coro::time_point deadline = session_.deadline();
-  const wire::call_result answer = co_await session_.client.call(std::move(body), deadline);
-  if (answer.has_error()) co_return answer.error();
-  const auto* status = body_of<wire::status_reply>(answer);
-  if (status == nullptr) co_return unexpected_answer(session_);
+  const auto rows = co_await ask_members(&session_);
+  if (rows.has_error()) co_return rows.error();
 
   std::vector<node_sight> all;
-  for (const wire::status_row& row : status->rows)
+  for (const wire::status_row& row : *rows)
     if (only_.empty() || row.name == only_) all.push_back({.row = row, .metrics = {}, .error = row.error});
   if (all.empty())
     co_return wire::call_error(wire::request_errc::invalid, session_.client.endpoint(),

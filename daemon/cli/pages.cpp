@@ -11,6 +11,16 @@ wire::call_error unexpected_answer(const session& s) {
   return {wire::request_errc::internal, s.client.endpoint(), "the server answered another question"};
 }
 
+coro::task<boost::system::result<std::vector<wire::status_row>, wire::call_error>> ask_members(session* s) {
+  wire::client_body body = wire::status_request{.all = true};
+  const coro::time_point deadline = s->deadline();
+  wire::call_result answer = co_await s->client.call(std::move(body), deadline);
+  if (answer.has_error()) co_return answer.error();
+  auto* const found = std::get_if<wire::status_reply>(&answer->reply.body);
+  if (found == nullptr) co_return unexpected_answer(*s);
+  co_return std::move(found->rows);
+}
+
 /// Once the first page is there, endpoints that cannot be reached may come back until the deadline.
 coro::task<wire::call_result> range_pages::ask(wire::client_body body, coro::time_point deadline) {
   constexpr std::chrono::milliseconds pause{50};

@@ -56,5 +56,8 @@ template <class Body>
 
 /// The error for an answer of another kind.
 [[nodiscard]] wire::call_error unexpected_answer(const session& s);
+/// Asks for the status of every member; the error is why there is none.
+[[nodiscard]] coro::task<boost::system::result<std::vector<wire::status_row>, wire::call_error>>
+ask_members(session* s);
 
 } // namespace quorumd::cli

@@ -75,15 +75,11 @@ coro::task<int> change(session* s, const kv::configure* c) {
 }
 
 coro::task<int> ask(session* s) {
-  wire::client_body body = wire::status_request{.all = true};
-  const coro::time_point deadline = s->deadline();
-  const wire::call_result answer = co_await s->client.call(std::move(body), deadline);
-  if (answer.has_error()) co_return complain(answer.error());
-  const auto* found = body_of<wire::status_reply>(answer);
-  if (found == nullptr) co_return complain(unexpected_answer(*s));
+  const auto rows = co_await ask_members(s);
+  if (rows.has_error()) co_return complain(rows.error());
   // Whoever has applied the most knows the latest.
   const wire::status_row* newest = nullptr;
-  for (const wire::status_row& r : found->rows)
+  for (const wire::status_row& r : *rows)
     if (r.settings && (newest == nullptr || r.applied > newest->applied)) newest = &r;
   if (newest == nullptr)
     co_return complain(error(2, "the cluster has no settings yet: it has them as soon as it has a leader"));

@@ -98,15 +98,12 @@ int show_verified(const session& s, std::span<const wire::status_row> rows, cons
 
 coro::task<int> status(session* s, bool verified) {
   for (const coro::time_point until = s->loop.now() + verify_at_most;;) {
-    wire::client_body body = wire::status_request{.all = true};
-    const coro::time_point deadline = s->deadline();
-    const wire::call_result answer = co_await s->client.call(std::move(body), deadline);
-    if (answer.has_error()) co_return complain(answer.error());
-    const auto* found = body_of<wire::status_reply>(answer);
-    if (found == nullptr) co_return complain(unexpected_answer(*s));
-    if (!verified) co_return print(s->json ? status_json(found->rows) : status_table(found->rows));
-    const verification v = verify(found->rows);
-    if (v.at || s->loop.now() >= until) co_return show_verified(*s, found->rows, v);
+    const auto rows = co_await ask_members(s);
+    if (rows.has_error()) co_return complain(rows.error());
+    if (!verified) co_return print(s->json ? status_json(*rows) : status_table(*rows));
+    const verification v = verify(*rows);
+    if (v.at || s->loop.now() >= until) co_return show_verified(*s, *rows, v);
+    // A member that is behind tells nobody when it has caught up.
     co_await s->loop.timers().sleep_for(verify_interval);
   }
 }

@@ -376,12 +376,13 @@ coro::duration session::frame_patience() const {
 
 void session::look_after(coro::time_point now) {
   if (broken_) return;
+  if (frame_bytes_ == 0 || !may_ask()) listens_since_ = now; // it is not for the client to go on
   if (!heard_ && now - since_ >= options_.handshake_timeout) {
     observer_.bad_client(stream_->remote(), "it said nothing whole within limits.handshake_timeout");
     break_off();
   } else if (stalled_ && memory_.replies.nearly_full() && now - stalled_since_ >= stall_when_full) {
     give_up_slow(); // there is no room for the others while it stays
-  } else if (frame_bytes_ != 0 && now - read_at_ >= frame_patience()) {
+  } else if (frame_bytes_ != 0 && now - std::max(read_at_, listens_since_) >= frame_patience()) {
     observer_.bad_client(stream_->remote(), "it does not go on with a large request that it began");
     break_off();
   } else if (options_.only_health && now - since_ >= health_only_for) {

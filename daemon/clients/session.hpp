@@ -156,13 +156,14 @@ class session final : public node::reply_sink {
   std::size_t frame_bytes_ = 0;   ///< of a large one that is being read
   const coro::time_point since_;
   coro::time_point stalled_since_;
-  bool bulk_ = false;        ///< it yields to others
-  bool heard_ = false;       ///< a whole frame
-  bool refused_ = false;     ///< it asked for what there is no place for
-  bool more_frames_ = false; ///< were read and wait for room
-  bool stalled_ = false;     ///< the socket takes no more
-  bool broken_ = false;      ///< nothing can be written any more
-  std::string first_bytes_;  ///< of the stream, to tell a stranger what it spoke to
+  coro::time_point listens_since_; ///< for what is missing of a large frame
+  bool bulk_ = false;              ///< it yields to others
+  bool heard_ = false;             ///< a whole frame
+  bool refused_ = false;           ///< it asked for what there is no place for
+  bool more_frames_ = false;       ///< were read and wait for room
+  bool stalled_ = false;           ///< the socket takes no more
+  bool broken_ = false;            ///< nothing can be written any more
+  std::string first_bytes_;        ///< of the stream, to tell a stranger what it spoke to
 
   // Either loop.
   reply_channel channel_;

@@ -69,7 +69,7 @@ class fetcher final : public wire::peer_handler {
                                                       .offset = wanted_.at_least.value(),
                                                       .status = wire::snapshot_status::wanted,
                                                       .text = {}});
-      co_await loop_.timers().sleep_for(ask_every);
+      co_await loop_.timers().sleep_for(ask_every); // whoever leads by then
     }
   }
 
@@ -158,6 +158,7 @@ class fetcher final : public wire::peer_handler {
   std::unique_ptr<storage::snapshot_receiver> receiver_;
   std::unique_ptr<storage::snapshot_reader> reader_;
 
+  // The caller's thread waits for the loop; nobody else is there yet.
   std::mutex mutex_;
   std::condition_variable changed_;
   state state_;

@@ -311,6 +311,22 @@ TEST_CASE("a snapshot is written no faster than its rate") {
   CHECK(w.clock().now() - due < 15s);
 }
 
+// A rate that the log outruns holds it, and the history, without end: once it gives cause for two more snapshots, the
+// one that is written keeps to no rate.
+TEST_CASE("a snapshot that takes too long is hurried") {
+  plan p = slow_snapshots();
+  p.snapshot_worker.per_mib = 0s;
+  p.group.snapshots.every_entries = 1'000'000;
+  p.group.snapshots.every_bytes = 4 * mebibyte;
+  p.group.snapshots.rate = 16 * 1024; // five minutes for what is there
+  world w(p);
+  w.write(20);
+  w.go_on(5s);
+  REQUIRE(w.counts()[counter::snapshots_taken] == 0);
+  w.write(40); // three times as much log
+  CHECK(w.until([&] { return w.counts()[counter::snapshots_taken] != 0; }, 30s));
+}
+
 // Members that write the same log take their snapshots at different places in it.
 TEST_CASE("members take snapshots at moments of their own") {
   plan p = slow_snapshots();

@@ -140,6 +140,23 @@ TEST_CASE("a large request that is not gone on with") {
   CHECK(replies(honest, 1).at(1) == request_errc::none);
 }
 
+// The same where it is the node that does not read on, since what came before holds all that there is: its client
+// stays.
+TEST_CASE("a large request that waits for the memory of the one before it") {
+  node_rig rig({.loops = 1, .clients = {.queues_bytes_max = std::size_t{4} << 20}});
+  REQUIRE(served(rig.call(kv::command(kv::put{.key = "key", .value = "value"}))));
+  rig.hold_disk();
+  wire::byte_buffer out;
+  put(out, 1, "key", std::string(600'000, 'v'));
+  put(out, 2, "key", std::string(1'400'000, 'v'));
+  raw_connection c(at(rig));
+  REQUIRE(c.send(out));
+  REQUIRE(comes_true([&] { return rig.held_bytes() >= 1'900'000; }));
+  std::this_thread::sleep_for(1500ms); // longer than a client may pause that is waited for
+  rig.release_disk();
+  for (const auto& [id, code] : replies(c, 2)) CHECK(code == request_errc::none);
+}
+
 // When all clients together hold nearly as much as they may, those that take nothing are closed, and the others go on.
 TEST_CASE("whoever takes nothing leaves when memory is short") {
   node_rig rig(
