@@ -29,7 +29,8 @@ struct load {
 }
 
 void write_all(int fd, const std::vector<char>& bytes, std::size_t at, const std::string& path) {
-  if (::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(at)) != static_cast<ssize_t>(bytes.size())) fail(path);
+  if (::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(at)) != static_cast<ssize_t>(bytes.size()))
+    fail(path);
 }
 
 /// Entries that were durable in a second.

@@ -118,6 +118,24 @@ TEST_CASE("reads of everything and compaction leave the leader in its place") {
   CHECK_FALSE(endless.stays_calm());
 }
 
+// A command that takes a second is applied: what was compacted before it is not kept in memory until it is done.
+TEST_CASE("what was compacted is freed while a long command is applied") {
+  world w(in_slices());
+  w.add(kv::command(kv::delete_range{.key = "key1", .range_end = "key2"}));
+  w.submit();
+  REQUIRE(w.until([&] { return w.all_answered(); }, 60s));
+  const kv::store& leader = w.cluster().the_node(w.cluster().leader()).the_group().state().store();
+  const std::uint64_t half = (leader.held_bytes() + leader.bytes()) / 2;
+  kv::txn looks;
+  looks.compares.push_back({.key = "k", .range_end = rest, .target = kv::compare_target::value, .value = "v"});
+  w.add(kv::command(kv::compact{leader.current()}));
+  w.add(looks);
+  w.submit();
+  REQUIRE(w.until([&] { return leader.held_bytes() < half; }, 60s));
+  CHECK_FALSE(w.all_answered());
+  CHECK(w.stays_calm());
+}
+
 // While a snapshot is written, as many keys again come into being behind all those that it holds: it passes them a few
 // at a time, though there is nothing to write of them.
 TEST_CASE("a snapshot that passes younger keys leaves the leader in its place") {

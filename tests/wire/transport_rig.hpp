@@ -1,16 +1,15 @@
 #pragma once
 
-#include "coro/asio_network.hpp"
 #include "coro/entropy.hpp"
 #include "coro/loop.hpp"
 #include "coro/task_group.hpp"
+#include "tests/support/named_network.hpp"
 #include "tests/wire/sample.hpp"
 #include "wire/transport.hpp"
 
 #include <condition_variable>
 #include <functional>
 #include <future>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -35,23 +34,7 @@ auto on(coro::loop& l, F f) {
   return done.get_future().get();
 }
 
-/// The kernel's sockets, but members are dialed by name: `n2:1` is wherever n2 listens now, if it does.
-class named_network final : public coro::network {
- public:
-  void set(const std::string& name, std::uint16_t port);
-  coro::task<boost::system::result<std::unique_ptr<coro::stream>>> connect(coro::loop& owner, coro::endpoint to,
-                                                                           coro::duration timeout) override;
-  coro::task<boost::system::result<std::unique_ptr<coro::stream>>> connect_local(coro::loop& owner,
-                                                                                 std::string path) override;
-  boost::system::result<std::unique_ptr<coro::acceptor>> listen(coro::loop& owner, coro::endpoint at) override;
-  boost::system::result<std::unique_ptr<coro::acceptor>> listen_local(coro::loop& owner,
-                                                                      const std::string& path) override;
-
- private:
-  coro::asio_network sockets_;
-  std::mutex mutex_;
-  std::map<std::string, std::uint16_t> ports_;
-};
+using testing::named_network;
 
 /// Writes down what a transport says.
 class recorder final : public peer_handler, public peer_observer {

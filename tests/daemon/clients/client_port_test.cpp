@@ -302,6 +302,32 @@ TEST_CASE("a put overtakes what others have pipelined") {
   CHECK(bulk < 600);
 }
 
+// Others have 8,000 puts under way, and bulk a hundred that came last: it gets its share, one byte in nine, while they
+// are served.
+TEST_CASE("bulk is not starved") {
+  node_rig rig(with(2, {.inflight_max = 10'000, .queue_bytes_max = std::size_t{32} << 20}));
+  REQUIRE(served(rig.call(wire::health_request{})));
+  rig.hold_disk();
+  raw_connection others(at(rig));
+  raw_connection bulk(at(rig));
+  const std::string much = pipelined_puts(8000, 1000, false);
+  std::thread sends([&] { CHECK(others.send(much, 20s)); });
+  CHECK(comes_true([&] { return rig.held_bytes() >= 8'000'000; }));
+  CHECK(bulk.send(pipelined_puts(100, 1000, true), 20s));
+  CHECK(comes_true([&] { return rig.held_bytes() >= 8'100'000; }));
+  rig.release_disk();
+  std::uint64_t last = 0;
+  for (int i = 0; i < 101; ++i) { // the hello's answer is one of them
+    const auto reply = bulk.receive(10s);
+    REQUIRE(reply.has_value());
+    if (const auto* done = std::get_if<kv::reply>(&reply->body)) last = std::max(last, done->revision.value());
+  }
+  CHECK(last > 100);
+  CHECK(last < 6500);
+  CHECK(replies(others, 8001).size() == 8001);
+  sends.join();
+}
+
 // Bulk alone is not slowed: everything that it pipelined is done.
 TEST_CASE("bulk alone is served like any other") {
   node_rig rig(with(2));
