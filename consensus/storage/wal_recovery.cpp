@@ -208,6 +208,9 @@ result<void> recovery::sort_segments(const segment_header& h, opened_log& o) {
       if (!ended) return ended.error();
       const result<void> cut = (*ended)->truncate(h.previous_end);
       if (!cut) return cut;
+      // Should the last batch come back, the fresh segment's would not be the one that follows (check_tail()).
+      const result<void> synced = (*ended)->sync();
+      if (!synced) return synced;
       s.bytes = h.previous_end;
     }
     o.segments.push_back(std::move(s));

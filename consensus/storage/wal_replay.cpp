@@ -191,9 +191,12 @@ result<void> recovery::check_tail(segment_reader& reader, const found_segment& s
   if (next == all_.end() || next->second.header.state == header_state::good) return {};
   const result<std::unique_ptr<segment_reader>> beyond = segment_reader::open(fs_, next->second.where.path);
   if (!beyond) return beyond.error();
-  const result<std::optional<std::uint64_t>> there = (*beyond)->find_proof_without_header(next_number_);
-  if (!there) return there.error();
-  if (*there) return refuse(next->second.where.path, **there);
+  // It begins with the number that follows or, had this segment's end not been cut off durably, with the last one.
+  for (const std::uint64_t first : {next_number_, next_number_ - 1}) {
+    const result<std::optional<std::uint64_t>> there = (*beyond)->find_proof_without_header(first);
+    if (!there) return there.error();
+    if (*there) return refuse(next->second.where.path, **there);
+  }
   return {};
 }
 

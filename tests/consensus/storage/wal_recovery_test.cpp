@@ -319,6 +319,31 @@ TEST_CASE("the last batch is durable in a fresh segment once the log is open") {
   CHECK(last_of(disk) == log_index(3));
 }
 
+// A start copies the last batch into a fresh segment and cuts it off the old one. Did a power cut bring that batch
+// back, the log behind a damaged header would pass for one that never was, and an acknowledged entry or a vote be
+// forgotten. So the cut is durable; and where it was not (a start of an earlier version), the batches that follow tell.
+TEST_CASE("what a start cut off does not come back and hide a damaged header") {
+  memory_files disk;
+  { fill(*start_wal(disk, 1), 1, 2); }
+  const std::vector<std::byte> uncut = disk.contents(segment_path(1));
+  const std::uint64_t cut = batches_of(disk, 1).at(2);
+  { fill(*start_wal(disk, 2), 3, 3); }
+  disk.crash(3, memory_files::loss::everything);
+  CHECK(disk.contents(segment_path(1)).size() == cut);
+  for (const bool durable : {true, false}) {
+    if (!durable) disk.set_contents(segment_path(1), uncut);
+    CHECK(last_of(*disk.copy()) == log_index(3));
+    for (std::uint64_t offset = 0; offset < block_bytes; offset += 64) {
+      auto damaged = disk.copy();
+      damaged->flip(segment_path(2), offset, std::byte{0x20});
+      INFO("durable " << durable << " offset " << offset);
+      const std::optional<error> e = open_error(*damaged);
+      REQUIRE(e.has_value());
+      CHECK(e->code == error_code::corrupt);
+    }
+  }
+}
+
 // Recovery tells a supervisor that it lives.
 TEST_CASE("recovery reports its progress") {
   memory_files disk;

@@ -64,7 +64,8 @@ class deposed_leader final : private wire::peer_handler, private wire::peer_obse
       const auto* f = std::get_if<wire::forward_request>(&m);
       if (f == nullptr) continue;
       ++asked_;
-      transport_.send(from, wire::forward_reply{.id = f->id, .error = request_errc::not_leader, .text = {}, .result = {}});
+      transport_.send(from,
+                      wire::forward_reply{.id = f->id, .error = request_errc::not_leader, .text = {}, .result = {}});
     }
   }
 
