@@ -148,6 +148,7 @@ TEST_CASE("a full disk refuses puts and nothing else") {
   REQUIRE(c.at(leader, {"get", words[0].key}).code == 0);
   REQUIRE(c.at(leader, {"del", words[0].key}).code == 0);
   const command_result put = c.run({"put", "late", "value", "--timeout", "2s", "--endpoint", c.endpoint(leader)});
+  INFO("put: " << put.code << ' ' << put.output << put.errors);
   REQUIRE(put.code == 2);
   REQUIRE(put.errors.find(c.data(leader)) != std::string::npos);
   REQUIRE(put.errors.find("bytes") != std::string::npos);
