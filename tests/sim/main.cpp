@@ -16,7 +16,7 @@ using namespace quorumd::sim;
 namespace {
 
 constexpr const char* usage =
-    R"(quorumd_sim: three real nodes in one process on virtual time; one seed decides everything
+    R"(quorumd_sim: three, five or seven real nodes in one process on virtual time; one seed decides everything
 
   --seed N [--trace] [--mutant NAME]         one run; prints its counters and the hash of its trace
   --seeds A..B [--jobs J] [--mutant NAME]    a sweep; prints what failed and how to see it again

@@ -1,5 +1,7 @@
 #include "tests/sim/nemesis.hpp"
 
+#include <cstddef>
+
 namespace quorumd::sim {
 
 using namespace std::chrono_literals;
@@ -77,41 +79,51 @@ void nemesis::strike() {
   }
 }
 
+/// One that hears nobody, two that do not hear each other though the others hear both, or halves of any size.
 void nemesis::partition() {
-  ++counters_[counter::partitions];
   const node_id alone = victim();
-  std::vector<std::pair<host_id, host_id>> pairs;
-  for (const node_id id : cluster_.ids())
-    if (id != alone) pairs.emplace_back(alone.value(), id.value());
-  if (random_.below(3) == 0) pairs.resize(1); // two that do not hear each other, and one that hears both
-  for (const auto& [a, b] : pairs) {
-    cluster_.network().block(a, b);
-    cluster_.network().block(b, a);
+  const std::uint64_t way = random_.below(3);
+  std::vector<link> cut;
+  if (way == 0) {
+    cut = {{alone.value(), other_than(alone).value()}};
+  } else {
+    std::vector<node_id> here{alone};
+    std::vector<node_id> there;
+    for (const node_id id : cluster_.ids())
+      if (id != alone) (way == 1 || random_.coin() ? there : here).push_back(id);
+    for (const node_id a : here)
+      for (const node_id b : there) cut.emplace_back(a.value(), b.value());
   }
-  clock_.after(random_.between(coro::duration(50ms), coro::duration(2s)), [this, pairs] {
-    for (const auto& [a, b] : pairs) {
-      cluster_.network().unblock(a, b);
-      cluster_.network().unblock(b, a);
-    }
-  });
+  for (std::size_t i = cut.size(); i-- != 0;) cut.emplace_back(cut[i].second, cut[i].first);
+  block_for_a_while(std::move(cut));
 }
 
+/// What one says does not arrive, or nothing arrives at it: with one other, or with all.
 void nemesis::one_way() {
-  ++counters_[counter::partitions];
-  const node_id from = victim();
-  const host_id a = from.value();
-  const host_id b = other_than(from).value();
+  const node_id who = victim();
   const bool outwards = random_.coin();
-  const host_id sender = outwards ? a : b;
-  const host_id receiver = outwards ? b : a;
-  cluster_.network().block(sender, receiver);
-  clock_.after(random_.between(coro::duration(50ms), coro::duration(2s)),
-               [this, sender, receiver] { cluster_.network().unblock(sender, receiver); });
+  const node_id only = random_.coin() ? other_than(who) : node_id();
+  std::vector<link> cut;
+  for (const node_id id : cluster_.ids()) {
+    if (id == who || (only && id != only)) continue;
+    cut.push_back(outwards ? link(who.value(), id.value()) : link(id.value(), who.value()));
+  }
+  block_for_a_while(std::move(cut));
+}
+
+void nemesis::block_for_a_while(std::vector<link> cut) {
+  ++counters_[counter::partitions];
+  for (const auto& [from, to] : cut) cluster_.network().block(from, to);
+  clock_.after(random_.between(coro::duration(50ms), coro::duration(2s)), [this, cut = std::move(cut)] {
+    for (const auto& [from, to] : cut) cluster_.network().unblock(from, to);
+  });
 }
 
 void nemesis::role_changed(node_id id, raft::role now) {
   if (stopped_ || (now != raft::role::candidate && now != raft::role::leader)) return;
   if (!random_.per_mille(plan_.crash_candidates_per_mille)) return;
+  // Half of them before their vote is durable, though the others' may be by then.
+  if (random_.coin()) cluster_.slow_disk(id, 50ms);
   clock_.after(random_.between(coro::duration(0ms), coro::duration(8ms)), [this, id] {
     if (!stopped_)
       cluster_.crash(id, random_.coin(), random_.between(coro::duration(1ms), coro::duration(100ms)),

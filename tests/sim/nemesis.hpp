@@ -2,6 +2,9 @@
 
 #include "tests/sim/cluster.hpp"
 
+#include <utility>
+#include <vector>
+
 namespace quorumd::sim {
 
 /// What goes wrong in a run, chosen by its seed, until it is told to stop.
@@ -14,10 +17,12 @@ class nemesis {
   void role_changed(node_id id, raft::role now);
 
  private:
+  using link = std::pair<host_id, host_id>; ///< one direction: from, to
   void next();
   void strike();
   void partition();
   void one_way();
+  void block_for_a_while(std::vector<link> cut);
   [[nodiscard]] node_id victim();
   [[nodiscard]] node_id other_than(node_id id);
   [[nodiscard]] coro::duration down_time();

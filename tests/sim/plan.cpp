@@ -140,6 +140,15 @@ load_plan draw_load(prng p) {
   return o;
 }
 
+/// Many fast clients, and logs so short that whoever was away for a moment needs a snapshot.
+void become_storm(plan& o, prng p) {
+  o.load.clients = 12;
+  o.load.think_most = 3ms;
+  o.group.snapshots.every_entries = 5;
+  o.group.snapshots.trailing_entries = p.below(6);
+  o.group.snapshots.trailing_bytes = 0;
+}
+
 } // namespace
 
 const std::vector<std::string_view>& mutant_names() {
@@ -165,6 +174,7 @@ std::string describe(const plan& p) {
   const auto time = [&](const char* name, coro::duration value) {
     number(name, static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(value).count()));
   };
+  number("nodes", p.nodes);
   time("network: delay us", p.network.delay_most);
   number("read", p.network.read_max);
   number("write", p.network.write_max);
@@ -230,6 +240,8 @@ plan draw_plan(std::uint64_t seed, const mutants& m) {
   o.crash_candidates_per_mille = p.below(3) == 0 ? p.between(50, 400) : 0;
   o.load = draw_load(root.fork(8));
   o.trouble = p.between(coro::duration(3s), coro::duration(7s));
+  o.nodes = root.fork(11).pick(std::array<std::uint64_t, 4>{3, 3, 5, 7});
+  if (root.fork(12).below(4) == 0) become_storm(o, root.fork(13));
   return o;
 }
 
