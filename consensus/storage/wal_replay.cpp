@@ -193,6 +193,7 @@ result<void> recovery::check_tail(segment_reader& reader, const found_segment& s
   if (!beyond) return beyond.error();
   // It begins with the number that follows or, had this segment's end not been cut off durably, with the last one.
   for (const std::uint64_t first : {next_number_, next_number_ - 1}) {
+    if (first != next_number_ && options_.mutant == mutant::cut_without_sync) break;
     const result<std::optional<std::uint64_t>> there = (*beyond)->find_proof_without_header(first);
     if (!there) return there.error();
     if (*there) return refuse(next->second.where.path, **there);

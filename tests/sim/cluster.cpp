@@ -14,7 +14,8 @@ cluster::cluster(scheduler& s, const plan& p, counters& c)
     , plan_(p)
     , counters_(c)
     , fabric_(s, p.network)
-    , random_(s.random().fork(3)) {
+    , random_(s.random().fork(3))
+    , flips_(p.wal, s.random().fork(6), c) {
   for (std::uint64_t n = 1; n <= p.nodes; ++n)
     members_.push_back(std::make_unique<member>(*this, node_id(n), s.random().fork(500 + n)));
 }
@@ -84,6 +85,9 @@ void cluster::boot(member& m) {
   clock_.record("boot", m.id.value(), m.starts);
   if (m.starts > 1) ++counters_[counter::restarts];
   m.crashed = false;
+  for (std::uint64_t i = 0; m.starts > 1 && i < plan_.flips_a_start; ++i)
+    if (const std::string wrong = flips_.try_one(m.disk.memory()); !wrong.empty())
+      complain("n" + std::to_string(m.id.value()) + ": " + wrong);
   fabric_.boot(m.id.value());
   m.proc = std::make_unique<process>(
       process::seams{.clock = clock_, .network = fabric_, .disk = m.disk, .fatal = m, .observer = m, .peers = m}, plan_,

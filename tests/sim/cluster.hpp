@@ -1,5 +1,6 @@
 #pragma once
 
+#include "tests/sim/bit_flips.hpp"
 #include "tests/sim/checkers/cluster_checkers.hpp"
 #include "tests/sim/counters.hpp"
 #include "tests/sim/plan.hpp"
@@ -92,6 +93,7 @@ class cluster {
   counters& counters_;
   fabric fabric_;
   prng random_;
+  bit_flips flips_;
   listener* listener_ = nullptr;
   std::vector<std::unique_ptr<member>> members_;
   election_checker elections_;

@@ -19,6 +19,7 @@ constexpr std::array named_mutants{
     named_mutant{"commit-old-term", {.raft = raft::mutant::commit_old_term}},
     named_mutant{"accept-stale-batch", {.storage = storage::mutant::accept_stale_batch}},
     named_mutant{"free-last-vote", {.storage = storage::mutant::free_last_vote}},
+    named_mutant{"cut-without-sync", {.storage = storage::mutant::cut_without_sync}},
     named_mutant{"complete-by-index", {.complete_by_index = true}},
     named_mutant{"skip-conflict-check", {.raft = raft::mutant::skip_conflict_check}},
     named_mutant{"read-without-round", {.raft = raft::mutant::read_without_round}},
@@ -241,6 +242,7 @@ plan draw_plan(std::uint64_t seed, const mutants& m) {
   o.load = draw_load(root.fork(8));
   o.trouble = p.between(coro::duration(3s), coro::duration(7s));
   o.nodes = root.fork(11).pick(std::array<std::uint64_t, 4>{3, 3, 5, 7});
+  o.flips_a_start = root.fork(14).below(3);
   if (root.fork(12).below(4) == 0) become_storm(o, root.fork(13));
   return o;
 }

@@ -76,6 +76,7 @@ struct plan {
   node::group_options group;
   wire::transport_options transport;
   fault_weights faults;
+  std::uint64_t flips_a_start = 0;                                  ///< bits that are flipped on copies of the disk
   coro::duration fault_pause_most = std::chrono::milliseconds(400); ///< between two faults
   coro::duration down_most = std::chrono::seconds(1);
   std::uint64_t crash_candidates_per_mille = 0; ///< of the new candidates and leaders crash within milliseconds
