@@ -122,7 +122,8 @@ std::string bit_flips::try_one(const memory_files& disk) {
   if (!after) {
     ++counters_[counter::flips_refused];
     if (after.error().code == error_code::corrupt || after.error().code == error_code::version) return {};
-    return "a flipped bit at " + std::to_string(offset) + " of " + hit.path + " is taken for: " + after.error().message();
+    return "a flipped bit at " + std::to_string(offset) + " of " + hit.path +
+           " is taken for: " + after.error().message();
   }
   if (*after == *before || in_the_tail(all, hit, offset)) return {};
   return "a flipped bit at " + std::to_string(offset) + " of " + hit.path + " went unnoticed: the log remembers " +

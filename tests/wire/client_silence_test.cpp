@@ -183,6 +183,11 @@ coro::task<void> put_large(wire::client* c, std::uint64_t number, const std::str
   out->emplace(number, std::move(r));
 }
 
+/// Its time ran out or, on a slow machine, the silent connection was left first.
+bool had_no_effect(const wire::call_result& r) {
+  return r.error().code() == request_errc::timeout || r.error().code() == request_errc::not_applied;
+}
+
 coro::task<void> never_written(test_loop* t) {
   script_server frozen(t->loop, t->network, {freezes_after_the_hello, answers});
   const auto client = t->connect_to({frozen.endpoint()});
@@ -199,10 +204,10 @@ coro::task<void> never_written(test_loop* t) {
     if (r.error().code() == request_errc::unknown)
       ++unknown;
     else
-      CHECK(r.error().code() == request_errc::timeout);
+      CHECK(had_no_effect(r));
   }
   CHECK(unknown < count / 2); // the kernel cannot have taken 32 MiB
-  CHECK(results.at(count).error().code() == request_errc::timeout);
+  CHECK(had_no_effect(results.at(count)));
   // What was taken back does not come after all, and the connection with half a request in it is of no more use.
   const auto put = co_await client->call(put_of("7"), t->in(5s));
   CHECK(revision_of(put) == 7);
