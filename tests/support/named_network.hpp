@@ -24,7 +24,7 @@ class named_network final : public coro::network {
 
  private:
   coro::asio_network sockets_;
-  std::mutex mutex_;
+  std::mutex mutex_; // a test says where members are while their loops dial
   std::map<std::string, std::uint16_t> ports_;
 };
 

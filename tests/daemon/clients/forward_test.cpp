@@ -93,7 +93,7 @@ TEST_CASE("not_leader names the leader's client address") {
     REQUIRE(c.send(out));
     CHECK(comes_true([&] {
       n2.lead();
-      std::this_thread::sleep_for(5ms);
+      std::this_thread::sleep_for(5ms); // a leader's heartbeats, until the put was sent on
       return n2.asked() == 1;
     }));
     const auto r = c.receive(10s);
