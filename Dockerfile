@@ -17,7 +17,7 @@ RUN cmake -S . -B /build -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILE
 FROM debian:bookworm-slim
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-      libboost-json1.81.0 libboost-program-options1.81.0 libcapnp-0.9.2 libyaml-cpp0.7 libspdlog1.10 libfmt9 \
+      libboost-container1.81.0 libboost-json1.81.0 libboost-program-options1.81.0 libcapnp-0.9.2 libyaml-cpp0.7 libspdlog1.10 libfmt9 \
       libabsl20220623 libsystemd0 libgoogle-perftools4 \
  && rm -rf /var/lib/apt/lists/* \
  && groupadd --system --gid 990 quorumd \
