@@ -24,6 +24,28 @@ const char* describe(propose_error error) {
   return "unknown";
 }
 
+const char* describe(change_error error) {
+  switch (error) {
+  case change_error::none:
+    return "no error";
+  case change_error::not_leader:
+    return "this node is not the leader";
+  case change_error::transferring:
+    return "leadership is being handed over";
+  case change_error::not_ready:
+    return "the leader has only just been elected";
+  case change_error::pending:
+    return "another change of the members is under way";
+  case change_error::invalid:
+    return "these cannot be the members";
+  }
+  return "unknown";
+}
+
+void throw_exception_from_error(change_error error, const boost::source_location& where) {
+  boost::throw_exception(std::runtime_error(describe(error)), where);
+}
+
 void throw_exception_from_error(propose_error error, const boost::source_location& where) {
   boost::throw_exception(std::runtime_error(describe(error)), where);
 }
@@ -45,12 +67,21 @@ std::uint32_t core::quiet_ticks() const {
 }
 
 void core::step(node_id from, message m) {
-  if (state_->peer(from) == nullptr) return;
+  if (!from || from == state_->opt.self) return;
   std::visit([&](auto& body) { state_->receive(from, body); }, m);
 }
 
 boost::system::result<proposed, propose_error> core::propose(std::span<proposal> batch) {
   return state_->propose(batch);
+}
+
+boost::system::result<proposed, change_error> core::change_members(configuration target,
+                                                                   std::span<const std::byte> details) {
+  return state_->change_members(std::move(target), details);
+}
+
+change_error core::leave_joint() {
+  return state_->leave_joint();
 }
 
 void core::read_index(read_context context) {
@@ -146,7 +177,19 @@ term core::term_at(log_index index) const {
 }
 
 const configuration& core::members() const {
-  return state_->members;
+  return state_->members();
+}
+
+const configuration& core::members_at(log_index index) const {
+  return state_->configs.at(index);
+}
+
+const entry* core::members_entry() const {
+  return state_->configs.origin();
+}
+
+bool core::changing_members() const {
+  return state_->members().joint() || state_->configs.index() > state_->commit;
 }
 
 std::vector<peer_progress> core::progress() const {

@@ -26,6 +26,9 @@ enum class mutant : std::uint8_t {
   skip_conflict_check,      ///< an append is taken without comparing prev_term
   read_without_round,       ///< a read is served without its quorum round
   echo_old_round,           ///< an older term's message is answered with its round
+  change_in_one_step,       ///< the voters change without a joint configuration
+  change_while_pending,     ///< a change begins while the one before it is not committed
+  keep_truncated_members,   ///< a configuration stays in force though its entry was truncated
 };
 
 struct options {
@@ -44,6 +47,8 @@ struct options {
   std::size_t cache_bytes_max = std::size_t{32} * 1024 * 1024;       ///< of entries kept in memory once applied
   std::size_t committed_bytes_max = std::size_t{4} * 1024 * 1024;    ///< of entries handed out and not applied
 
+  bool auto_leave = true; ///< a joint configuration is left as soon as it is committed; else by leave_joint()
+
   raft::mutant mutant = mutant::none;
 };
 
@@ -52,9 +57,10 @@ struct initial_state {
   hard_state hard;
   snapshot_mark start;        ///< the log's entries follow it; index 0 for a new log, whose members are the cluster's
   std::vector<term_run> runs; ///< of the entries after the start
-  log_index last;             ///< the last entry; start.index for none
-  log_index commit;           ///< known committed; between start.index and last
-  log_index applied;          ///< what the state machine already holds, and so committed; between start.index and last
+  std::vector<entry> configurations; ///< those of kind `members` after the start, ascending
+  log_index last;                    ///< the last entry; start.index for none
+  log_index commit;                  ///< known committed; between start.index and last
+  log_index applied; ///< what the state machine already holds, and so committed; between start.index and last
 };
 
 /// Why a core must not start from this state, or nothing: a state that no sound recovery yields.
@@ -71,6 +77,21 @@ enum class propose_error : std::uint8_t {
 [[nodiscard]] const char* describe(propose_error error);
 /// For result<T, propose_error>::value().
 [[noreturn]] void throw_exception_from_error(propose_error error, const boost::source_location& where);
+
+/// Why the members are not changed.
+enum class change_error : std::uint8_t {
+  none = 0,
+  not_leader,
+  transferring, ///< leadership is being handed over
+  not_ready,    ///< the leader has not committed an entry of its own term yet (case 66)
+  pending,      ///< another change is not over
+  invalid,      ///< no voters, too many, or out of order
+};
+
+/// What the error means, in words.
+[[nodiscard]] const char* describe(change_error error);
+/// For result<T, change_error>::value().
+[[noreturn]] void throw_exception_from_error(change_error error, const boost::source_location& where);
 
 /// Where a proposed batch stands in the log: entry i of it is (term, first + i).
 struct proposed {
@@ -110,10 +131,19 @@ class core {
   /// So many ticks from now on do nothing but count, unless some other input comes: nobody need wake for them.
   [[nodiscard]] std::uint32_t quiet_ticks() const;
   /// A message arrived from a member. Terms and indexes are at most number_max and entries of an append are dense and
-  /// ascending: the codec checks. Messages of nodes that are not members are dropped.
+  /// ascending: the codec checks. The sender belongs to the cluster, as whoever
+  /// let it connect made sure; that it is no member, as far as this node knows, does not matter: this node may not know
+  /// yet (thesis §4.1).
   void step(node_id from, message m);
   /// Appends the commands, all or none. They are sealed (moved from) only on success.
   [[nodiscard]] boost::system::result<proposed, propose_error> propose(std::span<proposal> batch);
+  /// Makes the target's voters and learners the members: at once, if the voters stay as they are; else through a joint
+  /// configuration (thesis §4.3), which the leader leaves when it is committed. `details` is the owner's, and stands in
+  /// the entry; the entry that leaves has none. A leader that is no voter in the end steps down then.
+  [[nodiscard]] boost::system::result<proposed, change_error> change_members(configuration target,
+                                                                             std::span<const std::byte> details);
+  /// Leaves a joint configuration that is committed; for options without auto_leave.
+  [[nodiscard]] change_error leave_joint();
   /// Asks for a linearizable read (thesis §6.4): the answer comes as a read_state, later or in the next ready. A
   /// follower asks the leader; without a known leader the answer is not ok.
   void read_index(read_context context);
@@ -161,7 +191,14 @@ class core {
   [[nodiscard]] log_index persisted_index() const;
   /// The term of an index of the kept log or its start; term 0 beyond.
   [[nodiscard]] term term_at(log_index index) const;
+  /// Those in force: of the newest entry of kind `members`, committed or not.
   [[nodiscard]] const configuration& members() const;
+  /// Those that were in force at an index of the kept log, or its start.
+  [[nodiscard]] const configuration& members_at(log_index index) const;
+  /// The entry that members() came with; null if it stands before the kept log.
+  [[nodiscard]] const entry* members_entry() const;
+  /// Whether they are not committed, or joint.
+  [[nodiscard]] bool changing_members() const;
   [[nodiscard]] std::vector<peer_progress> progress() const;
 
  private:

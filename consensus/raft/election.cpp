@@ -41,7 +41,7 @@ std::uint32_t core::state::quiet_ticks() const {
     if (!forwarded.empty()) return 0;
     return promotable() ? before(election_due) : opt.election_ticks;
   }
-  if (l->transferee) return 0;
+  if (l->transferee || !l->departing.empty()) return 0;
   std::uint32_t quiet = before(now + opt.heartbeat_ticks - l->heartbeat_elapsed);
   for (const follower_progress& p : peers)
     if (const std::uint64_t heard = std::max(l->since, p.heard_at); now - heard <= opt.election_ticks)
@@ -57,7 +57,7 @@ void core::state::tick_leader(leader_role& l) {
     if (target) send(target, timeout_now{own});
     return;
   }
-  const bool quorum = quorum_holds(members, [&](node_id id) {
+  const bool quorum = quorum_holds(members(), [&](node_id id) {
     if (id == opt.self) return true;
     const follower_progress* p = peer(id);
     return now - std::max(l.since, p->heard_at) <= opt.election_ticks;
@@ -67,6 +67,9 @@ void core::state::tick_leader(leader_role& l) {
     return;
   }
   if (l.transferee && now - l.transfer_since >= opt.election_ticks) l.transferee = node_id();
+  release_departed(l);
+  finish_change();
+  if (leading() == nullptr) return;
   if (++l.heartbeat_elapsed >= opt.heartbeat_ticks) {
     l.heartbeat_elapsed = 0;
     l.heartbeat_due = true;
@@ -92,7 +95,7 @@ void core::state::pre_campaign() {
   role = pre_candidate_role{};
   std::get<pre_candidate_role>(role).votes.record(opt.self, true);
   for (const follower_progress& p : peers)
-    if (is_voter(members, p.id()))
+    if (is_voter(members(), p.id()))
       send(p.id(), vote_request{.term = current_term.next(),
                                 .last_index = log.last_index(),
                                 .last_term = log.last_term(),
@@ -107,7 +110,7 @@ void core::state::campaign(bool transfer) {
   hard_dirty = true;
   role = candidate_role{.votes = {}, .transfer = transfer};
   for (const follower_progress& p : peers) {
-    if (!is_voter(members, p.id())) continue;
+    if (!is_voter(members(), p.id())) continue;
     const vote_request request{.term = current_term,
                                .last_index = log.last_index(),
                                .last_term = log.last_term(),
@@ -134,13 +137,13 @@ void core::state::self_vote_durable() {
 
 void core::state::count_votes() {
   if (const auto* p = std::get_if<pre_candidate_role>(&role)) {
-    const vote_result result = p->votes.result(members);
+    const vote_result result = p->votes.result(members());
     if (result == vote_result::won)
       campaign(false);
     else if (result == vote_result::lost)
       step_down();
   } else if (const auto* c = std::get_if<candidate_role>(&role)) {
-    const vote_result result = c->votes.result(members);
+    const vote_result result = c->votes.result(members());
     if (result == vote_result::won)
       become_leader();
     else if (result == vote_result::lost)
@@ -167,6 +170,7 @@ void core::state::become_follower(term t, node_id leader) {
 
 void core::state::become_leader() {
   QUORUMD_INVARIANT(vote == opt.self, "a leader voted for itself");
+  rebuild_peers();
   for (follower_progress& p : peers) p.reset(log.last_index());
   leader_role l;
   l.start = log.last_index().next();

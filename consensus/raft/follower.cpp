@@ -15,6 +15,7 @@ bool well_formed(const append_request& m) {
   for (const entry& e : m.entries) {
     index = index.next();
     if (e.index() != index || e.term() < before || e.term() > m.term) return false;
+    if (e.kind() == entry_kind::members && !decode_configuration(e.payload())) return false;
     before = e.term();
   }
   return before <= m.term && (m.prev_index || !m.prev_term);
@@ -74,16 +75,25 @@ void core::state::accept(node_id from, append_request& m) {
     return;
   }
   while (i < m.entries.size() && log.term_at(m.entries[i].index()) == m.entries[i].term()) ++i;
+  bool changed = false; // who the members are
   if (i < m.entries.size()) {
     const log_index first = m.entries[i].index();
     if (first <= log.last_index()) {
       QUORUMD_INVARIANT(first > commit, "a committed entry is never truncated");
       log.truncate(first);
+      if (!mutated(mutant::keep_truncated_members)) changed = configs.truncate(first);
       writes.truncated(first);
       handed_to_disk = std::min(handed_to_disk, first.prev());
     }
-    for (; i < m.entries.size(); ++i) log.append(std::move(m.entries[i]));
+    for (; i < m.entries.size(); ++i) {
+      if (m.entries[i].kind() == entry_kind::members) {
+        configs.append(m.entries[i]);
+        changed = true;
+      }
+      log.append(std::move(m.entries[i]));
+    }
   }
+  if (changed) configuration_changed();
   commit_to(std::min(m.commit, last_new));
   acknowledge(from, last_new, m.round);
 }
@@ -125,8 +135,7 @@ void core::state::receive(node_id from, const install_snapshot& m) {
     tell_term(from, 0);
     return;
   }
-  const std::size_t voters = m.mark.members.voters.size();
-  if (m.mark.term > m.term || voters == 0 || voters > voters_max) return; // no leader's snapshot
+  if (m.mark.term > m.term || validate(m.mark.members)) return; // no leader's snapshot
   if (m.mark.index <= commit) {
     acknowledge(from, commit, 0);
     return;
@@ -143,10 +152,8 @@ void core::state::receive(node_id from, const install_snapshot& m) {
   apply_load.reset();
   snapshot = m.mark;
   installing = m.mark;
-  if (members != m.mark.members) {
-    members = m.mark.members;
-    rebuild_peers();
-  }
+  configs.restart(m.mark.index, m.mark.members);
+  configuration_changed();
   acknowledge(from, m.mark.index, 0);
 }
 

@@ -3,6 +3,7 @@
 #include "consensus/types/invariant.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace quorumd::raft {
 
@@ -19,6 +20,7 @@ void core::state::take(ready& out) {
   release(out);
   hand_out_committed(out);
   out.reads.swap(answered_reads);
+  out.members = !std::exchange(told_configuration, true);
   if (const soft_state s = soft(); s != told_soft) {
     told_soft = s;
     out.soft = s;
@@ -122,7 +124,7 @@ bool core::state::has_ready() const {
   if (ack && !acknowledgement_waits_for()) return true;
   const auto released = [this](const held_message& h) { return h.until <= writes.finished(); };
   if (std::any_of(held.begin(), held.end(), released)) return true;
-  if (committed_due() || soft() != told_soft) return true;
+  if (committed_due() || soft() != told_soft || !told_configuration) return true;
   const leader_role* l = leading();
   if (l == nullptr) return false;
   if ((l->heartbeat_due && !peers.empty()) || (l->reads_begun < l->reads.size() && commit >= l->start)) return true;

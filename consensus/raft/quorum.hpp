@@ -13,9 +13,6 @@
 
 namespace quorumd::raft {
 
-/// The most voters that one half of a configuration may have.
-inline constexpr std::size_t voters_max = 63;
-
 enum class vote_result : std::uint8_t { pending, won, lost };
 
 /// The largest value that a majority of the voters has reached, where value_of(node_id) says how far one is. An empty
@@ -75,10 +72,15 @@ class ballot {
   std::vector<std::pair<node_id, bool>> votes_;
 };
 
-/// Whether the node votes in the configuration.
+/// Whether the node votes in the configuration, or in the one that it leads away from.
 [[nodiscard]] inline bool is_voter(const configuration& members, node_id id) {
   const auto in = [id](const std::vector<node_id>& set) { return std::find(set.begin(), set.end(), id) != set.end(); };
   return in(members.voters) || in(members.outgoing);
+}
+
+/// Whether the node votes, and will when a change under way is over.
+[[nodiscard]] inline bool stays_voter(const configuration& members, node_id id) {
+  return std::find(members.voters.begin(), members.voters.end(), id) != members.voters.end();
 }
 
 /// Whether the node belongs to the configuration, voting or not.

@@ -67,9 +67,9 @@ void core::state::begin_rounds(leader_role& l) {
 
 void core::state::finish_rounds() {
   leader_role* l = leading();
-  if (l->reads_begun == 0) return;
+  if (l == nullptr || l->reads_begun == 0) return;
   const std::uint64_t confirmed =
-      quorum_value(members, [&](node_id id) { return id == opt.self ? l->round : peer(id)->round; });
+      quorum_value(members(), [&](node_id id) { return id == opt.self ? l->round : peer(id)->round; });
   std::size_t done = 0;
   for (; done < l->reads_begun && l->reads[done].round <= confirmed; ++done)
     answer_read(l->reads[done], true, l->reads[done].index);

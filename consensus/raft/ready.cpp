@@ -34,11 +34,12 @@ void ready::clear() {
   loads.clear();
   snapshots.clear();
   soft.reset();
+  members = false;
 }
 
 bool ready::empty() const {
   return !number && !hard && !install && entries.empty() && messages.empty() && after_persist.empty() &&
-         committed.empty() && reads.empty() && loads.empty() && snapshots.empty() && !soft;
+         committed.empty() && reads.empty() && loads.empty() && snapshots.empty() && !soft && !members;
 }
 
 } // namespace quorumd::raft

@@ -68,6 +68,7 @@ struct ready {
   /// Followers that need a snapshot (paper §7): the driver sends one and reports through snapshot_sent().
   std::vector<node_id> snapshots;
   std::optional<soft_state> soft; ///< present when it changed
+  bool members = false;           ///< other members are in force: core::members() and members_entry() say which
 
   /// Empty entry vectors of former appends, which take() fills again: no member of an output.
   std::vector<std::vector<entry>> recycled;

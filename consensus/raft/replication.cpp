@@ -33,6 +33,7 @@ follower_progress* core::state::answered(node_id from, term t, std::uint64_t rou
   leader_role* l = leading();
   if (l == nullptr || t < current_term || round > l->round) return nullptr;
   follower_progress* p = peer(from);
+  if (p == nullptr) return nullptr;
   p->heard = true;
   p->heard_at = now;
   p->round = std::max(p->round, round);
@@ -50,6 +51,7 @@ void core::state::receive(node_id from, const append_response& m) {
   } else if (m.match <= log.last_index()) {
     p->accepted(m.match, log.first_index());
     advance_commit();
+    if (leading() == nullptr) return; // it led its own removal
     tell_transferee();
   }
   finish_rounds();
@@ -66,15 +68,16 @@ void core::state::receive(node_id from, const heartbeat_response& m) {
 void core::state::advance_commit() {
   if (leading() == nullptr) return;
   const log_index reached(quorum_value(
-      members, [&](node_id id) { return id == opt.self ? writes.durable().value() : peer(id)->match().value(); }));
+      members(), [&](node_id id) { return id == opt.self ? writes.durable().value() : peer(id)->match().value(); }));
   if (reached <= commit) return;
   if (log.term_at(reached) != current_term && !mutated(mutant::commit_old_term)) return;
   commit_to(reached);
+  finish_change();
 }
 
 bool core::state::transfer(node_id to) {
   leader_role* l = leading();
-  if (l == nullptr || to == opt.self || !is_voter(members, to)) return false;
+  if (l == nullptr || to == opt.self || !stays_voter(members(), to)) return false;
   if (l->transferee == to) return true;
   l->transferee = to;
   l->transfer_since = now;
@@ -99,7 +102,8 @@ node_id core::state::transfer_target() const {
   const follower_progress* best = nullptr;
   if (leading() != nullptr)
     for (const follower_progress& p : peers)
-      if (is_voter(members, p.id()) && heard_lately(p) && (best == nullptr || p.match() > best->match())) best = &p;
+      if (stays_voter(members(), p.id()) && heard_lately(p) && (best == nullptr || p.match() > best->match()))
+        best = &p;
   return best == nullptr ? node_id() : best->id();
 }
 

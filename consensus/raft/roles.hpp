@@ -36,7 +36,7 @@ struct pending_read {
 
 struct leader_role {
   log_index start;         ///< of the entry that began this leadership
-  std::uint64_t since = 0; ///< the tick
+  std::uint64_t since = 0; ///< the tick of that, or at which other members came into force
   std::uint32_t heartbeat_elapsed = 0;
   bool heartbeat_due = false;
 
@@ -47,6 +47,10 @@ struct leader_role {
   node_id transferee; ///< 0: none
   std::uint64_t transfer_since = 0;
   bool transfer_told = false;
+
+  std::vector<node_id> departing;    ///< no members any more, and not told yet
+  log_index departed_at;             ///< of the newest entry that left one out
+  std::uint64_t departing_since = 0; ///< the tick at which that was committed
 
   std::size_t uncommitted_bytes = 0; ///< of this leadership's entries
 };

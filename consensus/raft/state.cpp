@@ -11,7 +11,7 @@ core::state::state(options o, initial_state s)
     , current_term(s.hard.term)
     , vote(s.hard.vote)
     , log(s.start.index, s.start.term, std::move(s.runs), s.last)
-    , members(s.start.members)
+    , configs(s.start.index, s.start.members, s.configurations)
     , commit(std::max(s.commit, s.applied))
     , snapshot(std::move(s.start))
     , random(o.seed)
@@ -24,21 +24,6 @@ core::state::state(options o, initial_state s)
                     "the election timeout is longer than the heartbeat interval");
   rebuild_peers();
   reset_election_timer();
-}
-
-void core::state::rebuild_peers() {
-  std::vector<node_id> ids;
-  for (const auto* set : {&members.voters, &members.outgoing, &members.learners})
-    ids.insert(ids.end(), set->begin(), set->end());
-  std::sort(ids.begin(), ids.end());
-  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
-  std::vector<follower_progress> rebuilt;
-  for (node_id id : ids) {
-    if (id == opt.self) continue;
-    rebuilt.emplace_back(id, opt.inflight_appends_max, opt.inflight_bytes_max);
-    if (const follower_progress* before = peer(id)) rebuilt.back().writable = before->writable;
-  }
-  peers = std::move(rebuilt);
 }
 
 follower_progress* core::state::peer(node_id id) {
@@ -89,7 +74,9 @@ void core::state::compact(const snapshot_mark& mark, log_index keep_from) {
   if (mark.index < snapshot.index) return; // a newer one was installed meanwhile
   snapshot = mark;
   const log_index start = std::min({keep_from.prev(), mark.index, writes.durable()});
-  if (start > log.start_index()) log.compact(start);
+  if (start <= log.start_index()) return;
+  log.compact(start);
+  configs.compact(start);
 }
 
 void core::state::load_done(std::uint64_t ticket, std::vector<entry> entries) {

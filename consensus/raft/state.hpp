@@ -1,5 +1,6 @@
 #pragma once
 
+#include "consensus/raft/configurations.hpp"
 #include "consensus/raft/core.hpp"
 #include "consensus/raft/load_slot.hpp"
 #include "consensus/raft/log.hpp"
@@ -20,14 +21,14 @@ namespace quorumd::raft {
 struct core::state {
   state(options o, initial_state s);
 
-  // --- state.cpp: membership and small questions
+  // --- state.cpp: small questions
   [[nodiscard]] follower_progress* peer(node_id id);
-  void rebuild_peers();
+  [[nodiscard]] const configuration& members() const { return configs.current(); }
   [[nodiscard]] leader_role* leading() { return std::get_if<leader_role>(&role); }
   [[nodiscard]] const leader_role* leading() const { return std::get_if<leader_role>(&role); }
   [[nodiscard]] node_id known_leader() const;
   [[nodiscard]] soft_state soft() const;
-  [[nodiscard]] bool promotable() const { return is_voter(members, opt.self); }
+  [[nodiscard]] bool promotable() const;
   [[nodiscard]] bool disk_stalled() const;
   [[nodiscard]] bool hard_state_in_flight() const { return hard_dirty || writes.hard(); }
   [[nodiscard]] bool mutated(raft::mutant m) const { return opt.mutant == m; }
@@ -86,6 +87,16 @@ struct core::state {
   [[nodiscard]] bool notice_due(const follower_progress& p) const;
   [[nodiscard]] bool work_due(const follower_progress& p) const;
 
+  // --- membership.cpp
+  [[nodiscard]] boost::system::result<proposed, change_error> change_members(configuration target,
+                                                                             std::span<const std::byte> details);
+  [[nodiscard]] change_error leave_joint();
+  void append_configuration(const configuration& next, std::span<const std::byte> details);
+  void configuration_changed();
+  void rebuild_peers();
+  void finish_change();
+  void release_departed(leader_role& l);
+
   // --- reads.cpp
   void read_index(read_context context);
   void receive(node_id from, const read_index_request& m);
@@ -117,13 +128,13 @@ struct core::state {
   node_id vote;
   bool hard_dirty = false; ///< changed since the last write was handed out
   entry_log log;
-  configuration members;
+  configurations configs;
 
   // --- volatile
   any_role role;
   log_index commit;
   snapshot_mark snapshot;               ///< the newest there is
-  std::vector<follower_progress> peers; ///< every member but oneself, by id
+  std::vector<follower_progress> peers; ///< every member but oneself, by id, and a leader's departing ones
   random_source random;
   std::uint64_t now = 1;          ///< ticks since the start
   std::uint64_t election_due = 0; ///< the tick at which a follower campaigns
@@ -157,6 +168,7 @@ struct core::state {
   std::vector<held_message> held;     ///< wait for writes that were handed out earlier
   std::vector<read_state> answered_reads;
   soft_state told_soft;
+  bool told_configuration = true; ///< which one is in force
 
   struct forwarded_read {
     read_context context;

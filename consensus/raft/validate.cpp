@@ -13,13 +13,14 @@ std::string number(term t) {
   return std::to_string(t.value());
 }
 
-std::optional<std::string> validate_members(const configuration& members) {
-  if (members.voters.empty()) return "the configuration has no voters";
-  for (const auto* set : {&members.voters, &members.outgoing, &members.learners}) {
-    if (set->size() > voters_max) return "the configuration has more than " + std::to_string(voters_max) + " members";
-    if (std::adjacent_find(set->begin(), set->end(), std::greater_equal<>()) != set->end())
-      return "the members of the configuration are not sorted, or one is there twice";
-    if (!set->empty() && !set->front()) return "the configuration names node 0";
+std::optional<std::string> validate_configurations(const initial_state& s) {
+  log_index before = s.start.index;
+  for (const entry& e : s.configurations) {
+    if (e.index() <= before || e.index() > s.last)
+      return "the change of members at index " + number(e.index()) + " is not one of the log's";
+    if (e.kind() != entry_kind::members || !decode_configuration(e.payload()))
+      return "the change of members at index " + number(e.index()) + " cannot be read";
+    before = e.index();
   }
   return std::nullopt;
 }
@@ -51,10 +52,11 @@ std::optional<std::string> validate_runs(const initial_state& s) {
 } // namespace
 
 std::optional<std::string> validate(const initial_state& s) {
-  if (auto error = validate_members(s.start.members)) return error;
+  if (auto error = validate(s.start.members)) return error;
   if (s.last < s.start.index)
     return "the log ends at index " + number(s.last) + ", before its start at index " + number(s.start.index);
   if (auto error = validate_runs(s)) return error;
+  if (auto error = validate_configurations(s)) return error;
   const term last_term = s.runs.empty() ? s.start.term : s.runs.back().term;
   if (s.hard.term < last_term)
     return "the stored term is " + number(s.hard.term) + ", but the log holds an entry of term " + number(last_term);

@@ -28,6 +28,8 @@ struct seen_entry {
   quorumd::term term;
   std::uint64_t offset = 0; ///< from the first entry's beginning
   std::uint32_t bytes = 0;
+  entry_kind kind = entry_kind::command;
+  std::span<const std::byte> payload;
 };
 
 /// Calls f(seen_entry) for each entry, by its header; f says what is wrong with it, or nothing. What is wrong, in
@@ -43,8 +45,13 @@ std::optional<std::string> walk(group_id group, const entries_record& r, F f) {
       return "entry " + text(index) + " has a damaged header";
     const std::size_t bytes = entry_encoded_bytes(h->payload_bytes);
     if (bytes > rest.size()) return "entry " + text(index) + " is cut short";
-    if (auto wrong = f(seen_entry{index, h->term, r.bytes.size() - rest.size(), static_cast<std::uint32_t>(bytes)}))
-      return wrong;
+    const seen_entry seen{.index = index,
+                          .term = h->term,
+                          .offset = r.bytes.size() - rest.size(),
+                          .bytes = static_cast<std::uint32_t>(bytes),
+                          .kind = h->kind,
+                          .payload = rest.subspan(entry_header_bytes, h->payload_bytes)};
+    if (auto wrong = f(seen)) return wrong;
     rest = rest.subspan(bytes);
   }
   if (!rest.empty()) return "the stretch of entries from " + text(r.first) + " is longer than its entries";
@@ -147,6 +154,7 @@ void group_log::start_anew(group_id group, const snapshot_mark& mark, segment_us
   for (const entry_run& run : runs_) uses.remove(run.segment, group, run.on_disk);
   runs_.clear();
   terms_.clear();
+  configurations_.clear();
   start_ = snapshot_ = mark;
   commit_ = mark.index;
 }
@@ -159,6 +167,7 @@ void group_log::cut_from(group_id group, log_index index, segment_uses& uses) {
   if (!runs_.empty() && runs_.back().last() >= index)
     runs_.back().count = static_cast<std::uint32_t>(index - runs_.back().first);
   while (!terms_.empty() && terms_.back().first >= index) terms_.pop_back();
+  configurations_.erase(configurations_.lower_bound(index), configurations_.end());
   drop_before_start(group, uses);
 }
 
@@ -170,6 +179,7 @@ void group_log::drop_before_start(group_id group, segment_uses& uses) {
   }
   while (terms_.size() > 1 && terms_[1].first <= start_.index.next()) terms_.pop_front();
   if (runs_.empty()) terms_.clear();
+  configurations_.erase(configurations_.begin(), configurations_.upper_bound(start_.index));
 }
 
 std::optional<std::string> group_log::apply_entries(group_id group, const entries_record& r, const record_place& at,
@@ -185,6 +195,8 @@ std::optional<std::string> group_log::apply_entries(group_id group, const entrie
     const term before = terms_.empty() ? start_.term : terms_.back().term;
     if (e.term < before) return "entry " + text(e.index) + " is of an earlier term than the one before it";
     if (terms_.empty() || e.term != terms_.back().term) terms_.push_back({e.index, e.term});
+    if (e.kind == entry_kind::members)
+      configurations_[e.index] = entry::make(group, e.term, e.index, e.kind, e.payload);
     runs.take(e);
     return std::nullopt;
   };
@@ -205,6 +217,8 @@ std::optional<std::string> group_log::apply_moved(group_id group, const entries_
     if (const auto known = term_at(e.index); known && !is_missing(e.index) && *known != e.term)
       return "entry " + text(e.index) + " was moved with another term";
     if (terms.empty() || e.term != terms.back().term) terms.push_back({e.index, e.term});
+    if (e.kind == entry_kind::members)
+      configurations_[e.index] = entry::make(group, e.term, e.index, e.kind, e.payload);
     runs.take(e);
     return std::nullopt;
   };
@@ -279,9 +293,11 @@ recovered_group group_log::recovered(group_id group) const {
                     .start = start_,
                     .snapshot = snapshot_,
                     .runs = {},
+                    .configurations = {},
                     .last = last(),
                     .commit = std::max(commit_, start_.index)};
   for (const term_run& run : terms_) r.runs.push_back({std::max(run.first, start_.index.next()), run.term});
+  for (const auto& [index, e] : configurations_) r.configurations.push_back(e);
   return r;
 }
 

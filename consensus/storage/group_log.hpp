@@ -3,6 +3,7 @@
 #include "consensus/storage/segment_uses.hpp"
 #include "consensus/storage/wal.hpp"
 #include "consensus/storage/wal_format.hpp"
+#include "consensus/types/entry.hpp"
 
 #include <cstdint>
 #include <deque>
@@ -86,9 +87,10 @@ class group_log {
   snapshot_mark start_;
   snapshot_mark snapshot_;
   log_index commit_;
-  std::deque<entry_run> runs_; ///< ascending; the first may begin below the start
-  std::deque<term_run> terms_; ///< ascending; the first may begin below the start
-  std::uint64_t logged_ = 0;   ///< what the group ever took of the log as it is known, in bytes on the disk
+  std::deque<entry_run> runs_;                ///< ascending; the first may begin below the start
+  std::deque<term_run> terms_;                ///< ascending; the first may begin below the start
+  std::map<log_index, entry> configurations_; ///< the entries of kind `members` after the start
+  std::uint64_t logged_ = 0; ///< what the group ever took of the log as it is known, in bytes on the disk
 };
 
 /// All groups, in order, and which segments they need.

@@ -79,8 +79,9 @@ struct recovered_group {
   snapshot_mark start;        ///< the kept entries follow it; index 0 and nobody in it for a log from its beginning
   snapshot_mark snapshot;     ///< the newest mark known to be covered by a durable snapshot; at least `start`
   std::vector<term_run> runs; ///< of the entries after the start
-  log_index last;             ///< start.index if there is no entry
-  log_index commit;           ///< between start.index and last
+  std::vector<entry> configurations; ///< the entries of kind `members` after the start, ascending
+  log_index last;                    ///< start.index if there is no entry
+  log_index commit;                  ///< between start.index and last
 };
 
 /// The newest whole snapshot of a group on this disk.

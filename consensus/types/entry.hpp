@@ -15,7 +15,8 @@ namespace quorumd {
 enum class entry_kind : std::uint16_t {
   leader_start = 0,  ///< the entry of its own term that a new leader appends (paper §8); no payload
   command = 1,       ///< an encoded command of the state machine
-  configuration = 2, ///< a change of membership
+  configuration = 2, ///< incarnations of members, for the record
+  members = 3,       ///< who the members are from here on (configuration.hpp), counting from when it is appended
 };
 
 /// The portable header in front of each payload, little-endian, 40 bytes: the same in every node's log and in every

@@ -166,6 +166,7 @@ storage::result<raft::initial_state> node::recover_log(const std::optional<stora
     initial.hard = g.hard;
     if (g.start.index) initial.start = g.start;
     initial.runs = g.runs;
+    initial.configurations = g.configurations;
     initial.last = g.last;
     initial.commit = g.commit;
   }

@@ -117,7 +117,7 @@ coro::task<void> snapshot_taker::run() {
 
 coro::task<storage::result<storage::snapshot_file>> snapshot_taker::take() {
   const log_index at = context_.state.applied();
-  mark_ = {.index = at, .term = context_.core.term_at(at), .members = context_.core.members()};
+  mark_ = {.index = at, .term = context_.core.term_at(at), .members = context_.core.members_at(at)};
   cursor_.emplace(context_.state.store());
   block_.clear();
   wire::encode_snapshot_header(block_, cursor_->header());

@@ -47,6 +47,28 @@ configuration voters(std::uint64_t n) {
   return c;
 }
 
+configuration these(const std::vector<std::uint64_t>& voting, const std::vector<std::uint64_t>& learning) {
+  configuration c;
+  for (const std::uint64_t n : voting) c.voters.push_back(id(n));
+  for (const std::uint64_t n : learning) c.learners.push_back(id(n));
+  return c;
+}
+
+std::string text_of(const configuration& c) {
+  std::string s;
+  const auto add = [&s](const std::vector<node_id>& set, const char* before) {
+    for (const node_id n : set) {
+      if (!s.empty()) s += " ";
+      s += before + std::to_string(n.value());
+      before = "";
+    }
+  };
+  add(c.voters, "");
+  add(c.outgoing, "<- ");
+  add(c.learners, "+ ");
+  return s;
+}
+
 initial_state state_with(std::uint64_t n, const std::vector<std::uint64_t>& terms, std::uint64_t term_now,
                          std::uint64_t commit) {
   initial_state s;
@@ -100,6 +122,8 @@ initial_state disk::recover() const {
   s.start = start;
   s.runs = runs_of(entries);
   s.last = last();
+  for (const entry& e : entries)
+    if (e.kind() == entry_kind::members) s.configurations.push_back(e);
   s.commit = std::max(commit, snapshot.index);
   s.applied = snapshot.index;
   return s;
@@ -134,7 +158,9 @@ void witness::leader(node_id who, std::uint64_t boot, const core& c) {
 }
 
 void witness::applied(node_id who, const entry& e, term now) {
-  const auto [it, fresh] = truth_.try_emplace(e.index(), fact{e.term(), text_of(e), now});
+  const auto [it, fresh] = truth_.try_emplace(
+      e.index(),
+      fact{.term = e.term(), .text = text_of(e), .known_in = now, .command = e.kind() == entry_kind::command});
   it->second.known_in = std::min(it->second.known_in, now);
   if (!fresh && (it->second.term != e.term() || it->second.text != text_of(e)))
     report("node " + std::to_string(who.value()) + " applied another entry at index " +
@@ -142,13 +168,17 @@ void witness::applied(node_id who, const entry& e, term now) {
 }
 
 cluster::cluster(std::uint64_t n, const std::function<void(options&)>& tweak, std::uint64_t seed)
+    : cluster(n, voters(n), tweak, seed) {}
+
+cluster::cluster(std::uint64_t n, const configuration& first, const std::function<void(options&)>& tweak,
+                 std::uint64_t seed)
     : nodes_(n) {
   for (std::uint64_t i = 1; i <= n; ++i) {
     node& self = at(i);
     self.id = id(i);
     self.opt = options_of(i, seed);
     if (tweak) tweak(self.opt);
-    self.durable.start.members = voters(n);
+    self.durable.start.members = first;
     self.durable.snapshot = self.durable.start;
     restart(i);
   }
@@ -238,7 +268,7 @@ void cluster::persist_one(std::uint64_t i) {
     n.applied = write->install->index;
     n.commands.clear();
     for (const auto& [index, what] : seen.truth())
-      if (index <= n.applied && !what.text.empty()) n.commands.push_back(what.text);
+      if (index <= n.applied && what.command) n.commands.push_back(what.text);
     n.c->applied(n.applied);
   }
   send(n, write->after_persist);
@@ -312,6 +342,11 @@ bool cluster::propose(std::uint64_t n, std::string_view text) {
   return (*this)[n].propose(batch).has_value();
 }
 
+change_error cluster::change(std::uint64_t n, const configuration& target) {
+  const auto placed = (*this)[n].change_members(target, {});
+  return placed ? change_error::none : placed.error();
+}
+
 void cluster::crash(std::uint64_t n) {
   at(n).c.reset();
   at(n).writes.clear();
@@ -323,7 +358,7 @@ void cluster::restart(std::uint64_t i) {
   n.applied = n.durable.snapshot.index;
   n.commands.clear();
   for (const auto& [index, what] : seen.truth())
-    if (index <= n.applied && !what.text.empty()) n.commands.push_back(what.text);
+    if (index <= n.applied && what.command) n.commands.push_back(what.text);
   n.opt.seed += 1000000;
   ++n.boots;
   n.c = std::make_unique<core>(n.opt, n.durable.recover());
@@ -336,7 +371,7 @@ void cluster::compact(std::uint64_t i, std::uint64_t trailing) {
     if (write->install) return; // the log is about to start elsewhere
   const log_index upto = std::min(n.applied, n.c->persisted_index());
   if (upto <= n.durable.snapshot.index || upto <= n.durable.start.index) return;
-  n.durable.snapshot = {.index = upto, .term = n.c->term_at(upto), .members = n.c->members()};
+  n.durable.snapshot = {.index = upto, .term = n.c->term_at(upto), .members = n.c->members_at(upto)};
   n.durable.commit = std::max(n.durable.commit, upto);
   const log_index keep_from(upto.value() > trailing ? upto.value() - trailing + 1 : 1);
   n.c->compacted(n.durable.snapshot, keep_from);
@@ -345,7 +380,7 @@ void cluster::compact(std::uint64_t i, std::uint64_t trailing) {
   const term start_term = n.c->term_at(start);
   n.durable.entries.erase(n.durable.entries.begin(),
                           n.durable.entries.begin() + static_cast<std::ptrdiff_t>(start - n.durable.start.index));
-  n.durable.start = {.index = start, .term = start_term, .members = n.c->members()};
+  n.durable.start = {.index = start, .term = start_term, .members = n.c->members_at(start)};
 }
 
 } // namespace quorumd::raft::test

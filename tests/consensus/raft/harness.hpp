@@ -42,6 +42,10 @@ inline append_response accepted(std::uint64_t t, std::uint64_t match, std::uint6
 }
 /// Voters 1 to n.
 configuration voters(std::uint64_t n);
+/// These voters, and these learners.
+configuration these(const std::vector<std::uint64_t>& voting, const std::vector<std::uint64_t>& learning = {});
+/// `1 2 3`, `1 2 + 4` with a learner, `1 4 <- 1 2 3` while joint.
+std::string text_of(const configuration& c);
 /// A new log, or one with entries of these terms from index 1 on, in a cluster of n voters.
 initial_state state_with(std::uint64_t n, const std::vector<std::uint64_t>& terms = {}, std::uint64_t term_now = 0,
                          std::uint64_t commit = 0);
@@ -117,6 +121,7 @@ class witness {
     quorumd::term term;
     std::string text;
     quorumd::term known_in; ///< committed in this term or before
+    bool command = false;
   };
   [[nodiscard]] const std::map<log_index, fact>& truth() const { return truth_; }
 
@@ -143,6 +148,9 @@ class cluster {
   };
 
   explicit cluster(std::uint64_t n, const std::function<void(options&)>& tweak = {}, std::uint64_t seed = 1);
+  /// n nodes of which these are the members at first.
+  cluster(std::uint64_t n, const configuration& first, const std::function<void(options&)>& tweak = {},
+          std::uint64_t seed = 1);
   /// A cluster whose nodes start from these logs.
   explicit cluster(const std::vector<std::vector<std::uint64_t>>& logs, std::uint64_t term_now);
 
@@ -166,6 +174,8 @@ class cluster {
   void elect(std::uint64_t n);
   /// Proposes the text at the node; false if it was refused.
   bool propose(std::uint64_t n, std::string_view text);
+  /// Asks the node to make these the members.
+  change_error change(std::uint64_t n, const configuration& target);
   void crash(std::uint64_t n);
   void restart(std::uint64_t n);
   /// The node takes a snapshot of what it applied and keeps `trailing` entries before it.

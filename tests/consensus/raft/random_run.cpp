@@ -2,6 +2,7 @@
 
 #include "harness.hpp"
 
+#include "consensus/raft/quorum.hpp"
 #include "consensus/raft/random.hpp"
 
 #include <sys/wait.h>
@@ -17,10 +18,11 @@ namespace {
 
 class run {
  public:
-  run(std::uint64_t seed, std::uint64_t nodes, mutant m, run_counters& counters)
+  run(std::uint64_t seed, std::uint64_t nodes, mutant m, run_counters& counters, bool changes)
       : random_(seed)
+      , changes_(changes)
       , c_(
-            nodes, [&](options& o) { draw_options(o, m); }, seed)
+            nodes, voters(changes ? nodes - 1 : nodes), [&](options& o) { draw_options(o, m); }, seed)
       , counters_(counters) {
     crash_weight_ = random_.below(12);
     loss_percent_ = random_.below(20);
@@ -90,6 +92,8 @@ class run {
       if (c_.at(n).c) c_[n].stream_reset(id(any()));
     } else if (die < 397) {
       if (c_.at(n).c) c_[n].set_writable(id(any()), random_.below(2) == 0);
+    } else if (die < 410) {
+      if (changes_) change(n);
     } else if (die >= 500) {
       if (c_.at(n).c && !c_.at(n).writes.empty()) c_.persist_one(n);
     }
@@ -132,6 +136,8 @@ class run {
       read(n);
     else if (die < 90)
       sleep_or_wake(n);
+    else if (die < 95 && changes_)
+      change(n);
     else
       deliver_late();
     c_.settle();
@@ -177,6 +183,24 @@ class run {
   void propose(std::uint64_t n) {
     n = leader_or(n);
     if (c_.at(n).c) (void)c_.propose(n, "v" + std::to_string(++proposals_));
+  }
+
+  // One or several at once enter, leave, or change between voting and learning.
+  void change(std::uint64_t n) {
+    n = leader_or(n);
+    if (!c_.at(n).c) return;
+    const configuration& now = c_[n].members();
+    configuration next;
+    const bool several = random_.below(3) == 0;
+    const std::uint64_t one = any();
+    for (std::uint64_t i = 1; i <= c_.size(); ++i) {
+      std::uint32_t what = stays_voter(now, id(i)) ? 0 : is_member(now, id(i)) ? 1 : 2; // votes, learns, neither
+      if (several || i == one) what = random_.below(3);
+      if (what == 0) next.voters.push_back(id(i));
+      if (what == 1) next.learners.push_back(id(i));
+    }
+    const auto placed = c_[n].change_members(next, {});
+    if (placed && c_[n].members().joint()) ++counters_.joint_changes;
   }
 
   void crash_or_restart(std::uint64_t n) {
@@ -249,25 +273,36 @@ class run {
       for (std::uint64_t j = 1; j <= c_.size(); ++j) c_[i].set_writable(id(j), true);
     }
     c_.settle();
-    // A transfer may still be under way, so the first leader need not stay.
-    for (int attempt = 0; attempt < 10 && std::count(c_.at(1).commands.begin(), c_.at(1).commands.end(), "last") == 0;
-         ++attempt) {
+    // A transfer or a change may still be under way, so the first leader need not stay.
+    std::string behind;
+    for (int attempt = 0; attempt < 10; ++attempt) {
       const std::uint64_t leader = c_.run_until_leader(400);
       if (leader == 0) return c_.seen.report("no leader after the faults ended");
       (void)c_.propose(leader, "last");
       c_.run(100);
+      behind = who_is_behind(c_.run_until_leader(400));
+      if (behind.empty()) break;
     }
     check_log_matching();
-    const std::uint64_t now = c_.run_until_leader(400);
+    if (!behind.empty()) c_.seen.report("after the faults ended " + behind);
+  }
+
+  // Of the members; who is none any more need not hear of anything.
+  std::string who_is_behind(std::uint64_t leader) {
+    if (leader == 0) return "there is no leader";
+    if (c_[leader].changing_members()) return "a change of the members is not over";
+    const auto& commands = c_.at(leader).commands;
+    if (std::count(commands.begin(), commands.end(), "last") == 0) return "nothing is committed";
     for (std::uint64_t i = 1; i <= c_.size(); ++i) {
-      if (now != 0 && c_.at(i).applied == c_[now].last_index() && c_.at(i).commands == c_.at(now).commands &&
-          std::count(c_.at(i).commands.begin(), c_.at(i).commands.end(), "last") >= 1)
-        continue;
-      c_.seen.report("node " + std::to_string(i) + " did not catch up after the faults ended");
+      if (!is_member(c_[leader].members(), id(i))) continue;
+      if (c_.at(i).applied != c_[leader].last_index() || c_.at(i).commands != commands)
+        return "node " + std::to_string(i) + " did not catch up";
     }
+    return "";
   }
 
   random_source random_;
+  const bool changes_; // of the members
   cluster c_;
   run_counters& counters_;
   std::uint64_t asleep_ = 0;   // 0 for none
@@ -288,11 +323,11 @@ class run {
 
 } // namespace
 
-std::string random_run(std::uint64_t seed, std::uint64_t nodes, mutant m, run_counters& counters) {
-  return run(seed, nodes, m, counters).go();
+std::string random_run(std::uint64_t seed, std::uint64_t nodes, mutant m, run_counters& counters, bool changes) {
+  return run(seed, nodes, m, counters, changes).go();
 }
 
-bool caught_by_random_runs(mutant m, std::uint64_t seeds) {
+bool caught_by_random_runs(mutant m, std::uint64_t seeds, bool changes) {
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
     const pid_t child = ::fork();
     if (child == 0) {
@@ -300,7 +335,7 @@ bool caught_by_random_runs(mutant m, std::uint64_t seeds) {
       (void)std::signal(SIGABRT, SIG_DFL);
       (void)std::freopen("/dev/null", "w", stderr);
       run_counters counters;
-      ::_exit(random_run(seed, 3, m, counters).empty() ? 0 : 1);
+      ::_exit(random_run(seed, changes ? 4 : 3, m, counters, changes).empty() ? 0 : 1);
     }
     int status = 0;
     if (::waitpid(child, &status, 0) != child) return false;

@@ -8,11 +8,11 @@ using namespace quorumd::raft::test;
 
 namespace {
 
-void sweep(std::uint64_t nodes, std::uint64_t seeds) {
+void sweep(std::uint64_t nodes, std::uint64_t seeds, bool changes = false) {
   run_counters total;
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
     run_counters one;
-    const std::string broken = random_run(seed, nodes, mutant::none, one);
+    const std::string broken = random_run(seed, nodes, mutant::none, one, changes);
     INFO("seed ", seed, " with ", nodes, " nodes");
     REQUIRE(broken == "");
     total.elections += one.elections;
@@ -23,10 +23,11 @@ void sweep(std::uint64_t nodes, std::uint64_t seeds) {
     total.installs += one.installs;
     total.loads += one.loads;
     total.reads += one.reads;
+    total.joint_changes += one.joint_changes;
   }
   MESSAGE(nodes, " nodes: ", total.elections, " elections, ", total.applied, " applied, ", total.crashes, " crashes, ",
           total.lost_writes, " lost writes, ", total.truncations, " truncations, ", total.installs, " installs, ",
-          total.loads, " loads, ", total.reads, " reads");
+          total.loads, " loads, ", total.reads, " reads, ", total.joint_changes, " joint configurations");
   CHECK(total.elections > seeds);
   CHECK(total.applied > seeds * 5);
   CHECK(total.crashes > seeds);
@@ -35,6 +36,7 @@ void sweep(std::uint64_t nodes, std::uint64_t seeds) {
   CHECK(total.installs > seeds / 20);
   CHECK(total.loads > seeds / 20);
   CHECK(total.reads > seeds / 2);
+  CHECK((total.joint_changes > seeds) == changes);
 }
 
 } // namespace
@@ -46,6 +48,13 @@ TEST_CASE("random runs of three nodes keep Raft's promises") {
 }
 TEST_CASE("random runs of five nodes keep Raft's promises") {
   sweep(5, 200);
+}
+
+TEST_CASE("random runs of four nodes whose members change keep Raft's promises") {
+  sweep(4, 400, true);
+}
+TEST_CASE("random runs of six nodes whose members change keep Raft's promises") {
+  sweep(6, 200, true);
 }
 
 // The runs notice deliberate bugs, each in one place of the core.
@@ -66,4 +75,13 @@ TEST_CASE("random runs catch a read without its round") {
 }
 TEST_CASE("random runs catch an older term's round that is given back") {
   CHECK(caught_by_random_runs(mutant::echo_old_round, 400));
+}
+TEST_CASE("random runs catch voters that change in one step") {
+  CHECK(caught_by_random_runs(mutant::change_in_one_step, 2000, true));
+}
+TEST_CASE("random runs catch a change while another is pending") {
+  CHECK(caught_by_random_runs(mutant::change_while_pending, 2000, true));
+}
+TEST_CASE("random runs catch a truncated configuration that stays in force") {
+  CHECK(caught_by_random_runs(mutant::keep_truncated_members, 2000, true));
 }

@@ -171,8 +171,13 @@ inline std::unique_ptr<running_wal> start_wal(file_system& fs, std::uint64_t see
 /// Why a core would not start from what was recovered, when the state machine holds just the snapshot; empty if it
 /// would.
 inline std::string why_refused(const recovered_group& g) {
-  raft::initial_state s{
-      .hard = g.hard, .start = g.start, .runs = g.runs, .last = g.last, .commit = g.commit, .applied = g.start.index};
+  raft::initial_state s{.hard = g.hard,
+                        .start = g.start,
+                        .runs = g.runs,
+                        .configurations = g.configurations,
+                        .last = g.last,
+                        .commit = g.commit,
+                        .applied = g.start.index};
   // A log from its beginning takes its members from the configuration.
   if (!s.start.index) s.start.members.voters = {node_id(1)};
   return raft::validate(s).value_or("");
