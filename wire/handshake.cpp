@@ -44,6 +44,16 @@ std::string difference(const std::vector<member>& here, const std::vector<member
   return text;
 }
 
+std::string no_member(const local_identity& self, const hello& other) {
+  const std::string who = named(other.name, other.id) + " is not a member of cluster " + self.cluster_name;
+  if (!self.members_index) return who + " as configured here";
+  return who + " (its members were last changed at index " + std::to_string(self.members_index.value()) +
+         "): it was removed, or never added. To make it a member, start it with an empty data directory and --join, "
+         "and "
+         "run 'quorumd member add " +
+         other.name + "=HOST:PORT'";
+}
+
 std::optional<std::string> check_identities(const local_identity& self, const hello& other, node_id dialed) {
   if (other.id == self.id)
     return "the other end has this node's own id, " + named(self.name, self.id) +
@@ -56,8 +66,8 @@ std::optional<std::string> check_identities(const local_identity& self, const he
   if (other.expected != self.id)
     return named(other.name, other.id) + " expects to talk to node " + hex(other.expected.value()) + ", but this is " +
            named(self.name, self.id);
-  if (find(self.members, other.id) == nullptr)
-    return named(other.name, other.id) + " is not a member of cluster " + self.cluster_name + " as configured here";
+  if (find(self.members, other.id) == nullptr && other.members_index <= self.members_index)
+    return no_member(self, other);
   if (!other.incarnation || !other.boot) return named(other.name, other.id) + " has no incarnation or boot id";
   return std::nullopt;
 }
@@ -77,6 +87,7 @@ hello make_hello(const local_identity& self, node_id expected) {
   h.software = self.software;
   h.features = self.features;
   h.members = sorted(self.members);
+  h.members_index = self.members_index;
   return h;
 }
 
@@ -89,8 +100,11 @@ std::optional<std::string> check_hello(const local_identity& self, const hello& 
   if (other.cluster_name != self.cluster_name)
     return "cluster " + self.cluster_name + " here, cluster " + other.cluster_name + " there";
   if (auto reason = check_identities(self, other, dialed)) return reason;
-  if (const std::string text = difference(sorted(self.members), sorted(other.members)); !text.empty())
-    return "the member lists differ: " + text;
+  const bool from_files = !self.members_index && !other.members_index;
+  if (const std::string text = from_files ? difference(sorted(self.members), sorted(other.members)) : std::string();
+      !text.empty())
+    return "the member lists differ: " + text +
+           ". The members of a cluster that has begun are changed by 'quorumd member', not in the configuration files";
   if (other.cluster != self.cluster)
     return "cluster id " + hex(self.cluster.value()) + " here, " + hex(other.cluster.value()) +
            " there, though name and members are the same: one of the two was started in another cluster";

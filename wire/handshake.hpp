@@ -13,7 +13,11 @@ namespace quorumd::wire {
 inline constexpr std::uint16_t peer_version_min = 2; ///< 1 had entries of version 1
 inline constexpr std::uint16_t peer_version_max = 2;
 
-/// A member as configured: all nodes must agree on all of them.
+/// This build changes the members by joint consensus (features below); one that lacks it knows those of its
+/// configuration file only.
+inline constexpr std::uint64_t feature_member_changes = 1;
+
+/// A member: as configured, which all nodes must agree on, or as the log says.
 struct member {
   node_id id;
   std::string name;
@@ -34,6 +38,7 @@ struct local_identity {
   std::string software;       ///< the version, for status
   std::uint64_t features = 0;
   std::vector<member> members; ///< with this node
+  log_index members_index;     ///< of the change of members that they are from; 0: the configuration file
 };
 
 /// The first message each way.
@@ -51,6 +56,7 @@ struct hello {
   std::string software;
   std::uint64_t features = 0;
   std::vector<member> members; ///< sorted by id
+  log_index members_index;
 };
 
 /// What a stream knows of its other end.
@@ -70,6 +76,8 @@ struct peer_info {
 
 /// Why the two can't talk, as a sentence that names what differs; nothing if they can. `dialed` is the member that
 /// this node dialed, 0 if it was called. Judged in this order: version, cluster name, identities, members, cluster id.
+/// Member lists are compared as long as both are from configuration files. Who is no member as far as this node knows
+/// may still be one if it knows of a later change.
 [[nodiscard]] std::optional<std::string> check_hello(const local_identity& self, const hello& other, node_id dialed);
 
 /// What the stream's owner keeps of a greeting that was checked.

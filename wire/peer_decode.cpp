@@ -204,6 +204,7 @@ hello read_hello(schema::Hello::Reader from) {
   h.client_address = text(from.getClientAddress());
   h.software = text(from.getSoftware());
   h.features = from.getFeatures();
+  h.members_index = number<log_index>(from.getMembersIndex());
   const auto members = from.getMembers();
   require(members.size() <= members_max, codec_errc::count, "a greeting names too many members");
   h.members.reserve(members.size());

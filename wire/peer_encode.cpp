@@ -311,6 +311,7 @@ void encode_hello(byte_buffer& out, const hello& h) {
     copy_text(h.client_address, [&](unsigned n) { return to.initClientAddress(n); });
     copy_text(h.software, [&](unsigned n) { return to.initSoftware(n); });
     to.setFeatures(h.features);
+    to.setMembersIndex(h.members_index.value());
     auto members = to.initMembers(static_cast<unsigned>(h.members.size()));
     for (unsigned i = 0; i < members.size(); ++i) {
       auto at = members[i];

@@ -33,16 +33,11 @@ transport::impl::impl(coro::loop& l, coro::network& net, coro::entropy& random, 
     , observer_(observer)
     , tasks_(l) {
   for (const member& m : options_.self.members)
-    if (m.id != options_.self.id)
-      peers.push_back(std::make_unique<transport_peer>(l, m.id, m.address, handler, observer));
-  std::sort(peers.begin(), peers.end(), [](const auto& a, const auto& b) { return a->id < b->id; });
+    if (m.id != options_.self.id) find_or_add(m.id).address = m.address;
 }
 
 boost::system::result<void> transport::impl::start() {
   loop.assert_here();
-  for (const auto& p : peers)
-    if (!coro::parse_endpoint(p->address))
-      return boost::asio::error::make_error_code(boost::asio::error::invalid_argument);
   auto listening = net_.listen(loop, options_.listen);
   if (!listening) return listening.error();
   acceptor = std::move(*listening);
@@ -50,11 +45,52 @@ boost::system::result<void> transport::impl::start() {
   tasks_.spawn(run_listener());
   tasks_.spawn(run_inbox());
   tasks_.spawn(run_watch());
-  for (const auto& p : peers) {
-    tasks_.spawn(run_streams(p.get()));
-    tasks_.spawn(run_dialer(p.get()));
-  }
+  for (const auto& p : peers) start_peer(*p);
   return {};
+}
+
+void transport::impl::start_peer(transport_peer& p) {
+  tasks_.spawn(run_streams(&p));
+  tasks_.spawn(run_dialer(&p));
+}
+
+transport_peer& transport::impl::find_or_add(node_id id) {
+  if (transport_peer* known = find(id)) return *known;
+  peers.push_back(std::make_unique<transport_peer>(loop, id, handler_, observer_));
+  auto next = std::make_unique<table>();
+  for (const auto& p : peers) next->push_back(p.get());
+  std::sort(next->begin(), next->end(), [](const auto* a, const auto* b) { return a->id < b->id; });
+  tables_.push_back(std::move(next));
+  table_.store(tables_.back().get(), std::memory_order_release);
+  if (started_) start_peer(*peers.back());
+  return *peers.back();
+}
+
+/// Nodes that dialed, and are not known to be members.
+std::size_t transport::impl::strangers() const {
+  return static_cast<std::size_t>(
+      std::count_if(peers.begin(), peers.end(), [](const auto& p) { return p->address.empty() && p->has_stream(); }));
+}
+
+void transport::impl::set_members(log_index index, std::vector<member> members, const std::vector<member>& reachable) {
+  loop.assert_here();
+  options_.self.members = std::move(members);
+  options_.self.members_index = index;
+  for (const member& m : reachable) {
+    if (m.id == options_.self.id) continue;
+    transport_peer& p = find_or_add(m.id);
+    if (p.address == m.address) continue;
+    p.address = m.address;
+    p.failures = 0;
+    p.dial_complaint.clear();
+    p.lost.set();
+  }
+  for (const auto& p : peers) {
+    const bool wanted = std::any_of(reachable.begin(), reachable.end(), [&](const member& m) { return m.id == p->id; });
+    if (wanted || p->address.empty()) continue;
+    p->address.clear();
+    if (p->current) p->current->end(goodbye::cause::refused, "it is no member of the cluster any more");
+  }
 }
 
 bool transport::impl::drained() const {
@@ -91,9 +127,11 @@ coro::task<void> transport::impl::stop() {
 }
 
 transport_peer* transport::impl::find(node_id id) const {
+  const table* all = table_.load(std::memory_order_acquire);
+  if (all == nullptr) return nullptr;
   const auto at =
-      std::lower_bound(peers.begin(), peers.end(), id, [](const auto& p, node_id wanted) { return p->id < wanted; });
-  return at != peers.end() && (*at)->id == id ? at->get() : nullptr;
+      std::lower_bound(all->begin(), all->end(), id, [](const auto* p, node_id wanted) { return p->id < wanted; });
+  return at != all->end() && (*at)->id == id ? *at : nullptr;
 }
 
 std::size_t transport::impl::room(const transport_peer& p) const {
@@ -230,10 +268,16 @@ std::vector<peer_counters> transport::counters() const {
   for (const auto& p : impl_->peers) {
     peer_counters c = p->counters;
     c.connected = p->current != nullptr && !p->current->ended();
+    if (p->address.empty() && !c.connected) continue; // no member any more
     c.queued_bytes = c.connected ? p->current->queued_bytes() : 0;
     all.push_back(c);
   }
+  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
   return all;
+}
+
+void transport::set_members(log_index index, std::vector<member> members, const std::vector<member>& reachable) {
+  impl_->set_members(index, std::move(members), reachable);
 }
 
 void transport::disconnect(node_id id, const std::string& reason) {

@@ -79,6 +79,7 @@ struct transport_options {
   std::size_t batch_bytes_max = std::size_t{1024} * 1024;        ///< read before the batch is handed over
   std::size_t inbound_bytes_max = std::size_t{16} * 1024 * 1024; ///< of one stream, handed over and not done with
   std::size_t handshakes_max = 64;                               ///< accepted streams that have not said who they are
+  std::size_t strangers_max = 64; ///< nodes that dialed and are no members as far as this node knows
 };
 
 /// For metrics and status.
@@ -104,8 +105,9 @@ struct peer_outgoing {
   peer_message message;
 };
 
-/// The streams to all members: one listener, one dialer and at most one stream each. Everything happens on its loop;
-/// what is sent from another loop crosses through a mailbox, a batch at a time.
+/// The streams to all members, and to who may be one by a later change than this node knows: one listener, one dialer
+/// and at most one stream each. Everything happens on its loop; what is sent from another loop crosses through a
+/// mailbox, a batch at a time.
 ///
 /// A message for a member without a stream is dropped: the core sends again, and whoever waits for an answer hears
 /// on_peer_down. Messages of one class (raft appends and forwards; everything else; snapshot chunks) arrive in order.
@@ -139,6 +141,9 @@ class transport {
   [[nodiscard]] std::size_t room(node_id id) const;
 
   // On the loop.
+  /// From now on these are the members, from the change at that index; `reachable` are dialed, and what else there is
+  /// a stream to loses it.
+  void set_members(log_index index, std::vector<member> members, const std::vector<member>& reachable);
   /// What the member said of itself; nothing without a stream.
   [[nodiscard]] std::optional<peer_info> info(node_id id) const;
   [[nodiscard]] std::vector<peer_counters> counters() const;

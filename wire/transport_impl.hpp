@@ -16,9 +16,8 @@ namespace quorumd::wire {
 
 /// A member, whether it has a stream or not. What others say of it in transport.hpp holds here.
 struct transport_peer final : peer_stream_events {
-  transport_peer(coro::loop& l, node_id n, std::string at, peer_handler& h, peer_observer& o)
+  transport_peer(coro::loop& l, node_id n, peer_handler& h, peer_observer& o)
       : id(n)
-      , address(std::move(at))
       , handler(h)
       , observer(o)
       , changed(l)
@@ -52,7 +51,6 @@ struct transport_peer final : peer_stream_events {
   }
 
   const node_id id;
-  const std::string address;
   peer_handler& handler;
   peer_observer& observer;
 
@@ -63,11 +61,12 @@ struct transport_peer final : peer_stream_events {
   std::atomic<std::size_t> inbox_bytes{0}; ///< large parts of messages that cross to the transport's loop
 
   // The transport's loop.
+  std::string address; ///< to dial; empty: it has to dial
   peer_counters counters;
   std::unique_ptr<peer_stream> current;
   std::unique_ptr<peer_stream> next; ///< takes the place of `current` once that has ended
   coro::event changed;               ///< for the coroutine that runs the streams
-  coro::event lost;                  ///< for the one that dials
+  coro::event lost;                  ///< for the one that dials: there is no stream any more, or another address
   unsigned failures = 0;             ///< in a row
   // So that a repeated complaint is told once: about dialing it, and about its own dialing.
   std::string dial_complaint;
@@ -82,7 +81,9 @@ class transport::impl {
   [[nodiscard]] boost::system::result<void> start();
   [[nodiscard]] coro::task<void> stop();
 
+  /// From any loop; null if there is none.
   [[nodiscard]] transport_peer* find(node_id id) const;
+  void set_members(log_index index, std::vector<member> members, const std::vector<member>& reachable);
   /// Until its queue is full.
   [[nodiscard]] std::size_t room(const transport_peer& p) const;
   void deliver(transport_peer* p, const peer_message& m);
@@ -94,9 +95,16 @@ class transport::impl {
   coro::loop& loop;
   coro::mailbox<peer_outgoing> inbox;
   std::unique_ptr<coro::acceptor> acceptor;
-  std::vector<std::unique_ptr<transport_peer>> peers; ///< sorted by id; never changes
+  std::vector<std::unique_ptr<transport_peer>> peers; ///< all that there ever were, each for good
 
  private:
+  /// Those of `peers` that other loops can find, sorted by id. A table never changes; the older ones stay too, since
+  /// another loop may be looking something up. There are as many as nodes that were ever met.
+  using table = std::vector<transport_peer*>;
+  transport_peer& find_or_add(node_id id);
+  [[nodiscard]] std::size_t strangers() const;
+  void start_peer(transport_peer& p);
+
   // accepting
   [[nodiscard]] coro::task<void> run_listener();
   [[nodiscard]] coro::task<void> run_greeting(std::unique_ptr<coro::stream> s);
@@ -118,7 +126,7 @@ class transport::impl {
 
   coro::network& net_;
   coro::entropy& random_;
-  const transport_options options_;
+  transport_options options_; ///< the members in it change
   peer_handler& handler_;
   peer_observer& observer_;
 
@@ -128,6 +136,8 @@ class transport::impl {
   std::vector<peer_outgoing> taken_;
   coro::task_group tasks_;
   bool started_ = false;
+  std::vector<std::unique_ptr<const table>> tables_;
+  std::atomic<const table*> table_{nullptr};
 };
 
 } // namespace quorumd::wire

@@ -143,6 +143,12 @@ coro::task<void> transport::impl::answer(greeting& g, hello other) {
   std::optional<std::string> reason = objection(other, node_id());
   goodbye::cause why = goodbye::cause::refused;
   transport_peer* p = find(other.id);
+  if (!reason && p == nullptr) { // it knows of a change of members that this node does not
+    if (strangers() >= options_.strangers_max)
+      reason = "too many nodes that are no members have a stream to this one";
+    else
+      p = &find_or_add(other.id);
+  }
   if (!reason && judge(*p, other.boot, false) == verdict::duplicate) {
     why = goodbye::cause::duplicate;
     reason = "another stream of the pair stays";
@@ -186,7 +192,7 @@ coro::duration transport::impl::backoff(unsigned failures) {
 
 coro::task<void> transport::impl::run_dialer(transport_peer* p) {
   for (;;) {
-    while (p->has_stream()) {
+    while (p->has_stream() || p->address.empty()) {
       coro::task<void> lost = p->lost.wait();
       co_await std::move(lost);
     }
@@ -195,7 +201,7 @@ coro::task<void> transport::impl::run_dialer(transport_peer* p) {
       coro::task<void> slept = loop.timers().sleep_for(pause);
       co_await std::move(slept);
     }
-    if (p->has_stream()) continue;
+    if (p->has_stream() || p->address.empty()) continue;
     coro::task<bool> dialed = dial(p);
     const bool up = co_await std::move(dialed);
     if (!up) ++p->failures;
@@ -203,12 +209,18 @@ coro::task<void> transport::impl::run_dialer(transport_peer* p) {
 }
 
 coro::task<bool> transport::impl::dial(transport_peer* p) {
-  const coro::endpoint at = *coro::parse_endpoint(p->address);
-  coro::task<boost::system::result<stream_ptr>> come = net_.connect(loop, at, options_.connect_timeout);
+  const std::string address = p->address; // it may have another meanwhile
+  const auto at = coro::parse_endpoint(address);
+  if (!at) {
+    const std::string reason = "it is no HOST:PORT";
+    if (news(p->dial_complaint, reason)) observer_.on_dial_failed(p->id, address, reason);
+    co_return false;
+  }
+  coro::task<boost::system::result<stream_ptr>> come = net_.connect(loop, *at, options_.connect_timeout);
   boost::system::result<stream_ptr> connected = co_await std::move(come);
   if (!connected) {
     const std::string reason = connected.error().message();
-    if (news(p->dial_complaint, reason)) observer_.on_dial_failed(p->id, p->address, reason);
+    if (news(p->dial_complaint, reason)) observer_.on_dial_failed(p->id, address, reason);
     co_return false;
   }
   coro::task<bool> greeted = greet(p, std::move(*connected));

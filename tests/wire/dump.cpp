@@ -195,7 +195,7 @@ std::string dump(const peer_message& m) {
 std::string dump(const hello& h) {
   out o;
   o << h.version_min << h.version_max << h.cluster << h.cluster_name << h.id << h.name << h.incarnation << h.boot
-    << h.expected << h.client_address << h.software << h.features << h.members;
+    << h.expected << h.client_address << h.software << h.features << h.members << h.members_index;
   return o.text();
 }
 std::string dump(const kv::command& c) {

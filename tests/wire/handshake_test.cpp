@@ -57,6 +57,8 @@ TEST_CASE("the order of members does not matter") {
 
 // Each mismatch is refused with a sentence that names what differs.
 TEST_CASE("each mismatch is named") {
+  const std::string advice =
+      ". The members of a cluster that has begun are changed by 'quorumd member', not in the configuration files";
   CHECK(refusal([](hello& h) { h.version_min = h.version_max = 9; }) == "protocol versions 2 to 2 here, 9 to 9 there");
   CHECK(refusal([](hello& h) { h.cluster_name = "prod"; }) == "cluster demo here, cluster prod there");
   CHECK(refusal([](hello& h) { h.cluster = cluster_id(78); }).starts_with("cluster id 000000000000004d here"));
@@ -72,14 +74,46 @@ TEST_CASE("each mismatch is named") {
             node_id()) == "n9 (0000000000000009) is not a member of cluster demo as configured here");
   CHECK(refusal([](hello& h) { h.incarnation = incarnation(); }).find("no incarnation") != std::string::npos);
   CHECK(refusal([](hello& h) { h.members[2].address = "127.0.0.1:9"; }) ==
-        "the member lists differ: member n3: 127.0.0.1:12383 here, 127.0.0.1:9 there");
+        "the member lists differ: member n3: 127.0.0.1:12383 here, 127.0.0.1:9 there" + advice);
   CHECK(refusal([](hello& h) { h.members[2].name = "x"; }) ==
-        "the member lists differ: member 0000000000000003: named n3 here, x there");
+        "the member lists differ: member 0000000000000003: named n3 here, x there" + advice);
   CHECK(refusal([](hello& h) { h.members.pop_back(); }) ==
-        "the member lists differ: member n3: 127.0.0.1:12383 here, missing there");
+        "the member lists differ: member n3: 127.0.0.1:12383 here, missing there" + advice);
   CHECK(refusal([](hello& h) {
           h.members.push_back({node_id(4), "n4", "a:1"});
           h.members[0].address = "b:2";
         }) ==
-        "the member lists differ: member n1: 127.0.0.1:12381 here, b:2 there; member n4: missing here, a:1 there");
+        "the member lists differ: member n1: 127.0.0.1:12381 here, b:2 there; member n4: missing here, a:1 there" +
+            advice);
+}
+
+// Once the log says who the members are, files that say otherwise mean nothing; who knows of a later change may be one.
+TEST_CASE("after a change of members the later one counts") {
+  const auto refusal_at = [](std::uint64_t here, std::uint64_t there, const std::function<void(hello&)>& change) {
+    local_identity self = identity(1);
+    self.members_index = log_index(here);
+    hello other = make_hello(identity(2), node_id(1));
+    other.members_index = log_index(there);
+    change(other);
+    return check_hello(self, other, node_id()).value_or("accepted");
+  };
+  const auto other_list = [](hello& h) { h.members.pop_back(); };
+  CHECK(refusal_at(0, 0, other_list).find("quorumd member") != std::string::npos);
+  CHECK(refusal_at(7, 0, other_list) == "accepted");
+  CHECK(refusal_at(0, 7, other_list) == "accepted");
+  CHECK(refusal_at(7, 9, other_list) == "accepted");
+
+  const auto stranger = [](hello& h) {
+    h.id = node_id(4);
+    h.name = "n4";
+  };
+  CHECK(refusal_at(0, 0, stranger).find("n4 (0000000000000004) is not a member of cluster demo as configured here") !=
+        std::string::npos);
+  CHECK(refusal_at(7, 9, stranger) == "accepted");
+  CHECK(refusal_at(0, 9, stranger) == "accepted");
+  for (const std::uint64_t there : {0, 7}) {
+    const std::string why = refusal_at(7, there, stranger);
+    CHECK(why.find("it was removed, or never added") != std::string::npos);
+    CHECK(why.find("quorumd member add n4=HOST:PORT") != std::string::npos);
+  }
 }

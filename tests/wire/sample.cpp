@@ -185,6 +185,7 @@ hello sampler::greeting() {
   h.client_address = text(20);
   h.software = text(10);
   h.features = random_();
+  h.members_index = log_index(random_() % number_max);
   for (std::size_t n = below(6); n > 0; --n) h.members.push_back({node_id(random_()), text(10), text(20)});
   return h;
 }

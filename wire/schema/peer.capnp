@@ -24,6 +24,7 @@ struct Hello {
   software @10 :Text;
   features @11 :UInt64;
   members @12 :List(Member);
+  membersIndex @13 :UInt64;  # of the change of members that they are from; 0: the configuration file
 }
 
 struct Goodbye {

@@ -21,11 +21,13 @@ configuration sample() {
 TEST_CASE("a configuration is read as it was written, with its details behind it") {
   const std::vector<std::byte> details{std::byte{7}, std::byte{8}};
   for (const bool with : {false, true}) {
-    const auto payload = encode_configuration(sample(), with ? std::span<const std::byte>(details) : std::span<const std::byte>());
+    const auto payload =
+        encode_configuration(sample(), with ? std::span<const std::byte>(details) : std::span<const std::byte>());
     const auto read = decode_configuration(payload);
     REQUIRE(read);
     CHECK(read->members == sample());
-    CHECK(std::vector<std::byte>(read->details.begin(), read->details.end()) == (with ? details : std::vector<std::byte>()));
+    CHECK(std::vector<std::byte>(read->details.begin(), read->details.end()) ==
+          (with ? details : std::vector<std::byte>()));
   }
 }
 
