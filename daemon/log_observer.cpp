@@ -43,8 +43,30 @@ std::uint64_t memory_bytes() {
 
 std::string log_observer::name(node_id id) const {
   if (!id) return "an unknown node";
-  const auto m = std::find_if(members_.begin(), members_.end(), [id](const wire::member& x) { return x.id == id; });
-  return m == members_.end() ? fmt::format("{:016x}", id.value()) : m->name;
+  const std::lock_guard lock(mutex_);
+  const auto found = names_.find(id);
+  return found == names_.end() ? fmt::format("{:016x}", id.value()) : found->second;
+}
+
+log_observer::log_observer(const std::vector<wire::member>& members, const kv::settings& configured)
+    : configured_(configured) {
+  for (const wire::member& m : members) names_[m.id] = m.name;
+}
+
+void log_observer::members_changed(const node::roster& now) {
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [id, record] : now.records) names_[id] = record.name;
+  }
+  const auto names = [&](const std::vector<node_id>& ids) {
+    std::string text;
+    for (const node_id id : ids) text += (text.empty() ? "" : ", ") + now.name_of(id);
+    return text;
+  };
+  std::string line = fmt::format("members by entry {}: {} vote", now.index.value(), names(now.members.voters));
+  if (!now.members.learners.empty()) line += fmt::format(", {} learn", names(now.members.learners));
+  if (now.members.joint()) line += fmt::format("; on the way there from {}", names(now.members.outgoing));
+  spdlog::info("{}", line);
 }
 
 void log_observer::role_changed(const raft::soft_state& s) {

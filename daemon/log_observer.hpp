@@ -8,6 +8,8 @@
 
 #include <spdlog/common.h>
 
+#include <map>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,9 +21,7 @@ namespace quorumd::daemon {
 class log_observer final : public node::observer, public wire::peer_observer, public clients::observer {
  public:
   /// With the settings of this node's configuration, which the cluster's may differ from.
-  log_observer(std::vector<wire::member> members, const kv::settings& configured)
-      : members_(std::move(members))
-      , configured_(configured) {}
+  log_observer(const std::vector<wire::member>& members, const kv::settings& configured);
 
   void role_changed(const raft::soft_state& s) override;
   void snapshot_taken(log_index index, std::uint64_t bytes) override;
@@ -30,6 +30,7 @@ class log_observer final : public node::observer, public wire::peer_observer, pu
   void snapshot_send_ended(node_id to, log_index index, const std::string& why) override;
   void snapshot_installed(log_index index) override;
   void incarnation_recorded(node_id member, incarnation i) override;
+  void members_changed(const node::roster& now) override;
   void member_refused(node_id member, const std::string& why) override;
   void handing_over(node_id to, const std::string& why) override;
   void settings_changed(const kv::settings& s) override;
@@ -56,7 +57,8 @@ class log_observer final : public node::observer, public wire::peer_observer, pu
   /// Logs unless the like was logged within the last second.
   void say(spdlog::level::level_enum level, std::string_view kind, std::string_view subject, std::string line);
 
-  const std::vector<wire::member> members_;
+  mutable std::mutex mutex_; ///< loops of their own ask for names, and bring others
+  std::map<node_id, std::string> names_;
   const kv::settings configured_;
   telemetry::repeat_filter repeats_;
 };

@@ -43,6 +43,7 @@ bool is_too_large(const client_body& body) {
 
 /// A command that may leave its outcome open; a transaction that only reads is a read.
 bool may_change(const client_body& body) {
+  if (std::holds_alternative<member_change>(body)) return true;
   const auto* c = std::get_if<kv::command>(&body);
   if (c == nullptr) return false;
   const auto* t = std::get_if<kv::txn>(c);

@@ -49,6 +49,8 @@ const char* name_of(request_errc code) {
     return "store";
   case request_errc::internal:
     return "internal";
+  case request_errc::refused:
+    return "refused";
   }
   return "unknown error";
 }

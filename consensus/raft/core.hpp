@@ -139,7 +139,8 @@ class core {
   [[nodiscard]] boost::system::result<proposed, propose_error> propose(std::span<proposal> batch);
   /// Makes the target's voters and learners the members: at once, if the voters stay as they are; else through a joint
   /// configuration (thesis §4.3), which the leader leaves when it is committed. `details` is the owner's, and stands in
-  /// the entry; the entry that leaves has none. A leader that is no voter in the end steps down then.
+  /// the entry, and in that which leaves; in the latter not if the former stands before the kept log. A leader that is
+  /// no voter in the end steps down then.
   [[nodiscard]] boost::system::result<proposed, change_error> change_members(configuration target,
                                                                              std::span<const std::byte> details);
   /// Leaves a joint configuration that is committed; for options without auto_leave.

@@ -29,7 +29,9 @@ change_error core::state::leave_joint() {
   if (configs.index() > commit) return change_error::pending;
   configuration next = members();
   next.outgoing.clear();
-  append_configuration(next, {});
+  const entry joint = configs.origin() != nullptr ? *configs.origin() : entry();
+  const auto begun = configs.origin() != nullptr ? decode_configuration(joint.payload()) : std::nullopt;
+  append_configuration(next, begun ? begun->details : std::span<const std::byte>());
   return change_error::none;
 }
 

@@ -11,6 +11,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace quorumd::storage {
@@ -20,7 +21,7 @@ constexpr std::uint32_t directory_format_version = 1;
 constexpr const char* identity_name = "identity";
 constexpr const char* identity_temporary = "identity.tmp";
 constexpr const char* log_directory = "wal";
-constexpr std::size_t identity_bytes_max = 16 * 1024;
+constexpr std::size_t identity_bytes_max = 256 * 1024;
 
 std::string hex(std::uint64_t value) {
   char text[24];
@@ -30,6 +31,28 @@ std::string hex(std::uint64_t value) {
 
 std::string hex32(std::uint32_t value) {
   return hex(value).substr(8);
+}
+
+std::string hex(std::span<const std::byte> bytes) {
+  static constexpr char digits[] = "0123456789abcdef";
+  std::string text;
+  for (const std::byte b : bytes) {
+    text += digits[std::to_integer<unsigned>(b) >> 4];
+    text += digits[std::to_integer<unsigned>(b) & 15];
+  }
+  return text;
+}
+
+std::optional<std::vector<std::byte>> bytes_from(std::string_view text) {
+  if (text.size() % 2 != 0) return std::nullopt;
+  std::vector<std::byte> bytes(text.size() / 2);
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    unsigned value = 0;
+    const char* at = text.data() + 2 * i;
+    if (std::from_chars(at, at + 2, value, 16).ptr != at + 2) return std::nullopt;
+    bytes[i] = static_cast<std::byte>(value);
+  }
+  return bytes;
 }
 
 std::span<const std::byte> bytes_of(std::string_view s) {
@@ -44,6 +67,7 @@ std::string encode(const identity& i) {
   text += "node_id " + hex(i.node.value()) + '\n';
   text += "node_name " + i.node_name + '\n';
   text += "incarnation " + hex(i.incarnation.value()) + '\n';
+  if (!i.beginning.empty()) text += "beginning " + hex(i.beginning) + '\n';
   return text + "crc32c " + hex32(crc32c(bytes_of(text))) + '\n';
 }
 
@@ -80,17 +104,20 @@ result<identity> decode(const std::string& path, std::string_view text) {
                  "the data directory has format version " + std::to_string(version.value_or(0)) +
                      ", and this quorumd reads " + std::to_string(directory_format_version) +
                      ": start the version that wrote it");
+  auto beginning = values.contains("beginning") ? bytes_from(values["beginning"]) : std::vector<std::byte>();
   const auto cluster = number(values, "cluster_id", 16);
   const auto node = number(values, "node_id", 16);
   const auto incarnation = number(values, "incarnation", 16);
-  if (!cluster || !node || !incarnation || !values.contains("cluster_name") || !values.contains("node_name"))
+  if (!beginning || !cluster || !node || !incarnation || !values.contains("cluster_name") ||
+      !values.contains("node_name"))
     return damaged;
   return identity{.cluster = cluster_id(*cluster),
                   .cluster_name = values["cluster_name"],
                   .node = node_id(*node),
                   .node_name = values["node_name"],
                   .incarnation = quorumd::incarnation(*incarnation),
-                  .created = false};
+                  .created = false,
+                  .beginning = std::move(*beginning)};
 }
 
 /// Whether it is the directory of that cluster and node, and if not, what differs.
@@ -100,7 +127,9 @@ result<void> compare(const std::string& path, const identity& found, const ident
                  "the data directory belongs to " + what +
                      ": set node.data_dir to this node's own directory, or an empty one");
   };
-  if (found.cluster != expected.cluster)
+  const bool same_cluster =
+      expected.cluster ? found.cluster == expected.cluster : found.cluster_name == expected.cluster_name;
+  if (!same_cluster)
     return foreign("cluster '" + found.cluster_name + "' with id " + hex(found.cluster.value()) +
                    ", and the configuration describes cluster '" + expected.cluster_name + "' with id " +
                    hex(expected.cluster.value()));
@@ -183,6 +212,10 @@ result<identity> read_identity(file_system& fs, const std::string& path) {
   const result<std::vector<std::byte>> bytes = read_small_file(fs, file_path, identity_bytes_max);
   if (!bytes) return bytes.error();
   return decode(file_path, {reinterpret_cast<const char*>(bytes->data()), bytes->size()});
+}
+
+result<void> data_directory::check_cluster(const storage::identity& expected) const {
+  return compare(path_, identity_, expected);
 }
 
 result<std::unique_ptr<data_directory>> data_directory::open(file_system& fs, std::string path,

@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace quorumd::storage {
 
@@ -18,6 +19,8 @@ struct identity {
   std::string node_name;
   quorumd::incarnation incarnation; ///< random, drawn at creation: a wiped directory has another one
   bool created = false;             ///< by this open()
+  /// How its owner began, in the owner's own form: what a node that joined a cluster was told of it. Not compared.
+  std::vector<std::byte> beginning;
 
   friend bool operator==(const identity&, const identity&) = default;
 };
@@ -26,12 +29,14 @@ struct identity {
 class data_directory {
  public:
   /// Creates it if it is missing or empty, else checks that it belongs to that cluster and node (incarnation is not
-  /// looked at). Errors: `locked` (names the other process if known), `foreign` (another cluster, node or format
-  /// version: says what to do), `corrupt`, `no_space`, `io`.
+  /// looked at, nor the number of the cluster if none is expected). Errors: `locked` (names the other process if
+  /// known), `foreign` (another cluster, node or format version: says what to do), `corrupt`, `no_space`, `io`.
   [[nodiscard]] static result<std::unique_ptr<data_directory>> open(file_system& fs, std::string path,
                                                                     const identity& expected, coro::entropy& random);
 
   [[nodiscard]] const storage::identity& identity() const { return identity_; }
+  /// Whether the cluster has that number; `foreign` if not.
+  [[nodiscard]] result<void> check_cluster(const storage::identity& expected) const;
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] std::string wal_directory() const { return join(path_, "wal"); }
   [[nodiscard]] std::string snapshot_directory() const { return join(path_, "snapshots"); }

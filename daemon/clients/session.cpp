@@ -222,6 +222,8 @@ void session::take(const wire::client_request& r) {
     take_status(r.id, s->all);
   } else if (std::holds_alternative<wire::metrics_request>(r.body)) {
     take_metrics(r.id);
+  } else if (take_members(r.id, until, r)) {
+    return;
   } else if (const auto* p = std::get_if<wire::profile_request>(&r.body)) {
     take_profile(r.id, *p);
   } else if (std::holds_alternative<wire::health_request>(r.body)) {
@@ -245,7 +247,7 @@ void session::take(const wire::client_request& r) {
 void session::take_status(std::uint64_t id, bool all) {
   if (!admit(id, true)) return;
   ++inflight_;
-  const node::reply_to to = answer(id, asked::plain, node_.self().members.size() * status_row_bytes);
+  const node::reply_to to = answer(id, asked::plain, node_.members().size() * status_row_bytes);
   node_.call([this, to, all](node::group& g) {
     const auto reply = [this, to, &g](const std::vector<wire::status_row>& rows) {
       if (!gone_) wire::encode_reply(staged_, to.id, wire::status_reply{.rows = rows});

@@ -112,6 +112,7 @@ class session final : public node::reply_sink {
   void take_range(std::uint64_t id, time_limits until, const wire::range_read& r, asked what);
   void take_status(std::uint64_t id, bool all);
   void take_metrics(std::uint64_t id);
+  bool take_members(std::uint64_t id, time_limits until, const wire::client_request& r);
   void take_profile(std::uint64_t id, const wire::profile_request& p);
   void submit();
   [[nodiscard]] bool admit(std::uint64_t id, bool urgent = false);

@@ -57,7 +57,11 @@ bool applier::begin(const entry& e) {
   case entry_kind::leader_start:
     return true;
   case entry_kind::configuration:
-    if (!state_.members.apply(e.payload())) return stop_at(e, "a change of the members is in an unknown form");
+    if (!state_.members.record(e.payload())) return stop_at(e, "the members' incarnations are in an unknown form");
+    members_changed_ = true;
+    return true;
+  case entry_kind::members:
+    if (!state_.members.change(e)) return stop_at(e, "a change of the members is in an unknown form");
     members_changed_ = true;
     return true;
   case entry_kind::command: {
@@ -117,6 +121,7 @@ applier::state applier::replace(state s) {
                     "what a snapshot replaces ends with it at the latest");
   waiting_.clear();
   marks_.clear();
+  s.members.begin_with(state_.members.roster());
   std::swap(state_, s); // with it goes what was half made of the command
   command_.reset();
   pending_.covered(applied());

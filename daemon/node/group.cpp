@@ -20,12 +20,6 @@ constexpr std::uint32_t sleep_ticks_max = 15; // well below an election timeout,
 constexpr std::uint64_t house_keeping_ticks = 5;
 constexpr std::uint64_t expiry_ticks = 2; // wire::remaining_behind() leaves time for it
 
-std::vector<node_id> all_but(node_id self, std::vector<node_id> members) {
-  std::erase(members, self);
-  std::sort(members.begin(), members.end());
-  return members;
-}
-
 } // namespace
 
 group::group(group_options o, seams s, const raft::initial_state& recovered, applier::state state)
@@ -56,7 +50,7 @@ group::group(group_options o, seams s, const raft::initial_state& recovered, app
     , tasks_(s.loop)
     , pace_(
           s.loop, [this] { return !seams_.wal.accepting_puts() || taker_.overdue(); }, options_.snapshots.rate)
-    , stages_(s.loop, all_but(options_.raft.self, core_.members().voters))
+    , stages_(s.loop)
     , snapshots_{.place = s.snapshots,
                  .loop = s.loop,
                  .worker = s.snapshot_worker,
@@ -76,15 +70,22 @@ group::group(group_options o, seams s, const raft::initial_state& recovered, app
     , taker_(options_.snapshots, snapshots_)
     , sender_(snapshots_, taker_, tasks_)
     , installer_(snapshots_)
-    , status_(options_.self, options_.raft.group, core_, applier_, s.wal, s.transport) {
+    , admin_({.loop = s.loop,
+              .self = options_.self,
+              .core = core_,
+              .state = applier_,
+              .peers = peers_,
+              .id_of = options_.id_of,
+              .wake = [this] { wake_.set(); }})
+    , status_(options_.self, options_.raft.group, core_, applier_, s.wal, s.transport, admin_) {
   writes_inbox_.set_waker(wake_);
   reads_inbox_.set_waker(wake_);
   peers_inbox_.set_waker(wake_);
   calls_inbox_.set_waker(wake_);
   room_inbox_.set_waker(wake_);
-  for (const node_id member : core_.members().voters)
-    if (member != options_.raft.self) peers_.emplace(member, peer{});
-  check_members();
+  admin_.begin(recovered.configurations);
+  members_seen_ = applier_.members().roster().index;
+  follow_members();
 }
 
 group::~group() {
@@ -134,7 +135,7 @@ void group::sleep_until_due() {
   const bool waited_for = waiting_requests() != 0 || reads_.size() != 0 || ready_reads_.size() != 0;
   if (waited_for) ahead_ = std::min(ahead_, until_next(expiry_ticks));
   // An idle member keeps house when its leader's heartbeats come, or its own leave.
-  if (waited_for || status_.asked()) ahead_ = std::min(ahead_, until_next(house_keeping_ticks));
+  if (waited_for || status_.asked() || admin_.asked()) ahead_ = std::min(ahead_, until_next(house_keeping_ticks));
   const coro::time_point due = ticked_ + options_.tick * ahead_;
   if (due >= wakes_) return;
   wakes_ = due;
@@ -254,6 +255,10 @@ void group::carry_out(raft::ready& r) {
   for (const raft::load_request& l : r.loads) tasks_.spawn(load(l));
   for (const node_id to : r.snapshots) sender_.start(to, core_.soft().term);
   if (r.soft) follow(*r.soft);
+  if (r.members) {
+    admin_.members_changed();
+    follow_members();
+  }
 }
 
 void group::send(std::vector<raft::outgoing>& messages) {
@@ -296,7 +301,8 @@ void group::wal_persisted(group_id, raft::write_number up_to) {
     tasks_.spawn(free_elsewhere(applier_.replace(std::move(received))));
     core_.applied(applier_.applied());
     reads_.applied(applier_.applied());
-    check_members();
+    admin_.members_changed();
+    follow_members();
     sender_.renewed();
     installer_.installed(applier_.applied());
     seams_.observer.snapshot_installed(applier_.applied());
@@ -328,7 +334,7 @@ void group::apply_some() {
   stages_.slice_ends(before, applier_.applied());
   if (!applier_.why_stopped().empty()) stop(coro::fatal_cause::version, applier_.why_stopped());
   if (applier_.applied() == before) return;
-  if (applier_.members_changed()) check_members();
+  if (applier_.members_changed()) follow_members();
   core_.applied(applier_.applied());
   reads_.applied(applier_.applied());
   taker_.applied();
@@ -429,6 +435,7 @@ void group::fail_all() {
     return true;
   });
   status_.end();
+  admin_.end();
   sinks_.flush();
 }
 

@@ -12,7 +12,9 @@
 #include "daemon/node/fair_queue.hpp"
 #include "daemon/node/forward_replies.hpp"
 #include "daemon/node/forward_table.hpp"
+#include "daemon/node/member_admin.hpp"
 #include "daemon/node/observer.hpp"
+#include "daemon/node/peer_map.hpp"
 #include "daemon/node/pending_table.hpp"
 #include "daemon/node/read_queue.hpp"
 #include "daemon/node/read_server.hpp"
@@ -56,6 +58,8 @@ struct group_options {
   std::size_t bulk_ahead_bytes_max = std::size_t{1} * 1024 * 1024; ///< likewise, beyond which bulk waits
   snapshot_policy snapshots;
   snapshot_transfer_options transfers;
+  /// A member's number by its name; 0 if that can be no name. Without it no member is ever added.
+  std::function<node_id(std::string_view)> id_of = [](std::string_view) { return node_id(); };
   bool complete_by_index = false; ///< a deliberate bug for the simulator
 };
 
@@ -65,6 +69,7 @@ struct peer_event {
   node_id from;
   kind what = kind::messages;
   quorumd::incarnation incarnation;         ///< of `up`
+  std::uint64_t features = 0;               ///< of `up`: that both have
   std::string client_address;               ///< of `up`
   std::vector<wire::peer_message> messages; ///< of `messages`
   wire::inbound_hold hold;                  ///< until they are taken
@@ -88,8 +93,8 @@ class group final : public storage::completion {
     coro::fatal_hook& fatal;
     /// Ends the stream of a member whose data directory is not the one on record.
     std::function<void(node_id, const std::string& reason)> refuse;
-    /// What is on record may have changed.
-    std::function<void(const membership&)> members_changed;
+    /// What is on record, or who is to be reached, may have changed.
+    std::function<void(const membership&, const std::vector<wire::member>& reachable)> members_changed;
   };
 
   group(group_options o, seams s, const raft::initial_state& recovered, applier::state state);
@@ -120,6 +125,7 @@ class group final : public storage::completion {
   void flush_later(reply_sink& s) { sinks_.add(s); }
   [[nodiscard]] coro::time_point now() const { return seams_.loop.now(); }
   [[nodiscard]] status_collector& status() { return status_; }
+  [[nodiscard]] member_admin& members() { return admin_; }
   [[nodiscard]] const raft::soft_state& soft() const { return soft_; }
   /// Where clients reach the leader; empty if it is this node, unknown, or has not said.
   [[nodiscard]] std::string_view leader_address() const;
@@ -213,6 +219,9 @@ class group final : public storage::completion {
   void receive(node_id from, wire::status_answer m);
   void check_members();
   void record_members();
+  void follow_members();
+  void tell_members();
+  void leave_if_removed();
   void seek_room();
   void hand_over_to(node_id member, const wire::status_row& its);
 
@@ -233,6 +242,16 @@ class group final : public storage::completion {
   std::vector<std::function<void()>> calls_in_;
   std::vector<std::monostate> room_in_;
 
+  peer_map peers_;
+  /// Who has a stream, and until which tick: of a member always, of who is none any more for a while, so that it
+  /// learns.
+  struct reach {
+    wire::member who;
+    std::uint64_t until = 0; ///< 0: a member
+  };
+  std::map<node_id, reach> reachable_;
+  log_index members_seen_;       ///< of the roster that the observer was told last
+  std::uint64_t removed_at_ = 0; ///< tick; 0: this node is a member
   sink_set sinks_;
   pending_table pending_;
   forward_table forwards_;
@@ -258,6 +277,7 @@ class group final : public storage::completion {
   snapshot_taker taker_;
   snapshot_sender sender_;
   snapshot_installer installer_;
+  member_admin admin_;
   status_collector status_;
 
   std::vector<write_request> proposing_; ///< the writes of this turn
@@ -281,15 +301,8 @@ class group final : public storage::completion {
     applier::state state;
   };
   std::deque<installing> installing_; ///< received snapshots, each to take over once its write is durable
-  struct peer {
-    bool up = false;
-    bool refused = false;
-    quorumd::incarnation incarnation;
-    std::string client_address; ///< as it said last
-  };
-  std::map<node_id, peer> peers_;
-  coro::time_point ticked_;                          ///< up to when the ticks are counted
-  std::uint32_t ahead_ = 0;                          ///< ticks from then on to be slept through
+  coro::time_point ticked_;           ///< up to when the ticks are counted
+  std::uint32_t ahead_ = 0;           ///< ticks from then on to be slept through
   coro::time_point wakes_ = coro::time_point::max(); ///< when a turn comes though nothing happened
   std::uint64_t ticks_ = 0;
   std::optional<revision> compaction_proposed_; ///< in this term, as leader

@@ -43,7 +43,7 @@ struct group_metrics {
     histogram wire;         ///< of that, neither it nor this node's turn had it in hand: queues, sockets, the network
     histogram sync;         ///< of that, it wrote, as it says itself
   };
-  std::vector<peer_stages> peers; ///< sorted by id; never more or fewer
+  std::vector<peer_stages> peers; ///< sorted by id
 
   histogram turn;           ///< one turn
   histogram hold;           ///< on a follower: entries taken until they were durable and acknowledged

@@ -1,3 +1,4 @@
+#include "consensus/raft/quorum.hpp"
 #include "daemon/kv/validate.hpp"
 #include "daemon/node/group.hpp"
 #include "wire/command_codec.hpp"
@@ -11,15 +12,18 @@ namespace {
 constexpr std::uint64_t room_query = 0; // no collection of the status has this id
 constexpr std::uint64_t room_query_ticks = 50;
 constexpr std::uint64_t hand_over_ticks = 100; // what did not succeed by then is tried again
+constexpr std::uint64_t goodbye_timeouts = 2;  // election timeouts that who was removed has to learn so
 } // namespace
 
 void group::take(peer_event& e) {
-  const auto found = peers_.find(e.from);
-  if (found == peers_.end()) return;
-  peer& p = found->second;
+  peer_state& p = peers_[e.from]; // a stranger too: it may be a member by a change that this node does not know yet
   switch (e.what) {
   case peer_event::kind::up:
-    p = {.up = true, .refused = false, .incarnation = e.incarnation, .client_address = std::move(e.client_address)};
+    p = {.up = true,
+         .refused = false,
+         .incarnation = e.incarnation,
+         .features = e.features,
+         .client_address = std::move(e.client_address)};
     forward_replies_.stream_began(e.from);
     sender_.peer_lost(e.from); // what was begun without a stream never left
     core_.set_writable(e.from, true);
@@ -140,15 +144,62 @@ std::string_view group::leader_address() const {
   return found == peers_.end() ? std::string_view() : found->second.client_address;
 }
 
+/// Who the members are, by the newest entry of the log or by what was applied, may have changed.
+void group::follow_members() {
+  std::vector<node_id> peers;
+  for (const auto& [id, record] : admin_.in_force().records)
+    if (id != options_.raft.self) peers.push_back(id);
+  stages_.follow(peers);
+  for (const roster* r : {&applier_.members().roster(), &admin_.in_force()})
+    for (const wire::member& m : r->listed()) reachable_[m.id] = {m, 0};
+  for (auto& [id, r] : reachable_) {
+    const bool is_one = applier_.members().roster().records.contains(id) || admin_.in_force().records.contains(id);
+    if (!is_one && r.until == 0) r.until = ticks_ + goodbye_timeouts * options_.raft.election_ticks;
+  }
+  tell_members();
+  check_members();
+  const log_index index = applier_.members().roster().index;
+  if (std::exchange(members_seen_, index) != index) seams_.observer.members_changed(applier_.members().roster());
+}
+
+void group::tell_members() {
+  std::vector<wire::member> all;
+  for (const auto& [id, r] : reachable_) all.push_back(r.who);
+  seams_.members_changed(applier_.members(), all);
+}
+
 void group::check_members() {
-  seams_.members_changed(applier_.members());
+  const membership& known = applier_.members();
+  if (known.is_void(options_.self.incarnation))
+    return stop(coro::fatal_cause::identity,
+                "this node cannot go on: " + known.objection(options_.self.id, options_.self.incarnation).value());
   for (auto& [id, p] : peers_) {
     if (!p.up || p.refused) continue;
-    const auto recorded = applier_.members().recorded(id);
-    if (!recorded || *recorded == p.incarnation) continue;
+    const auto objection = known.objection(id, p.incarnation);
+    if (!objection) continue;
     p.refused = true;
-    seams_.refuse(id, incarnation_refusal(*recorded, p.incarnation));
+    seams_.refuse(id, *objection);
   }
+}
+
+/// Ends the streams to those who had time to learn that they are no members, and this node, if it is one of them.
+void group::leave_if_removed() {
+  if (std::erase_if(reachable_, [this](const auto& r) { return r.second.until != 0 && r.second.until <= ticks_; }) != 0)
+    tell_members();
+  const roster& applied = applier_.members().roster();
+  const bool removed = applied.index && !raft::is_member(applied.members, options_.self.id) &&
+                       !raft::is_member(core_.members(), options_.self.id) && applier_.applied() >= recovered_;
+  if (!removed) {
+    removed_at_ = 0;
+    return;
+  }
+  if (removed_at_ == 0) removed_at_ = ticks_ + 1;
+  if (ticks_ - removed_at_ < goodbye_timeouts * options_.raft.election_ticks) return;
+  stop(coro::fatal_cause::identity, options_.self.name + " was removed from cluster " + options_.self.cluster_name +
+                                        " (by entry " + std::to_string(applied.index.value()) +
+                                        " of the log), and stops. To have it back as a new member, empty its data "
+                                        "directory, run 'quorumd member add " +
+                                        options_.self.name + "=HOST:PORT' and start it with --join");
 }
 
 void group::record_members() {
@@ -161,7 +212,7 @@ void group::record_members() {
   members_recorded_at_ = ticks_;
   record(options_.raft.self, options_.self.incarnation);
   for (const auto& [id, p] : peers_)
-    if (p.up && !p.refused) record(id, p.incarnation);
+    if (p.up && !p.refused && raft::is_member(core_.members(), id)) record(id, p.incarnation);
 }
 
 } // namespace quorumd::node

@@ -282,6 +282,8 @@ void group::keep_house() {
   sender_.keep_house();
   installer_.keep_house();
   taker_.keep_house();
+  admin_.keep_house(seams_.loop.now());
+  leave_if_removed();
   if (soft_.leader) retry_waiting();
 
   const bool space = seams_.wal.accepting_puts();

@@ -11,13 +11,6 @@
 namespace quorumd::node {
 namespace {
 
-configuration voters_of(const wire::local_identity& self) {
-  configuration c;
-  for (const wire::member& m : self.members) c.voters.push_back(m.id);
-  std::sort(c.voters.begin(), c.voters.end());
-  return c;
-}
-
 /// The log could not do without the snapshots that are damaged, or would say the same without them.
 storage::error with_damaged(storage::error e, const std::vector<storage::error>& damaged) {
   if (e.code != storage::error_code::corrupt) return e;
@@ -41,18 +34,61 @@ storage::result<std::unique_ptr<node>> node::open(node_options o, node_seams s, 
   return n;
 }
 
-storage::result<void> node::recover(const recovery_progress& progress, const snapshot_repair& repair) {
-  const storage::identity expected{.cluster = options_.self.cluster,
-                                   .cluster_name = options_.self.cluster_name,
-                                   .node = options_.self.id,
-                                   .node_name = options_.self.name,
-                                   .incarnation = {},
-                                   .created = false};
+/// The directory says which cluster it is of, once it exists: the configuration file only begins one.
+storage::result<void> node::open_directory() {
+  storage::identity expected = expected_identity();
+  const bool exists = storage::read_identity(seams_.files, options_.data_dir).has_value();
+  if (exists) expected.cluster = {};
   auto directory = storage::data_directory::open(seams_.files, options_.data_dir, expected, seams_.entropy);
   if (!directory) return directory.error();
   directory_ = std::move(*directory);
-  options_.self.incarnation = directory_->identity().incarnation;
+  const storage::identity& mine = directory_->identity();
+  options_.self.cluster = mine.cluster;
+  options_.self.incarnation = mine.incarnation;
   options_.self.boot = boot_id(seams_.entropy.next() | 1);
+  options_.self.features |= wire::feature_member_changes;
+  first_ = roster_of(options_.self.members);
+  if (mine.beginning.empty()) return {};
+  auto told = decode_roster(mine.beginning);
+  if (!told)
+    return storage::error(storage::error_code::version, options_.data_dir,
+                          "what this node was told when it joined is in an unknown form: start the version that it "
+                          "joined with");
+  first_ = std::move(*told);
+  return {};
+}
+
+storage::identity node::expected_identity() const {
+  return {.cluster = options_.self.cluster,
+          .cluster_name = options_.self.cluster_name,
+          .node = options_.self.id,
+          .node_name = options_.self.name,
+          .incarnation = {},
+          .created = false,
+          .beginning = options_.joined ? encode_roster(*options_.joined) : std::vector<std::byte>()};
+}
+
+/// Once the log says who the members are the configuration file need not, but is compared; until then it must be that
+/// which the cluster began with.
+storage::result<void> node::check_beginning(const raft::initial_state& recovered, const membership& applied) {
+  roster newest = applied.roster();
+  for (const entry& e : recovered.configurations)
+    if (auto next = follow(newest, e)) newest = std::move(*next);
+  const bool from_file = !newest.index;
+  if (from_file) {
+    storage::identity expected = expected_identity();
+    expected.cluster = configured_cluster_;
+    return directory_->check_cluster(expected);
+  }
+  if (!options_.self.members.empty()) members_differ_ = difference(options_.self.members, newest);
+  options_.self.members = newest.listed();
+  options_.self.members_index = newest.index;
+  return {};
+}
+
+storage::result<void> node::recover(const recovery_progress& progress, const snapshot_repair& repair) {
+  configured_cluster_ = options_.self.cluster;
+  if (auto opened = open_directory(); !opened) return opened;
 
   options_.transport.self = options_.self;
   applier::state state;
@@ -69,9 +105,12 @@ storage::result<void> node::recover(const recovery_progress& progress, const sna
     initial = recover_data(state, progress);
   }
   if (!initial) return initial.error();
+  state.members.begin_with(first_);
+  if (auto fits = check_beginning(*initial, state.members); !fits) return fits;
   if (const auto wrong = raft::validate(*initial))
     return storage::error(storage::error_code::corrupt, directory_->wal_directory(), *wrong);
 
+  options_.transport.self = options_.self;
   wire::peer_handler& handler = *this;
   transport_ = std::make_unique<wire::transport>(seams_.network_loop, seams_.network, seams_.entropy,
                                                  options_.transport, handler, seams_.peer_observer);
@@ -95,9 +134,15 @@ storage::result<void> node::recover(const recovery_progress& progress, const sna
             seams_.network_loop.post([this, id, reason] { transport_->disconnect(id, reason); });
           },
       .members_changed =
-          [this](const membership& m) {
-            const std::lock_guard lock(members_mutex_);
-            members_ = m;
+          [this](const membership& m, const std::vector<wire::member>& reachable) {
+            {
+              const std::lock_guard lock(members_mutex_);
+              members_ = m;
+              reachable_ = reachable;
+            }
+            seams_.network_loop.post([this, index = m.roster().index, members = m.roster().listed(), reachable] {
+              transport_->set_members(index, members, reachable);
+            });
           },
   };
   group_ = std::make_unique<group>(options_.group, std::move(parts), *initial, std::move(state));
@@ -160,7 +205,7 @@ storage::result<raft::initial_state> node::recover_log(const std::optional<stora
 
   const group_id group = options_.group.raft.group;
   raft::initial_state initial;
-  initial.start.members = voters_of(options_.self);
+  initial.start.members = first_.members;
   for (const storage::recovered_group& g : wal_->recovered()) {
     if (g.group != group) continue;
     initial.hard = g.hard;
@@ -216,6 +261,7 @@ void node::on_peer_up(node_id id, const wire::peer_info& info) {
   group_->deliver({.from = id,
                    .what = peer_event::kind::up,
                    .incarnation = info.incarnation,
+                   .features = info.features,
                    .client_address = info.client_address,
                    .messages = {},
                    .hold = {}});
@@ -225,6 +271,7 @@ void node::on_peer_down(node_id id, const std::string&) {
   group_->deliver({.from = id,
                    .what = peer_event::kind::down,
                    .incarnation = {},
+                   .features = 0,
                    .client_address = {},
                    .messages = {},
                    .hold = {}});
@@ -234,6 +281,7 @@ void node::on_peer_messages(node_id from, std::vector<wire::peer_message>& batch
   group_->deliver({.from = from,
                    .what = peer_event::kind::messages,
                    .incarnation = {},
+                   .features = 0,
                    .client_address = {},
                    .messages = std::move(batch),
                    .hold = std::move(hold)});
@@ -241,14 +289,18 @@ void node::on_peer_messages(node_id from, std::vector<wire::peer_message>& batch
 
 void node::on_peer_writable(node_id id, bool writable) {
   const auto what = writable ? peer_event::kind::room : peer_event::kind::full;
-  group_->deliver({.from = id, .what = what, .incarnation = {}, .client_address = {}, .messages = {}, .hold = {}});
+  group_->deliver(
+      {.from = id, .what = what, .incarnation = {}, .features = 0, .client_address = {}, .messages = {}, .hold = {}});
 }
 
 std::optional<std::string> node::check_incarnation(node_id id, incarnation seen) {
   const std::lock_guard lock(members_mutex_);
-  const auto recorded = members_.recorded(id);
-  if (!recorded || *recorded == seen) return std::nullopt;
-  return incarnation_refusal(*recorded, seen);
+  return members_.objection(id, seen);
+}
+
+std::vector<wire::member> node::members() const {
+  const std::lock_guard lock(members_mutex_);
+  return reachable_;
 }
 
 } // namespace quorumd::node

@@ -27,7 +27,10 @@ namespace quorumd::node {
 /// What a node is made of and with. `self` and `listen` are filled into the transport's options.
 struct node_options {
   std::string data_dir;
-  wire::local_identity self; ///< incarnation and boot id are the node's to fill in
+  wire::local_identity self; ///< incarnation and boot id are the node's to fill in; its members begin the cluster
+  /// Instead, for a node that joins one which exists: the members as these told it. Counts when the directory is
+  /// created.
+  std::optional<roster> joined;
   wire::transport_options transport;
   storage::wal_options wal;
   group_options group; ///< self, seed and members come from here and the data directory
@@ -85,7 +88,12 @@ class node final : private wire::peer_handler {
   /// Runs f with the group, on the group's loop.
   void call(std::function<void(group&)> f);
 
+  /// Who this node is; the members in it are those of its start.
   [[nodiscard]] const wire::local_identity& self() const { return options_.self; }
+  /// How the members that the log knows differ from those of the configuration file, in words; empty: they do not.
+  [[nodiscard]] const std::string& members_differ() const { return members_differ_; }
+  /// Those that are reached now; from any loop.
+  [[nodiscard]] std::vector<wire::member> members() const;
   [[nodiscard]] coro::endpoint peer_endpoint() const { return transport_->listening(); }
   [[nodiscard]] coro::loop& group_loop() const { return seams_.group_loop; }
   [[nodiscard]] coro::loop& network_loop() const { return seams_.network_loop; }
@@ -97,6 +105,9 @@ class node final : private wire::peer_handler {
 
  private:
   node(node_options o, node_seams s);
+  [[nodiscard]] storage::result<void> open_directory();
+  [[nodiscard]] storage::identity expected_identity() const;
+  [[nodiscard]] storage::result<void> check_beginning(const raft::initial_state& recovered, const membership& applied);
   [[nodiscard]] storage::result<void> recover(const recovery_progress& progress, const snapshot_repair& repair);
   [[nodiscard]] storage::result<raft::initial_state> recover_data(applier::state& state,
                                                                   const recovery_progress& progress);
@@ -118,16 +129,20 @@ class node final : private wire::peer_handler {
   node_options options_;
   const node_seams seams_;
   std::unique_ptr<storage::data_directory> directory_;
+  cluster_id configured_cluster_;
+  roster first_;                                  ///< the members as long as the log does not say who is
   std::vector<storage::error> damaged_snapshots_; ///< that the recovery passed over
   log_index damaged_index_;                       ///< of the newest of them
+  std::string members_differ_;
 
   std::unique_ptr<storage::wal> wal_;
   std::unique_ptr<wire::transport> transport_;
   std::unique_ptr<group> group_;
   coro::task_group group_tasks_; ///< the group's loop
 
-  std::mutex members_mutex_; ///< held to copy a few numbers, at a handshake or when they change
+  mutable std::mutex members_mutex_; ///< held to copy a few numbers, at a handshake or when they change
   membership members_;
+  std::vector<wire::member> reachable_;
 };
 
 } // namespace quorumd::node

@@ -4,6 +4,7 @@
 #include "consensus/types/entry.hpp"
 #include "consensus/types/ids.hpp"
 #include "daemon/kv/command.hpp"
+#include "daemon/node/roster.hpp"
 
 #include <string>
 
@@ -23,6 +24,8 @@ class observer {
   virtual void snapshot_send_ended(node_id /*to*/, log_index, const std::string& /*why, or empty*/) {}
   virtual void snapshot_installed(log_index) {}
   virtual void incarnation_recorded(node_id, incarnation) {}
+  /// The entry that says who the members are now was applied.
+  virtual void members_changed(const roster&) {}
   virtual void member_refused(node_id, const std::string& /*why*/) {}
   virtual void handing_over(node_id /*to*/, const std::string& /*why*/) {}
   /// The cluster's settings are known, or others now.

@@ -8,11 +8,26 @@ namespace {
 constexpr std::size_t forwards_known = 4096;
 } // namespace
 
-stage_recorder::stage_recorder(const coro::loop& l, const std::vector<node_id>& peers)
+stage_recorder::stage_recorder(const coro::loop& l)
     : loop_(l)
-    , acknowledged_(peers.size())
-    , forwards_(forwards_known) {
-  for (const node_id p : peers) metrics_.peers.push_back({.id = p, .acknowledged = {}, .wire = {}, .sync = {}});
+    , forwards_(forwards_known) {}
+
+void stage_recorder::follow(const std::vector<node_id>& peers) {
+  std::vector<group_metrics::peer_stages> stages;
+  std::vector<put_timeline::cursor> cursors;
+  for (const node_id id : peers) {
+    const auto known =
+        std::find_if(metrics_.peers.begin(), metrics_.peers.end(), [id](const auto& p) { return p.id == id; });
+    if (known == metrics_.peers.end()) {
+      stages.push_back({.id = id, .acknowledged = {}, .wire = {}, .sync = {}});
+      cursors.emplace_back();
+    } else {
+      cursors.push_back(acknowledged_[static_cast<std::size_t>(known - metrics_.peers.begin())]);
+      stages.push_back(std::move(*known));
+    }
+  }
+  metrics_.peers = std::move(stages);
+  acknowledged_ = std::move(cursors);
 }
 
 void stage_recorder::turn_begins() {

@@ -20,8 +20,9 @@ namespace quorumd::node {
 /// Belongs to the group's loop.
 class stage_recorder {
  public:
-  /// `peers` are sorted.
-  stage_recorder(const coro::loop& l, const std::vector<node_id>& peers);
+  explicit stage_recorder(const coro::loop& l);
+  /// From now on these are the other members; sorted. What is known of those that stay, stays.
+  void follow(const std::vector<node_id>& peers);
 
   // --- a turn ---
   void turn_begins();

@@ -47,8 +47,8 @@ storage::result<void> state_builder::take(const wire::snapshot_section_view& sec
     return {};
   }
   case wire::snapshot_section::members:
-    if (has_members_ || !state_.members.apply(section.body))
-      return damaged(path_, "the members' incarnations cannot be read");
+    if (has_members_ || !state_.members.restore(section.body))
+      return damaged(path_, "what it says of the members cannot be read");
     has_members_ = true;
     return {};
   case wire::snapshot_section::settings: {

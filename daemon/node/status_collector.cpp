@@ -9,13 +9,15 @@ constexpr auto patience = std::chrono::milliseconds(500);
 } // namespace
 
 status_collector::status_collector(const wire::local_identity& self, group_id group, const raft::core& core,
-                                   const applier& state, const storage::wal& wal, wire::transport& transport)
+                                   const applier& state, const storage::wal& wal, wire::transport& transport,
+                                   const member_admin& members)
     : self_(self)
     , group_(group)
     , core_(core)
     , state_(state)
     , wal_(wal)
-    , transport_(transport) {}
+    , transport_(transport)
+    , members_(members) {}
 
 wire::status_row status_collector::own_row() const {
   const raft::soft_state soft = core_.soft();
@@ -55,7 +57,7 @@ void status_collector::begin(coro::time_point now) {
   collection& c = open_;
   c.id = next_id_++;
   c.deadline = now + patience;
-  for (const wire::member& m : self_.members) {
+  for (const wire::member& m : members_.in_force().listed()) {
     if (m.id == self_.id) {
       c.rows.push_back(own_row());
       continue;

@@ -4,6 +4,7 @@
 #include "consensus/storage/wal.hpp"
 #include "coro/clock.hpp"
 #include "daemon/node/applier.hpp"
+#include "daemon/node/member_admin.hpp"
 #include "wire/handshake.hpp"
 #include "wire/status.hpp"
 #include "wire/transport.hpp"
@@ -22,7 +23,7 @@ class status_collector {
   using receiver = std::function<void(const std::vector<wire::status_row>&)>;
 
   status_collector(const wire::local_identity& self, group_id group, const raft::core& core, const applier& state,
-                   const storage::wal& wal, wire::transport& transport);
+                   const storage::wal& wal, wire::transport& transport, const member_admin& members);
 
   [[nodiscard]] wire::status_row own_row() const;
   /// Asks every member; the rows come in the order of their names.
@@ -50,6 +51,7 @@ class status_collector {
   const applier& state_;
   const storage::wal& wal_;
   wire::transport& transport_;
+  const member_admin& members_;
   std::uint64_t next_id_ = 1;
   bool is_open_ = false;
   collection open_;

@@ -48,7 +48,9 @@ void collector::visit(const std::shared_ptr<gathering>& g, std::size_t next) {
     r.log_stats = node_.log().stats();
     r.connections = port_.connections();
     r.requests = port_.requests();
-    wire::metrics_reply named_report = named(r, node_.self());
+    wire::local_identity self = node_.self();
+    self.members = node_.members();
+    wire::metrics_reply named_report = named(r, self);
     named_report.up = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.now() - begun_);
     under_way_.fetch_sub(1);
     g->done(named_report);

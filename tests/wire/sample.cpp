@@ -354,7 +354,7 @@ client_request sampler::request() {
   client_request r;
   r.id = random_();
   r.limits = {std::chrono::milliseconds(below(UINT32_MAX)), std::chrono::milliseconds(below(UINT32_MAX))};
-  switch (below(8)) {
+  switch (below(12)) {
   case 0:
     r.body = client_hello{.version_min = static_cast<std::uint16_t>(below(65536)),
                           .version_max = static_cast<std::uint16_t>(below(65536)),
@@ -377,11 +377,48 @@ client_request sampler::request() {
   case 5:
     r.body = profile_request{.kind = static_cast<profile_kind>(below(2)), .length = std::chrono::seconds(below(500))};
     break;
+  case 6:
+    r.body = members_request{};
+    break;
+  case 7: {
+    member_change c{.action = static_cast<member_action>(below(6)), .members = {}, .force = coin(), .promote = coin()};
+    for (std::size_t n = below(4); n > 0; --n) c.members.push_back({text(10), text(20), text(10)});
+    r.body = c;
+    break;
+  }
+  case 8:
+    r.body = leader_transfer{text(10)};
+    break;
+  case 9:
+    r.body = join_request{.name = text(10), .address = text(20), .incarnation = incarnation(random_())};
+    break;
   default:
     r.body = command();
     break;
   }
   return r;
+}
+
+members_reply sampler::member_list() {
+  members_reply m{.cluster = cluster_id(random_()),
+                  .cluster_name = text(10),
+                  .index = log_index(random_() % number_max),
+                  .changing = coin(),
+                  .from_leader = coin(),
+                  .rows = {}};
+  for (std::size_t n = below(5); n > 0; --n)
+    m.rows.push_back({.id = node_id(random_()),
+                      .name = text(10),
+                      .address = text(20),
+                      .client_address = text(20),
+                      .role = static_cast<member_role>(below(4)),
+                      .promotes = coin(),
+                      .leader = coin(),
+                      .connected = coin(),
+                      .match = log_index(random_() % number_max),
+                      .behind = random_(),
+                      .incarnation = incarnation(random_())});
+  return m;
 }
 
 metrics_reply sampler::report() {
@@ -400,7 +437,7 @@ metrics_reply sampler::report() {
 client_reply sampler::reply() {
   client_reply r;
   r.id = random_();
-  switch (below(8)) {
+  switch (below(9)) {
   case 0: {
     client_error e;
     e.code = static_cast<request_errc>(1 + below(request_errc_last));
@@ -438,6 +475,9 @@ client_reply sampler::reply() {
     break;
   case 6:
     r.body = profile_reply{.note = kept_.emplace_back(text(40)), .bytes = kept_.emplace_back(text(300))};
+    break;
+  case 7:
+    r.body = member_list();
     break;
   default:
     r.body = health_reply{.serving = coin(), .reason = kept_.emplace_back(text(20))};

@@ -59,6 +59,7 @@ class sampler {
   kv::settings settings();
   status_row row();
   metrics_reply report();
+  members_reply member_list();
   shared_bytes blob(std::size_t min, std::size_t max);
 
   std::mt19937_64 random_;

@@ -67,6 +67,12 @@ TEST_CASE("an entry that this version does not know stops the state machine") {
     std::vector<std::byte> change = membership::encode(node_id(1), incarnation(5));
     store_le<std::uint16_t>(change.data(), 40);
     unknown = m.next(entry_kind::configuration, change);
+    what = "the members' incarnations are in an unknown form";
+  }
+  SUBCASE("members with details in another form") {
+    configuration c;
+    c.voters = {node_id(1)};
+    unknown = m.next(entry_kind::members, encode_configuration(c, std::vector<std::byte>(4, std::byte{9})));
     what = "a change of the members is in an unknown form";
   }
   CHECK_FALSE(m.apply(unknown));

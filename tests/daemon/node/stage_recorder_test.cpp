@@ -16,7 +16,8 @@ constexpr node_id n3{3};
 /// A recorder on virtual time, and the requests that it is told of.
 struct rig {
   coro::test::manual m;
-  stage_recorder stages{m.loop, {n2, n3}};
+  stage_recorder stages{m.loop};
+  rig() { stages.follow({n2, n3}); }
 
   void pass(coro::duration d) { m.time.advance(d); }
   coro::time_point now() const { return m.time.now(); }
@@ -37,6 +38,24 @@ struct rig {
 bool all_are(const histogram& h, std::uint64_t count, coro::duration value) {
   const auto ns = static_cast<std::uint64_t>(std::chrono::nanoseconds(value).count());
   return h.count() == count && h.max() == ns && h.sum() == count * ns;
+}
+
+// Members come and go; what is known of those that stay, stays.
+TEST_CASE("other members are followed") {
+  rig r;
+  r.propose(1, 2);
+  r.pass(3ms);
+  r.stages.turn_begins();
+  r.stages.acknowledged(n3, log_index(1), 0us);
+  r.stages.follow({n3, node_id(4)});
+  REQUIRE(r.seen().peers.size() == 2);
+  CHECK(r.seen().peers[0].id == n3);
+  CHECK(all_are(r.seen().peers[0].acknowledged, 1, 3ms));
+  r.stages.acknowledged(n2, log_index(2), 0us); // no member any more
+  r.stages.acknowledged(node_id(4), log_index(2), 0us);
+  r.stages.acknowledged(n3, log_index(2), 0us);
+  CHECK(all_are(r.seen().peers[0].acknowledged, 2, 3ms));
+  CHECK(all_are(r.seen().peers[1].acknowledged, 2, 3ms));
 }
 
 // Three puts on their way through a leader: each stage gets the time that passed in it, once for each put, and the

@@ -32,7 +32,7 @@ struct sample {
   sample() {
     for (const char* key : {"a", "b", "c"})
       REQUIRE(store.apply(store.applied().next(), kv::put{.key = key, .value = "value"}).has_value());
-    REQUIRE(members.apply(membership::encode(node_id(1), incarnation(5))));
+    REQUIRE(members.record(membership::encode(node_id(1), incarnation(5))));
     kv::snapshot_cursor cursor(store);
     state = block_of([&](wire::byte_buffer& b) { wire::encode_snapshot_header(b, cursor.header()); });
     who = block_of([&](wire::byte_buffer& b) {

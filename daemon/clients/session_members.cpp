@@ -1,0 +1,56 @@
+#include "daemon/clients/session.hpp"
+
+#include <utility>
+#include <variant>
+
+/// What a session passes on to its group's member_admin.
+namespace quorumd::clients {
+namespace {
+
+constexpr std::size_t member_row_bytes = 1024; // with texts of the usual length
+
+} // namespace
+
+/// False if the request is of another kind.
+bool session::take_members(std::uint64_t id, time_limits until, const wire::client_request& r) {
+  using ask = std::variant<wire::members_request, wire::member_change, wire::leader_transfer, wire::join_request>;
+  std::optional<ask> what;
+  std::visit(
+      [&](const auto& body) {
+        if constexpr (std::is_constructible_v<ask, decltype(body)>) what.emplace(body);
+      },
+      r.body);
+  if (!what) return false;
+  if (!admit(id, true)) return true;
+  ++inflight_;
+  const node::reply_to to = answer(id, asked::plain, node_.members().size() * member_row_bytes);
+  node_.call([this, to, until, what = std::move(*what)](node::group& g) {
+    const auto reply = [this, to, &g](const node::member_answer& a) {
+      if (!gone_) {
+        const bool elsewhere = a.error == wire::request_errc::not_leader;
+        if (a.error == wire::request_errc::none)
+          wire::encode_reply(staged_, to.id, a.reply);
+        else
+          wire::encode_reply(staged_, to.id,
+                             wire::client_error{.code = a.error,
+                                                .text = a.text,
+                                                .leader = elsewhere ? g.leader_address() : std::string_view(),
+                                                .store = {}});
+      }
+      answer_made(to);
+      g.flush_later(*this);
+    };
+    node::member_admin& admin = g.members();
+    if (const auto* c = std::get_if<wire::member_change>(&what))
+      admin.change(*c, until.deadline, reply);
+    else if (const auto* t = std::get_if<wire::leader_transfer>(&what))
+      admin.transfer(*t, until.deadline, reply);
+    else if (const auto* j = std::get_if<wire::join_request>(&what))
+      reply(admin.join(*j));
+    else
+      reply({.error = wire::request_errc::none, .text = {}, .reply = admin.now()});
+  });
+  return true;
+}
+
+} // namespace quorumd::clients

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "consensus/types/ids.hpp"
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+namespace quorumd::node {
+
+/// What a group knows of another node's stream. Kept of who was ever connected.
+struct peer_state {
+  bool up = false;
+  bool refused = false; ///< its data directory does not stand for it
+  quorumd::incarnation incarnation;
+  std::uint64_t features = 0;
+  std::string client_address; ///< as it said last
+};
+
+using peer_map = std::map<node_id, peer_state>;
+
+} // namespace quorumd::node

@@ -1,0 +1,66 @@
+#pragma once
+
+#include "consensus/types/configuration.hpp"
+#include "consensus/types/entry.hpp"
+#include "consensus/types/ids.hpp"
+#include "wire/handshake.hpp"
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace quorumd::node {
+
+/// What the cluster knows of a member besides its number.
+struct member_record {
+  std::string name;
+  std::string address;            ///< HOST:PORT for peers
+  bool promotes = false;          ///< a learner that becomes a voter by itself once it has caught up
+  quorumd::incarnation void_data; ///< of the data directory that stands for it no longer, once the change is over; 0: none
+
+  friend bool operator==(const member_record&, const member_record&) = default;
+};
+
+using member_records = std::map<node_id, member_record>;
+
+/// Who the members are, and what is known of each.
+struct roster {
+  log_index index; ///< of the entry that says so; 0: the configuration file
+  configuration members;
+  member_records records;
+
+  /// The member of that name; 0 for none.
+  [[nodiscard]] node_id find(std::string_view name) const;
+  /// Its name, or its number if there is none.
+  [[nodiscard]] std::string name_of(node_id id) const;
+  /// For the handshake and for dialing.
+  [[nodiscard]] std::vector<wire::member> listed() const;
+
+  friend bool operator==(const roster&, const roster&) = default;
+};
+
+/// All of them voters, as a configuration file lists them.
+[[nodiscard]] roster roster_of(const std::vector<wire::member>& configured);
+
+/// A roster on its own: its index u64, little-endian, and the payload of an entry that would say the same.
+[[nodiscard]] std::vector<std::byte> encode_roster(const roster& r);
+[[nodiscard]] std::optional<roster> decode_roster(std::span<const std::byte> bytes);
+
+/// How a configuration file's members differ from the roster, in words; empty: they do not.
+[[nodiscard]] std::string difference(const std::vector<wire::member>& configured, const roster& r);
+
+/// The details of an entry of kind `members`, little-endian: version u16 | count u16, then for each member: bytes of
+/// what follows u16 | id u64 | incarnation that is void u64 | flags u8 (1: promotes) | bytes of the name u8 | bytes of
+/// the address u16 | name | address. A later version may add to the end of a member.
+[[nodiscard]] std::vector<std::byte> encode_details(const member_records& records);
+[[nodiscard]] std::optional<member_records> decode_details(std::span<const std::byte> details);
+
+/// The roster that the entry makes of the one before it; nothing if it is not in a known form. An entry without details
+/// leaves the records as they are.
+[[nodiscard]] std::optional<roster> follow(const roster& before, const entry& e);
+
+} // namespace quorumd::node
