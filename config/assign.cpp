@@ -202,7 +202,7 @@ std::string value_text(const value_spec& value, const settings& from) {
           [&](const count_value& v) { return std::to_string(read(v, from)); },
           [&](const name_value& v) { return std::string(read(v, from)); },
           [&](const path_value& v) { return read(v, from).string(); },
-          [&](const address_value& v) { return read(v, from).text(); },
+          [&](const address_value& v) { return read(v, from).host.empty() ? std::string() : read(v, from).text(); },
           [&](const list_value& v) { return join(read(v, from)); },
           [&](const level_value& v) { return std::string(level_names[static_cast<std::size_t>(read(v, from))]); },
           [&](const members_value&) {

@@ -43,7 +43,9 @@ struct node_settings {
 
 struct cluster_settings {
   std::string name;
-  std::vector<member> members; ///< in the file's order; names and addresses are unique
+  std::vector<member> members; ///< in the file's order; names and addresses are unique; none for a node that joins
+  address join = {};           ///< where clients reach a member of the cluster that this node joins
+  [[nodiscard]] bool joins() const { return !join.host.empty(); }
 
   /// The member of that name, or nullptr.
   [[nodiscard]] const member* find(std::string_view member_name) const;

@@ -62,6 +62,10 @@ class reader {
     const auto dir = from_.given.find("node.data_dir");
     if (!from_.given.contains("listen.admin") && !from_.any_bad({"node.data_dir", "listen.admin"}))
       take(*find_key("listen.admin"), (out_.node.data_dir / "admin.sock").string(), dir->second);
+    if (out_.cluster.joins()) {
+      if (!from_.given.contains("cluster.name")) out_.cluster.name.clear();
+      return;
+    }
     if (!out_.cluster.members.empty() || from_.any_bad({members_key})) return;
     address own = from_.given.contains("advertise.peer") ? out_.advertise.peer : out_.listen.peer;
     if (own.wildcard()) own.host = "127.0.0.1";
@@ -72,6 +76,7 @@ class reader {
     if (!readable_) return;
     for (const key_spec& key : table()) {
       if (!key.required() || from_.given.contains(key.path) || from_.bad.contains(key.path)) continue;
+      if (out_.cluster.joins() && (key.path == members_key || key.path == "cluster.name")) continue;
       const auto section = sections_.find(key.section());
       complain(section == sections_.end() ? from_.nowhere : section->second,
                std::string(key.path) + ": expected " + expectation(key.value) + ", got nothing: it is required");

@@ -22,7 +22,7 @@ constexpr milliseconds seconds(std::int64_t n) {
 #define AT(setting) [](settings& s) -> auto& { return s.setting; }
 
 const key_spec keys[] = {
-    {"node.name", name_value{AT(node.name)}, "This node's name, one of cluster.members", "", "n1"},
+    {"node.name", name_value{AT(node.name)}, "This node's name, one of cluster.members unless it joins", "", "n1"},
     {"node.data_dir", path_value{AT(node.data_dir), 4000},
      "Where the log, the snapshots and the identity are kept. One daemon at a time; never copy or empty it while the "
      "node is a member",
@@ -31,8 +31,14 @@ const key_spec keys[] = {
     {"cluster.name", name_value{AT(cluster.name)}, "The same on every member; nodes of another cluster are refused", "",
      "demo"},
     {"cluster.members", members_value{},
-     "Every member's name and the address at which the others dial it, the same list on every member", "",
-     "{n1: 127.0.0.1:2380}"},
+     "The members that the cluster begins with, the same list on every one of them: each one's name and the address at "
+     "which the others dial it. Afterwards 'quorumd member' changes them",
+     "", "{n1: 127.0.0.1:2380}"},
+    {"cluster.join", address_value{AT(cluster.join), false},
+     "For a node that joins a cluster which exists, instead of cluster.members and cluster.name: where clients reach "
+     "one "
+     "of its members. Counts when the data directory is created; then the cluster says who belongs to it",
+     "none: this node begins the cluster"},
 
     {"listen.peer", address_value{AT(listen.peer), true}, "Where the other members connect to this node", "",
      "127.0.0.1:2380"},

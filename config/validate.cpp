@@ -51,6 +51,11 @@ class checker {
   }
 
   void own_member() {
+    if (s_.cluster.joins()) {
+      rule(s_.cluster.members.empty(), {"cluster.join", "cluster.members"},
+           "expected no cluster.members beside it: the cluster that this node joins says who its members are");
+      return;
+    }
     std::string names;
     for (const member& m : s_.cluster.members) names.append(names.empty() ? "" : ", ").append(m.name);
     rule(s_.cluster.find(s_.node.name) != nullptr, {"node.name", "cluster.members"},
@@ -63,7 +68,7 @@ class checker {
     const bool same_host = peer.host == client.host || peer.wildcard() || client.wildcard();
     rule(peer.port != client.port || !same_host, {"listen.client", "listen.peer"},
          "expected another port than listen.peer's, got " + client.text() + " for " + peer.text());
-    const bool others = s_.cluster.members.size() > 1;
+    const bool others = s_.cluster.members.size() > 1 || s_.cluster.joins();
     rule(!others || !s_.advertise.client.wildcard(), {"listen.client", "advertise.client", "cluster.members"},
          "expected an address that clients can dial, got " + client.text() +
              ", which means every interface: say in advertise.client what clients are to dial");

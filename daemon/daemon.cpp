@@ -5,6 +5,7 @@
 #include "coro/asio_network.hpp"
 #include "daemon/admin/admin_socket.hpp"
 #include "daemon/clients/client_port.hpp"
+#include "daemon/join.hpp"
 #include "daemon/log_observer.hpp"
 #include "daemon/node/node.hpp"
 #include "daemon/options.hpp"
@@ -170,8 +171,13 @@ class server {
       return code_of(opened.error());
     }
     const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.now() - began);
-    spdlog::info("{} of cluster {}: recovered {} in {} ms", settings_.node.name, settings_.cluster.name,
+    spdlog::info("{} of cluster {}: recovered {} in {} ms", settings_.node.name, node_->self().cluster_name,
                  settings_.node.data_dir.string(), took.count());
+    if (!node_->members_differ().empty())
+      spdlog::warn(
+          "cluster.members says otherwise than the cluster, which counts: {}. The members of a cluster that has "
+          "begun are changed by 'quorumd member'",
+          node_->members_differ());
     return std::nullopt;
   }
 
@@ -200,10 +206,22 @@ class server {
       if (fetched) spdlog::info("received a snapshot in place of the damaged one");
       return fetched;
     };
-    auto opened = node::node::open(node_options_of(settings_), seams, progress, repair);
+    node::node_options options = node_options_of(settings_);
+    if (settings_.cluster.joins())
+      if (auto joined = join_cluster_of(settings_, options); !joined) return joined;
+    options.group.id_of = [cluster = options.self.cluster_name](std::string_view name) {
+      return member_id(cluster, name);
+    };
+    auto opened = node::node::open(std::move(options), seams, progress, repair);
     if (!opened) return opened.error();
     node_ = std::move(*opened);
     return {};
+  }
+
+  storage::result<void> join_cluster_of(const config::settings& s, node::node_options& options) {
+    return find_cluster({.name = s.node.name, .peer = s.advertise.peer, .member = s.cluster.join}, options,
+                        {.clock = clock_, .network = network_, .entropy = entropy_, .files = files_},
+                        [this] { manager_.extend_start(start_extension); });
   }
 
   /// Every step forward buys time: a start that hangs still meets the unit's limit.

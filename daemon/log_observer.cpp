@@ -2,6 +2,7 @@
 
 #include "config/values.hpp"
 
+#include <spdlog/fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
 #include <unistd.h>
@@ -59,9 +60,10 @@ void log_observer::members_changed(const node::roster& now) {
     for (const auto& [id, record] : now.records) names_[id] = record.name;
   }
   const auto names = [&](const std::vector<node_id>& ids) {
-    std::string text;
-    for (const node_id id : ids) text += (text.empty() ? "" : ", ") + now.name_of(id);
-    return text;
+    std::vector<std::string> sorted;
+    for (const node_id id : ids) sorted.push_back(now.name_of(id));
+    std::sort(sorted.begin(), sorted.end());
+    return fmt::format("{}", fmt::join(sorted, ", "));
   };
   std::string line = fmt::format("members by entry {}: {} vote", now.index.value(), names(now.members.voters));
   if (!now.members.learners.empty()) line += fmt::format(", {} learn", names(now.members.learners));

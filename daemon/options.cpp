@@ -1,6 +1,7 @@
 #include "daemon/options.hpp"
 
 #include "config/identity.hpp"
+#include "config/values.hpp"
 
 #include <algorithm>
 #include <thread>
@@ -27,9 +28,11 @@ raft::options raft_options_of(const config::raft_settings& r) {
 
 wire::local_identity identity_of(const config::settings& s) {
   wire::local_identity self;
-  self.cluster = config::cluster_id_of(s.cluster);
+  if (!s.cluster.joins()) {
+    self.cluster = config::cluster_id_of(s.cluster);
+    self.id = config::node_id_of(s.cluster.name, s.node.name);
+  }
   self.cluster_name = s.cluster.name;
-  self.id = config::node_id_of(s.cluster.name, s.node.name);
   self.name = s.node.name;
   self.client_address = s.advertise.client.text();
   self.software = QUORUMD_VERSION;
@@ -70,6 +73,10 @@ node::node_options node_options_of(const config::settings& s) {
   o.group.snapshots.rate = s.storage.snapshot_rate;
   o.group.snapshots.stagger = o.self.id.value();
   return o;
+}
+
+node_id member_id(std::string_view cluster, std::string_view name) {
+  return config::valid_name(name) ? config::node_id_of(cluster, name) : node_id();
 }
 
 clients::client_port::options client_options_of(const config::settings& s) {

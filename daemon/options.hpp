@@ -7,7 +7,10 @@
 namespace quorumd::daemon {
 
 /// The settings as the parts below take them.
+/// Of a node that joins a cluster only what it knows itself: the cluster, its name and the node's number are missing.
 [[nodiscard]] node::node_options node_options_of(const config::settings& s);
+/// A member's number by its name, in the cluster of that name; 0 if that can be no name.
+[[nodiscard]] node_id member_id(std::string_view cluster, std::string_view name);
 [[nodiscard]] clients::client_port::options client_options_of(const config::settings& s);
 /// runtime.loops, with 0 resolved.
 [[nodiscard]] std::size_t loops_of(const config::settings& s);

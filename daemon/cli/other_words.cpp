@@ -26,18 +26,17 @@ constexpr std::array<entry, 22> commands{{
     {" restore load ", "what 'export' wrote is read back with 'import' (see 'quorumd help import')"},
     {" make-mirror mirror ", "a copy of every key is 'quorumd export | quorumd import - --endpoint OTHER'"},
     {" endpoint ping ", "whether a node serves says 'health', and 'status' has a row for each node"},
-    {" member members nodes ",
-     "'status' lists the members. To change them while the cluster runs is not in this version: they are part of the "
-     "configuration (cluster.members)"},
-    {" info stats hashkv alarm leader cluster ", "'status' has a row for each node (see 'quorumd help status')"},
+    {" members nodes node join ",
+     "'member' lists the members and changes them (see 'quorumd help member'); a new one is started with 'serve "
+     "--join HOST:PORT'"},
+    {" info stats hashkv alarm cluster ", "'status' has a row for each node (see 'quorumd help status')"},
     {" watch subscribe ", "watches are not in this version"},
     {" lease lock elect election semaphore ",
      "leases are not in this version, and so there are no locks that end by themselves; 'txn' with create(KEY) = 0 "
      "takes a key that nobody else has"},
     {" auth user role login acl ",
      "users and passwords are not in this version: keep the client port within a network that you trust"},
-    {" move-leader transfer ", "a leader hands over when it is stopped (SIGTERM); there is no command for it in this "
-                               "version"},
+    {" move-leader transfer step-down ", "a leader hands over by 'leader transfer [NAME]'"},
     {" defrag downgrade upgrade ", "there is nothing to do: quorumd needs no such step"},
     {" check perf benchmark ", "throughput and latency are measured with 'bench' (see 'quorumd help bench')"},
     {" start run server agent daemon up ", "a node is run with 'serve' (see 'quorumd help serve')"},

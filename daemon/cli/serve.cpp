@@ -14,7 +14,9 @@ int run_serve(const invocation& in) {
     return complain(usage(in.has("config") ? "serve: --config and --data-dir exclude each other: the file names the "
                                              "directory, and --set node.data_dir=D overrides it"
                                            : "serve: --config FILE or --data-dir D is missing"));
-  const std::vector<std::string> set = in.all("set");
+  std::vector<std::string> set = in.all("set");
+  if (in.has("name")) set.push_back("node.name=" + in.text("name"));
+  if (in.has("join")) set.push_back("cluster.join=" + in.text("join"));
   const std::vector<std::string> variables = config::quorumd_variables(environ);
   const auto read = [&] {
     return in.has("config") ? config::load(in.text("config"), set, variables)
@@ -37,9 +39,14 @@ command_spec serve_command() {
       .options = {{"config", "FILE", option_kind::text, "the configuration"},
                   {"data-dir", "D", option_kind::text,
                    "instead: a cluster of one on loopback (2379 clients, 2380 peers) with its data in D"},
+                  {"name", "NAME", option_kind::text, "this node's name: node.name"},
+                  {"join", "HOST:PORT", option_kind::text,
+                   "become a member of the cluster whose client port that is: cluster.join"},
                   {"set", "KEY=VALUE", option_kind::text, "override a key of the configuration; may be repeated",
                    true}},
       .details =
+          "To join a cluster, run 'quorumd member add NAME=HOST:PORT' there, and here give --join with an empty data\n"
+          "directory; before it was added the node waits for it. The cluster then says who its members are.\n"
           "Runs until SIGTERM or SIGINT, then hands leadership over and ends with 0. Other exit codes: 70 the data\n"
           "directory is another node's or cluster's, or in use, 71 the log or a snapshot is damaged, 74 the disk\n"
           "failed, 75 a name or an address to listen on did not appear within 30 s, 76 the log or a snapshot holds\n"
@@ -50,7 +57,7 @@ command_spec serve_command() {
           "QUORUMD_CLUSTER_MEMBERS=n1=HOST:PORT,n2=HOST:PORT), and --set before both.",
       .examples = {"quorumd serve --config /etc/quorumd/quorumd.yaml",
                    "quorumd serve --config n1.yaml --set raft.heartbeat=100ms --set log.level=debug",
-                   "quorumd serve --data-dir /tmp/quorumd"},
+                   "quorumd serve --data-dir /tmp/quorumd", "quorumd serve --config n4.yaml --join 10.0.0.1:2379"},
       .run = run_serve,
       .common = {.endpoints = false, .timeout = false, .output = false}};
 }

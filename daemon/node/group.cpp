@@ -84,7 +84,6 @@ group::group(group_options o, seams s, const raft::initial_state& recovered, app
   calls_inbox_.set_waker(wake_);
   room_inbox_.set_waker(wake_);
   admin_.begin(recovered.configurations);
-  members_seen_ = applier_.members().roster().index;
   follow_members();
 }
 

@@ -170,11 +170,12 @@ void group::tell_members() {
 
 void group::check_members() {
   const membership& known = applier_.members();
-  if (known.is_void(options_.self.incarnation))
+  // A member that was removed leaves in a moment.
+  if (known.is_void(options_.self.incarnation) && raft::is_member(known.roster().members, options_.self.id))
     return stop(coro::fatal_cause::identity,
                 "this node cannot go on: " + known.objection(options_.self.id, options_.self.incarnation).value());
   for (auto& [id, p] : peers_) {
-    if (!p.up || p.refused) continue;
+    if (!p.up || p.refused || !raft::is_member(known.roster().members, id)) continue;
     const auto objection = known.objection(id, p.incarnation);
     if (!objection) continue;
     p.refused = true;

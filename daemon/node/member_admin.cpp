@@ -118,8 +118,9 @@ member_answer member_admin::join(const wire::join_request& r) const {
   const auto known = seams_.state.members().recorded(id);
   if (known && *known != r.incarnation)
     return refusal(request_errc::refused,
-                   r.name + " is a member already, with another data directory: start it with that; or, if it is lost, "
-                            "run 'quorumd member replace " +
+                   r.name +
+                       " is a member already, with another data directory: start it with that; or, if it is lost, "
+                       "run 'quorumd member replace " +
                        r.name + "'");
   return {.error = request_errc::none, .text = {}, .reply = now()};
 }
@@ -131,7 +132,8 @@ std::string member_admin::add(const std::string& name, const std::string& addres
   if (!id) return "'" + name.substr(0, 80) + "' cannot be a member's name";
   if (next.find(name)) return name + " is a member already";
   if (next.records.contains(id)) return name + " has the number of " + next.name_of(id) + ": choose another name";
-  if (next.records.size() >= voters_max) return "a cluster has at most " + std::to_string(voters_max) + " members";
+  if (next.members.voters.size() + next.members.learners.size() >= voters_max)
+    return "a cluster has at most " + std::to_string(voters_max) + " members";
   next.records[id] = {.name = name, .address = {}, .promotes = promote, .void_data = {}};
   insert(next.members.learners, id);
   return move(id, address, next);
@@ -143,7 +145,8 @@ std::string member_admin::move(node_id id, const std::string& address, roster& n
     return r.name + ": expected the address at which other members reach it, as HOST:PORT, got '" +
            address.substr(0, 80) + "'";
   for (const auto& [other, record] : next.records)
-    if (other != id && record.address == address) return r.name + ": " + record.name + " is at " + address + " already";
+    if (other != id && record.address == address && raft::is_member(next.members, other))
+      return r.name + ": " + record.name + " is at " + address + " already";
   r.address = address;
   return {};
 }
@@ -159,7 +162,6 @@ std::string member_admin::replace(const wire::member_change& c, const wire::memb
   std::erase(next.members.learners, id);
   const std::string address = m.address.empty() ? next.records[id].address : m.address;
   if (!m.new_name.empty() && m.new_name != m.name) {
-    next.records.erase(id);
     return add(m.new_name, address, c.promote, next);
   }
   insert(next.members.learners, id);
@@ -178,8 +180,7 @@ std::string member_admin::plan_one(const wire::member_change& c, const wire::mem
   case member_action::remove:
     std::erase(next.members.voters, id);
     std::erase(next.members.learners, id);
-    next.records.erase(id);
-    return {};
+    return {}; // what is known of it stays until it is gone
   case member_action::promote: {
     if (contains(next.members.voters, id)) return m.name + " is a voter already";
     const auto p = progress_of(id);
@@ -213,8 +214,7 @@ std::string member_admin::unsafe(const roster& next) const {
   if (next.members.voters == in_force_.members.voters) return {};
   std::vector<std::string> live;
   std::vector<std::string> silent;
-  for (const node_id id : next.members.voters)
-    (alive(id) ? live : silent).push_back(next.name_of(id));
+  for (const node_id id : next.members.voters) (alive(id) ? live : silent).push_back(next.name_of(id));
   if (live.size() > next.members.voters.size() / 2) return {};
   return "of the " + std::to_string(next.members.voters.size()) + " voters there would be, " +
          std::to_string(live.size()) + (live.size() == 1 ? " answers (" : " answer (") +
@@ -226,7 +226,8 @@ std::string member_admin::unsafe(const roster& next) const {
 /// Who may not understand a change of members.
 std::string member_admin::too_old(const roster& next, bool force) const {
   for (const auto& [id, record] : next.records) {
-    if (id == seams_.self.id || !raft::is_member(in_force_.members, id)) continue;
+    const bool stays = raft::is_member(in_force_.members, id) && raft::is_member(next.members, id);
+    if (id == seams_.self.id || !stays) continue;
     const auto p = seams_.peers.find(id);
     const bool up = p != seams_.peers.end() && p->second.up;
     if (up && (p->second.features & wire::feature_member_changes) == 0)
@@ -267,11 +268,8 @@ void member_admin::change(const wire::member_change& c, coro::time_point deadlin
     const bool invalid = placed.error() == raft::change_error::invalid;
     return done(refusal(invalid ? request_errc::refused : request_errc::not_applied, describe(placed.error())));
   }
-  waiting_.push_back({.done = std::move(done),
-                      .deadline = deadline,
-                      .index = placed->first,
-                      .term = placed->term,
-                      .to = {}});
+  waiting_.push_back(
+      {.done = std::move(done), .deadline = deadline, .index = placed->first, .term = placed->term, .to = {}});
   seams_.wake();
 }
 

@@ -37,7 +37,7 @@ class member_admin {
     const applier& state;
     const peer_map& peers;
     std::function<node_id(std::string_view)> id_of; ///< a member's number by its name; 0 if that can be no name
-    std::function<void()> wake; ///< the core has something to say
+    std::function<void()> wake;                     ///< the core has something to say
   };
 
   explicit member_admin(seams s)
@@ -69,9 +69,9 @@ class member_admin {
   struct waiter {
     receiver done;
     coro::time_point deadline;
-    log_index index;   ///< of the entry that begins the change; 0: a transfer
+    log_index index;    ///< of the entry that begins the change; 0: a transfer
     quorumd::term term; ///< in which it was begun
-    node_id to;        ///< who is to lead
+    node_id to;         ///< who is to lead
   };
   /// What is to come of a change that was asked for, or why not.
   struct plan {

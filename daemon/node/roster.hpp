@@ -18,9 +18,10 @@ namespace quorumd::node {
 /// What the cluster knows of a member besides its number.
 struct member_record {
   std::string name;
-  std::string address;            ///< HOST:PORT for peers
-  bool promotes = false;          ///< a learner that becomes a voter by itself once it has caught up
-  quorumd::incarnation void_data; ///< of the data directory that stands for it no longer, once the change is over; 0: none
+  std::string address;   ///< HOST:PORT for peers
+  bool promotes = false; ///< a learner that becomes a voter by itself once it has caught up
+  quorumd::incarnation
+      void_data; ///< of the data directory that stands for it no longer, once the change is over; 0: none
 
   friend bool operator==(const member_record&, const member_record&) = default;
 };

@@ -143,7 +143,7 @@ TEST_CASE("words of other tools") {
       {"watch", "not in this version"},
       {"auth", "not in this version"},
       {"lease", "not in this version"},
-      {"member", "not in this version"},
+      {"members", "'member'"},
       {"endpoint", "'health'"},
       {"snapshot", "'export'"},
       {"compaction", "'compact'"},
