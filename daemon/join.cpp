@@ -54,21 +54,6 @@ told ask_once(const newcomer& who, const join_seams& s) {
   return t;
 }
 
-node::roster roster_from(const wire::members_reply& m) {
-  node::roster r{.index = m.index, .members = {}, .records = {}};
-  for (const wire::member_row& row : m.rows) {
-    r.records[row.id] = {.name = row.name, .address = row.address, .promotes = row.promotes, .void_data = {}};
-    const bool votes = row.role == wire::member_role::voter || row.role == wire::member_role::incoming;
-    const bool voted = row.role == wire::member_role::voter || row.role == wire::member_role::outgoing;
-    if (votes) r.members.voters.push_back(row.id);
-    if (m.changing && voted) r.members.outgoing.push_back(row.id);
-    if (row.role == wire::member_role::learner) r.members.learners.push_back(row.id);
-  }
-  for (auto* ids : {&r.members.voters, &r.members.outgoing, &r.members.learners}) std::sort(ids->begin(), ids->end());
-  if (r.members.outgoing == r.members.voters) r.members.outgoing.clear();
-  return r;
-}
-
 } // namespace
 
 storage::result<void> find_cluster(const newcomer& who, node::node_options& options, join_seams s,
@@ -98,7 +83,7 @@ storage::result<void> find_cluster(const newcomer& who, node::node_options& opti
       self.cluster_name = m.cluster_name;
       for (const wire::member_row& row : m.rows)
         if (row.name == who.name) self.id = row.id;
-      options.joined = roster_from(m);
+      options.joined = node::roster_from(m);
       spdlog::info("cluster {} knows {} as a member: {} in all", m.cluster_name, who.name, m.rows.size());
       return {};
     }

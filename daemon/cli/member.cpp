@@ -117,8 +117,9 @@ coro::task<int> change(session* s, const order* o) {
   const bool brings_new = o->change.action == member_action::add || o->change.action == member_action::replace;
   if (!brings_new) co_return show(*s, *m);
   for (const std::string& name : newcomers(o->change))
-    remark(name + " is a member that learns now. If it does not run yet, start it with an empty data directory, by a "
-                  "configuration with cluster.join or by: " +
+    remark(name +
+           " is a member that learns now. If it does not run yet, start it with an empty data directory, by a "
+           "configuration with cluster.join or by: " +
            how_to_join(*m, name));
   if (!o->wait) co_return show(*s, *m);
   remark("waiting until it has caught up and votes; to end the wait (the change stays) press Ctrl-C");

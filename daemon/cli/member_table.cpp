@@ -134,8 +134,7 @@ result<std::vector<wire::member_spec>> parse_members(member_action action, const
     const bool has_address = equals != std::string::npos;
     wire::member_spec m{.name = word.substr(0, equals), .address = {}, .new_name = {}};
     if (!config::valid_name(m.name)) return usage("member: " + shown(m.name) + " cannot be a member's name");
-    if (has_address && !takes_address)
-      return usage("member: expected the name of a member alone, got " + shown(word));
+    if (has_address && !takes_address) return usage("member: expected the name of a member alone, got " + shown(word));
     if (!has_address && needs_address)
       return usage("member: expected " + m.name +
                    "=HOST:PORT, with the address at which the other members reach it (its listen.peer)");

@@ -62,6 +62,21 @@ roster roster_of(const std::vector<wire::member>& configured) {
   return r;
 }
 
+roster roster_from(const wire::members_reply& told) {
+  roster r{.index = told.index, .members = {}, .records = {}};
+  for (const wire::member_row& row : told.rows) {
+    r.records[row.id] = {.name = row.name, .address = row.address, .promotes = row.promotes, .void_data = {}};
+    const bool votes = row.role == wire::member_role::voter || row.role == wire::member_role::incoming;
+    const bool voted = row.role == wire::member_role::voter || row.role == wire::member_role::outgoing;
+    if (votes) r.members.voters.push_back(row.id);
+    if (told.changing && voted) r.members.outgoing.push_back(row.id);
+    if (row.role == wire::member_role::learner) r.members.learners.push_back(row.id);
+  }
+  for (auto* ids : {&r.members.voters, &r.members.outgoing, &r.members.learners}) std::sort(ids->begin(), ids->end());
+  if (r.members.outgoing == r.members.voters) r.members.outgoing.clear();
+  return r;
+}
+
 std::vector<std::byte> encode_details(const member_records& records) {
   std::vector<std::byte> out;
   append(out, format);

@@ -4,6 +4,7 @@
 #include "consensus/types/entry.hpp"
 #include "consensus/types/ids.hpp"
 #include "wire/handshake.hpp"
+#include "wire/members.hpp"
 
 #include <cstddef>
 #include <map>
@@ -46,6 +47,9 @@ struct roster {
 
 /// All of them voters, as a configuration file lists them.
 [[nodiscard]] roster roster_of(const std::vector<wire::member>& configured);
+
+/// What a member told a node that joins.
+[[nodiscard]] roster roster_from(const wire::members_reply& told);
 
 /// A roster on its own: its index u64, little-endian, and the payload of an entry that would say the same.
 [[nodiscard]] std::vector<std::byte> encode_roster(const roster& r);

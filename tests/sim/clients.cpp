@@ -56,7 +56,7 @@ void clients::next(client& c) {
 
 void clients::read_everywhere() {
   std::size_t i = 0;
-  for (const node_id id : cluster_.ids()) {
+  for (const node_id id : cluster_.members()) {
     operation o;
     o.what = operation::kind::read;
     o.then = {{action::kind::get, "k", "l", {}, 0}};

@@ -16,8 +16,10 @@ cluster::cluster(scheduler& s, const plan& p, counters& c)
     , fabric_(s, p.network)
     , random_(s.random().fork(3))
     , flips_(p.wal, s.random().fork(6), c) {
-  for (std::uint64_t n = 1; n <= p.nodes; ++n)
+  for (std::uint64_t n = 1; n <= p.nodes + p.spares; ++n) {
     members_.push_back(std::make_unique<member>(*this, node_id(n), s.random().fork(500 + n)));
+    members_.back()->outside = n > p.nodes;
+  }
 }
 
 cluster::~cluster() = default;
@@ -80,7 +82,7 @@ node_id cluster::leader() const {
 }
 
 void cluster::boot(member& m) {
-  if (m.now != member::phase::down || closing_) return;
+  if (m.now != member::phase::down || closing_ || m.outside) return;
   ++m.starts;
   clock_.record("boot", m.id.value(), m.starts);
   if (m.starts > 1) ++counters_[counter::restarts];
@@ -91,7 +93,7 @@ void cluster::boot(member& m) {
   fabric_.boot(m.id.value());
   m.proc = std::make_unique<process>(
       process::seams{.clock = clock_, .network = fabric_, .disk = m.disk, .fatal = m, .observer = m, .peers = m}, plan_,
-      m.id, m.starts);
+      m.id, m.starts, m.told ? &*m.told : nullptr);
   m.now = member::phase::up;
   m.seen_any = false;
   const auto opened = m.proc->open();
@@ -185,6 +187,51 @@ void cluster::fail_sync(node_id id, std::uint64_t syncs) {
   if (at(id).now == member::phase::up) at(id).disk.fail_sync_after(syncs);
 }
 
+void cluster::expel(node_id id, const char* why) {
+  member& m = at(id);
+  m.outside = true;
+  m.impostor = false;
+  m.told.reset();
+  if (m.now == member::phase::down) {
+    m.disk.wipe();
+    m.durable = {};
+  } else {
+    crash(id, true, 1ms, why);
+  }
+}
+
+void cluster::join(node_id id, const node::roster& told) {
+  member& m = at(id);
+  if (!m.outside || m.now != member::phase::down) return;
+  m.outside = false;
+  m.told = told;
+  boot(m);
+}
+
+void cluster::impersonate(node_id id) {
+  member& m = at(id);
+  if (m.now != member::phase::up || m.told) return;
+  m.impostor = true;
+  crash(id, true, 5ms, "its disk is wiped");
+}
+
+bool cluster::outside(node_id id) const {
+  return at(id).outside;
+}
+
+std::vector<node_id> cluster::members() const {
+  const member* knows = nullptr;
+  for (const auto& m : members_) {
+    if (m->now != member::phase::up || !m->proc->has_node()) continue;
+    if (knows == nullptr || m->id == leader() || (knows->id != leader() && m->seen.applied > knows->seen.applied))
+      knows = m.get();
+  }
+  std::vector<node_id> all;
+  if (knows == nullptr) return all;
+  for (const auto& [id, record] : knows->proc->the_node().the_group().members().in_force().records) all.push_back(id);
+  return all;
+}
+
 void cluster::heal() {
   fabric_.unblock_all();
   network_options quiet = plan_.network;
@@ -239,6 +286,10 @@ void cluster::end(member& m) {
   logs_.forget(m.name());
   fabric_.crash(m.id.value(), false);
   if (m.crashed) m.disk.recover();
+  if (m.outside || m.impostor) {
+    m.disk.wipe();
+    m.durable = {};
+  }
   m.now = member::phase::down;
   m.seen = {};
   clock_.record("gone", m.id.value());
@@ -246,9 +297,9 @@ void cluster::end(member& m) {
 }
 
 std::string cluster::why_not_settled() const {
-  std::string why;
   const member* first = nullptr;
-  for (const auto& m : members_) {
+  for (const node_id id : members()) {
+    const auto& m = members_[id.value() - 1];
     const std::string name = "n" + std::to_string(m->id.value());
     if (m->now != member::phase::up) return name + " is not up";
     if (m->seen.applied != m->seen.last) return name + " has not applied its log";

@@ -48,6 +48,16 @@ class cluster {
   void slow_disk(node_id id, coro::duration length);
   void fill_disk(node_id id, coro::duration length);
   void fail_sync(node_id id, std::uint64_t syncs);
+
+  /// It crashes, its disk is emptied, and it stays away until it joins.
+  void expel(node_id id, const char* why);
+  /// A node that is away starts, and was told this of the cluster.
+  void join(node_id id, const node::roster& told);
+  /// It crashes, its disk is emptied, and it starts as if nothing had been, until it is expelled.
+  void impersonate(node_id id);
+  [[nodiscard]] bool outside(node_id id) const;
+  /// Those that the leader, or whoever has applied most, knows as members.
+  [[nodiscard]] std::vector<node_id> members() const;
   /// Ends every disturbance; who is down comes back soon.
   void heal();
 

@@ -41,6 +41,11 @@ enum class counter : std::size_t {
   searched_revisions,
   timed_puts,
   timed_reads,
+  member_changes,
+  joins,
+  replaced_disks,
+  impostors,
+  transfers,
   count,
 };
 
@@ -82,6 +87,11 @@ inline constexpr std::array<counter_info, static_cast<std::size_t>(counter::coun
     {"revisions searched", true},
     {"puts timed", true},
     {"reads timed", true},
+    {"changes of members", true},
+    {"joins", true},
+    {"replaced disks", true},
+    {"wiped nodes refused", true},
+    {"transfers of leadership", true},
 }};
 
 class counters {

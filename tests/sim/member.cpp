@@ -38,13 +38,29 @@ void cluster::member::note(const std::string& text) const {
 void cluster::member::fatal(coro::fatal_cause cause, const std::string& reason) {
   note("fatal: " + reason);
   if (crashed) return; // what a frozen disk does to it
+  if (cause == coro::fatal_cause::identity && owner.plan_.changes_members()) {
+    owner.expel(id, "it is no member any more");
+    return;
+  }
   if (cause != coro::fatal_cause::disk) owner.complain("n" + std::to_string(id.value()) + " gave up: " + reason);
   owner.crash(id, false,
               owner.random_.between(coro::duration(10'000'000), owner.plan_.down_most + coro::duration(10'000'000)),
               "a fatal error");
 }
 
+void cluster::member::member_refused(node_id who, const std::string& why) {
+  note("refuses n" + std::to_string(who.value()) + ": " + why);
+  if (!owner.plan_.changes_members()) owner.complain("a member was refused: " + why);
+}
+
+void cluster::member::on_handshake_refused(node_id who, const std::string&, const std::string& why) {
+  note("refused: " + why);
+  if (who && owner.at(who).impostor) ++owner.counters_[counter::impostors];
+}
+
 void cluster::member::role_changed(const raft::soft_state& s) {
+  if (impostor && s.role == raft::role::leader && now == phase::up)
+    owner.complain("n" + std::to_string(id.value()) + " leads, though its disk was wiped");
   owner.clock_.record("role", id.value(), static_cast<std::uint64_t>(s.role), s.term.value());
   note("is now " + std::to_string(static_cast<int>(s.role)) + " in term " + std::to_string(s.term.value()) +
        ", leader " + std::to_string(s.leader.value()));

@@ -3,6 +3,7 @@
 #include "tests/sim/cluster.hpp"
 
 #include <map>
+#include <optional>
 
 namespace quorumd::sim {
 
@@ -22,7 +23,7 @@ class cluster::member final : public coro::fatal_hook, public node::observer, pu
   void entry_applied(const entry& e) override;
   void snapshot_taken(log_index, std::uint64_t) override;
   void snapshot_installed(log_index index) override;
-  void member_refused(node_id, const std::string& why) override { owner.complain("a member was refused: " + why); }
+  void member_refused(node_id who, const std::string& why) override;
   void space_changed(bool accepting, const std::string& detail) override {
     note(accepting ? "has space again" : detail);
     if (!accepting) ++owner.counters_[counter::full_disks];
@@ -33,7 +34,7 @@ class cluster::member final : public coro::fatal_hook, public node::observer, pu
   void on_bad_frame(node_id, const std::string&, const std::string& why) override {
     owner.complain("n" + std::to_string(id.value()) + " got a bad frame: " + why);
   }
-  void on_handshake_refused(node_id, const std::string&, const std::string& why) override { note("refused: " + why); }
+  void on_handshake_refused(node_id who, const std::string&, const std::string& why) override;
 
   void note(const std::string& text) const;
   [[nodiscard]] process_name name() const { return {id, starts}; }
@@ -45,7 +46,10 @@ class cluster::member final : public coro::fatal_hook, public node::observer, pu
   std::unique_ptr<process> proc;
   std::uint64_t starts = 0;
   phase now = phase::down;
-  bool crashed = false; ///< and not stopped
+  bool crashed = false;             ///< and not stopped
+  bool outside = false;             ///< its disk is empty, and it does not start before it is told of a cluster to join
+  bool impostor = false;            ///< its disk was wiped, and it starts as if that had not been
+  std::optional<node::roster> told; ///< when it joined
   coro::duration back_after{};
   coro::time_point paused_until;
   coro::time_point disturbed_at;

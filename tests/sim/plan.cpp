@@ -176,6 +176,7 @@ std::string describe(const plan& p) {
     number(name, static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(value).count()));
   };
   number("nodes", p.nodes);
+  number("spares", p.spares);
   time("network: delay us", p.network.delay_most);
   number("read", p.network.read_max);
   number("write", p.network.write_max);
@@ -243,6 +244,7 @@ plan draw_plan(std::uint64_t seed, const mutants& m) {
   o.trouble = p.between(coro::duration(3s), coro::duration(7s));
   o.nodes = root.fork(11).pick(std::array<std::uint64_t, 4>{3, 3, 5, 7});
   o.flips_a_start = root.fork(14).below(3);
+  o.spares = root.fork(15).pick(std::array<std::uint64_t, 5>{0, 0, 0, 1, 2});
   if (root.fork(12).below(4) == 0) become_storm(o, root.fork(13));
   return o;
 }

@@ -64,7 +64,8 @@ struct load_plan {
 /// Everything that a seed decides ahead: sizes, limits, timings, faults.
 struct plan {
   std::uint64_t seed = 0;
-  std::uint64_t nodes = 3;
+  std::uint64_t nodes = 3;  ///< that the cluster begins with
+  std::uint64_t spares = 0; ///< that may become members; 0: the members stay as they are
   coro::duration step_cost{};
   bool staggered = true;       ///< members take snapshots at moments of their own
   coro::duration visit_cost{}; ///< of a record that is visited
@@ -83,6 +84,7 @@ struct plan {
   load_plan load;
   coro::duration trouble = std::chrono::seconds(6); ///< how long faults go on
 
+  [[nodiscard]] bool changes_members() const { return spares != 0; }
   /// The longest that one election may take.
   [[nodiscard]] coro::duration election_timeout() const { return group.tick * (2 * group.raft.election_ticks); }
 };

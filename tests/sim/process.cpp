@@ -2,6 +2,8 @@
 
 #include "consensus/types/invariant.hpp"
 
+#include <cstdlib>
+#include <string_view>
 #include <utility>
 
 namespace quorumd::sim {
@@ -10,15 +12,19 @@ namespace {
 constexpr std::uint16_t peer_port = 2380;
 constexpr std::size_t handlers_at_the_end_max = 1'000'000;
 
-std::string name_of(node_id id) {
-  return "n" + std::to_string(id.value());
-}
-
 prng draw(const scheduler& clock, node_id id, std::uint64_t start, std::uint64_t what) {
   return clock.random().fork(1000 + id.value()).fork(start).fork(what);
 }
 
 } // namespace
+
+std::string name_of(node_id id) {
+  return "n" + std::to_string(id.value());
+}
+
+std::string address_of(node_id id) {
+  return name_of(id) + ":" + std::to_string(peer_port);
+}
 
 wire::local_identity identity_of(std::uint64_t nodes, node_id id) {
   wire::local_identity self;
@@ -29,15 +35,16 @@ wire::local_identity identity_of(std::uint64_t nodes, node_id id) {
   self.client_address = name_of(id) + ":2379";
   self.software = "sim";
   for (std::uint64_t n = 1; n <= nodes; ++n)
-    self.members.push_back({node_id(n), name_of(node_id(n)), name_of(node_id(n)) + ":" + std::to_string(peer_port)});
+    self.members.push_back({node_id(n), name_of(node_id(n)), address_of(node_id(n))});
   return self;
 }
 
-process::process(seams s, const plan& p, node_id id, std::uint64_t start)
+process::process(seams s, const plan& p, node_id id, std::uint64_t start, const node::roster* told)
     : seams_(s)
     , plan_(p)
     , id_(id)
     , start_(start)
+    , told_(told)
     , group_loop_(s.clock.make_loop(name_of(id) + " group", id.value()))
     , network_loop_(s.clock.make_loop(name_of(id) + " network", id.value()))
     , network_(s.network.attach(id.value()))
@@ -60,11 +67,13 @@ process::~process() {
 storage::result<void> process::open() {
   node::node_options o;
   o.data_dir = "/data";
-  o.self = identity_of(plan_.nodes, id_);
+  o.self = identity_of(told_ == nullptr ? plan_.nodes : 0, id_);
+  if (told_ != nullptr) o.joined = *told_;
   o.transport = plan_.transport;
   o.transport.listen = {name_of(id_), peer_port};
   o.wal = plan_.wal;
   o.group = plan_.group;
+  o.group.id_of = [](std::string_view name) { return node_id(std::strtoull(name.data() + 1, nullptr, 10)); };
   if (plan_.staggered) o.group.snapshots.stagger = id_.value();
   auto opened = node::node::open(std::move(o), {.group_loop = *group_loop_,
                                                 .network_loop = *network_loop_,

@@ -25,7 +25,8 @@ class process {
     wire::peer_observer& peers;
   };
 
-  process(seams s, const plan& p, node_id id, std::uint64_t start);
+  /// `told`: what a node that joined, or joins, was told of the cluster; else it is one of those that begin it.
+  process(seams s, const plan& p, node_id id, std::uint64_t start, const node::roster* told = nullptr);
   process(const process&) = delete;
   process& operator=(const process&) = delete;
   /// Never started, or ended and drained.
@@ -59,6 +60,7 @@ class process {
   const plan& plan_;
   node_id id_;
   std::uint64_t start_;
+  const node::roster* told_;
   std::unique_ptr<coro::loop> group_loop_;
   std::unique_ptr<coro::loop> network_loop_;
   std::unique_ptr<coro::network> network_;
@@ -76,5 +78,7 @@ class process {
 
 /// The members of the simulated cluster, alike on every node.
 [[nodiscard]] wire::local_identity identity_of(std::uint64_t nodes, node_id id);
+[[nodiscard]] std::string name_of(node_id id);
+[[nodiscard]] std::string address_of(node_id id);
 
 } // namespace quorumd::sim

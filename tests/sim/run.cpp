@@ -3,9 +3,12 @@
 #include "tests/sim/checkers/linearizability.hpp"
 #include "tests/sim/clients.hpp"
 #include "tests/sim/cluster.hpp"
+#include "tests/sim/member_changes.hpp"
 #include "tests/sim/nemesis.hpp"
 
+#include <algorithm>
 #include <functional>
+#include <vector>
 
 namespace quorumd::sim {
 namespace {
@@ -19,7 +22,8 @@ class run final : private cluster::listener {
       , clock_(seed, print, plan_.step_cost)
       , cluster_(clock_, plan_, counters_)
       , clients_(clock_, cluster_, plan_, counters_)
-      , nemesis_(clock_, cluster_, plan_, counters_) {
+      , nemesis_(clock_, cluster_, plan_, counters_)
+      , changes_(clock_, cluster_, plan_, counters_) {
     clock_.set_visit_cost(plan_.visit_cost);
     cluster_.set_listener(*this);
   }
@@ -38,6 +42,7 @@ class run final : private cluster::listener {
     r.virtual_time = clock_.elapsed();
     clients_.stop();
     nemesis_.stop();
+    changes_.stop();
     cluster_.shut_down();
     return r;
   }
@@ -64,11 +69,13 @@ class run final : private cluster::listener {
     cluster_.boot_all();
     clients_.start();
     nemesis_.start();
+    changes_.start();
     go_on(plan_.trouble);
   }
 
   void recovery() {
     nemesis_.stop();
+    changes_.finish();
     cluster_.heal();
     clients_.go_on(4000);
     const auto note = [&](const char* what) { clock_.trace().note(clock_.now(), what); };
@@ -82,9 +89,8 @@ class run final : private cluster::listener {
   }
 
   [[nodiscard]] bool all_up() const {
-    for (const node_id id : cluster_.ids())
-      if (!cluster_.up(id)) return false;
-    return true;
+    const std::vector<node_id> members = cluster_.members();
+    return std::all_of(members.begin(), members.end(), [this](node_id id) { return cluster_.up(id); });
   }
 
   void end() {
@@ -115,6 +121,7 @@ class run final : private cluster::listener {
   cluster cluster_;
   clients clients_;
   nemesis nemesis_;
+  member_changes changes_;
 };
 
 } // namespace

@@ -24,6 +24,8 @@ class sim_disk {
   void freeze_after(std::uint64_t effects, std::function<void()> f);
   /// Power is back: what was not synced is lost or torn, and the disk works again.
   void recover();
+  /// Another disk, with nothing on it.
+  void wipe() { files_.wipe(); }
   /// The n-th sync from now fails, and the cache lies afterwards: what it should have made durable never is.
   void fail_sync_after(std::uint64_t syncs) { failing_sync_ = syncs; }
   void set_capacity(std::uint64_t bytes) { files_.set_capacity(bytes); }

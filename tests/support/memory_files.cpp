@@ -234,6 +234,17 @@ void memory_files::crash(std::uint64_t seed, loss l) {
   ++generation_;
 }
 
+void memory_files::wipe() {
+  const std::lock_guard lock(mutex_);
+  directories_.clear();
+  durable_.clear();
+  visible_.clear();
+  unsynced_.clear();
+  locked_.clear();
+  frozen_ = false;
+  ++generation_;
+}
+
 memory_files::counters memory_files::count() const {
   const std::lock_guard lock(mutex_);
   return counters_;

@@ -87,6 +87,8 @@ class memory_files final : public storage::file_system {
   // --- tampering, with both the durable and the visible bytes ---
   [[nodiscard]] std::vector<std::byte> contents(const std::string& path) const;
   void set_contents(const std::string& path, std::vector<std::byte> bytes);
+  /// An empty disk in its place; what was open is dead.
+  void wipe();
   void flip(const std::string& path, std::uint64_t offset, std::byte mask = std::byte{1});
   [[nodiscard]] std::vector<std::string> paths() const;
   [[nodiscard]] std::uint64_t used_bytes() const;

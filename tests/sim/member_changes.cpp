@@ -1,0 +1,176 @@
+#include "tests/sim/member_changes.hpp"
+
+#include "daemon/node/group.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace quorumd::sim {
+
+using namespace std::chrono_literals;
+using wire::member_action;
+
+namespace {
+
+constexpr coro::duration patience = 2s; // of one change
+
+wire::member_change change_of(member_action action, node_id id) {
+  return {.action = action,
+          .members = {{.name = name_of(id), .address = action == member_action::add ? address_of(id) : std::string(),
+                       .new_name = {}}}};
+}
+
+} // namespace
+
+member_changes::member_changes(scheduler& s, cluster& c, const plan& p, counters& n)
+    : clock_(s)
+    , cluster_(c)
+    , plan_(p)
+    , counters_(n)
+    , random_(s.random().fork(7)) {}
+
+void member_changes::start() {
+  if (plan_.changes_members()) next();
+}
+
+void member_changes::next() {
+  clock_.after(random_.between(coro::duration(30ms), coro::duration(400ms)), [this] {
+    if (stopped_) return;
+    poll_joins();
+    if (lost_)
+      bring_back();
+    else if (!finishing_)
+      act();
+    next();
+  });
+}
+
+node_id member_changes::any_of(const std::vector<node_id>& ids) {
+  return ids[random_.below(ids.size())];
+}
+
+void member_changes::act() {
+  const node_id leader = cluster_.leader();
+  if (!leader) return;
+  node::group& g = cluster_.the_node(leader).the_group();
+  const node::roster now = g.members().in_force();
+  const auto& voters = now.members.voters;
+  const auto& learners = now.members.learners;
+  switch (random_.below(8)) {
+  case 0:
+  case 1:
+    add(now);
+    break;
+  case 2:
+    if (voters.size() > 2) ask(change_of(member_action::remove, any_of(voters)));
+    break;
+  case 3:
+    if (!learners.empty()) ask(change_of(random_.coin() ? member_action::promote : member_action::remove, any_of(learners)));
+    break;
+  case 4:
+    if (voters.size() > 2) ask(change_of(member_action::demote, any_of(voters)));
+    break;
+  case 5:
+    lose_a_disk(g);
+    break;
+  case 6: { // several at once
+    if (voters.size() < 3) break;
+    wire::member_change c = change_of(member_action::demote, voters[0]);
+    c.members.push_back(change_of(member_action::demote, voters[1]).members[0]);
+    ask(std::move(c));
+    break;
+  }
+  default:
+    transfer();
+    break;
+  }
+}
+
+/// Somebody who is no member, and begins with an empty disk.
+void member_changes::add(const node::roster& now) {
+  std::vector<node_id> others = cluster_.ids();
+  std::erase_if(others, [&](node_id id) { return now.records.contains(id); });
+  if (others.empty()) return;
+  const node_id who = any_of(others);
+  if (!cluster_.outside(who)) cluster_.expel(who, "it begins anew");
+  wire::member_change c = change_of(member_action::add, who);
+  c.promote = random_.below(4) != 0;
+  ask(std::move(c));
+}
+
+/// A member whose data directory everybody knows, with all others there; it may be started as if nothing had been.
+void member_changes::lose_a_disk(node::group& leading) {
+  const auto& voters = leading.members().in_force().members.voters;
+  if (leading.core().changing_members() || voters.size() < 3) return;
+  const node_id who = any_of(voters);
+  for (const node_id id : cluster_.members()) {
+    if (!cluster_.up(id)) return;
+    if (!cluster_.the_node(id).the_group().state().members().recorded(who)) return;
+  }
+  lost_ = who;
+  lost_at_ = clock_.now();
+  imposes_ = random_.coin() ? random_.between(coro::duration(50ms), coro::duration(800ms)) : coro::duration(0);
+  if (imposes_ > coro::duration(0))
+    cluster_.impersonate(who);
+  else
+    cluster_.expel(who, "its disk is lost");
+}
+
+/// Replaces what was lost, until the cluster says that it is.
+void member_changes::bring_back() {
+  if (!finishing_ && clock_.now() - lost_at_ < imposes_) return;
+  if (!cluster_.outside(lost_)) {
+    cluster_.expel(lost_, "it is replaced");
+    return;
+  }
+  const node_id leader = cluster_.leader();
+  if (!leader) return;
+  node::group& g = cluster_.the_node(leader).the_group();
+  if (!g.members().in_force().records.contains(lost_) || !g.state().members().recorded(lost_)) {
+    ++counters_[counter::replaced_disks]; // it may join again, or was removed
+    lost_ = node_id();
+    return;
+  }
+  ask(change_of(member_action::replace, lost_));
+}
+
+void member_changes::ask(wire::member_change c) {
+  const node_id leader = cluster_.leader();
+  clock_.record("members", leader.value(), static_cast<std::uint64_t>(c.action));
+  cluster_.the_node(leader).call([this, c = std::move(c), until = clock_.now() + patience](node::group& g) {
+    g.members().change(c, until, [this](const node::member_answer& a) {
+      if (clock_.trace().printing())
+        clock_.trace().note(clock_.now(), "change of members: " + (a.text.empty() ? "done" : a.text));
+      if (a.error == wire::request_errc::none) ++counters_[counter::member_changes];
+    });
+  });
+}
+
+void member_changes::transfer() {
+  cluster_.the_node(cluster_.leader()).call([this, until = clock_.now() + patience](node::group& g) {
+    g.members().transfer({}, until, [this](const node::member_answer& a) {
+      if (a.error == wire::request_errc::none) ++counters_[counter::transfers];
+    });
+  });
+}
+
+/// Who is away asks somebody whether it may come.
+void member_changes::poll_joins() {
+  std::vector<node_id> up = cluster_.ids();
+  std::erase_if(up, [this](node_id id) { return !cluster_.up(id) || cluster_.paused(id); });
+  if (up.empty()) return;
+  for (const node_id id : cluster_.ids()) {
+    if (!cluster_.outside(id) || id == lost_) continue;
+    cluster_.the_node(any_of(up)).call([this, id](node::group& g) {
+      const node::member_answer a = g.members().join({.name = name_of(id), .address = address_of(id), .incarnation = {}});
+      if (a.error != wire::request_errc::none || stopped_) return;
+      clock_.after(1ms, [this, id, told = node::roster_from(a.reply)] {
+        if (stopped_ || !cluster_.outside(id)) return;
+        ++counters_[counter::joins];
+        cluster_.join(id, told);
+      });
+    });
+  }
+}
+
+} // namespace quorumd::sim

@@ -1,0 +1,44 @@
+#pragma once
+
+#include "tests/sim/cluster.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace quorumd::sim {
+
+/// The administrator of a run: adds, removes, promotes, demotes and replaces members, hands the leadership over, loses
+/// a member's disk now and then, and starts what was added. Does nothing in a run whose members stay as they are.
+class member_changes {
+ public:
+  member_changes(scheduler& s, cluster& c, const plan& p, counters& n);
+  void start();
+  /// Brings back what is away and still counted on; nothing new.
+  void finish() { finishing_ = true; }
+  void stop() { stopped_ = true; }
+
+ private:
+  void next();
+  void act();
+  void bring_back();
+  void lose_a_disk(node::group& leading);
+  void add(const node::roster& now);
+  void ask(wire::member_change c);
+  void transfer();
+  void poll_joins();
+  [[nodiscard]] node_id any_of(const std::vector<node_id>& ids);
+
+  scheduler& clock_;
+  cluster& cluster_;
+  const plan& plan_;
+  counters& counters_;
+  prng random_;
+  node_id lost_;              ///< a member whose disk is gone
+  coro::time_point lost_at_;
+  coro::duration imposes_{};  ///< for how long it runs as if nothing had been
+  bool finishing_ = false;
+  bool stopped_ = false;
+};
+
+} // namespace quorumd::sim
