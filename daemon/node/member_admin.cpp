@@ -224,16 +224,20 @@ std::string member_admin::unsafe(const roster& next) const {
 }
 
 /// Who may not understand a change of members.
-std::string member_admin::too_old(const roster& next, bool force) const {
+std::string member_admin::too_old(const wire::member_change& c, const roster& next) const {
+  const auto is_replaced = [&](const std::string& name) {
+    return c.action == member_action::replace &&
+           std::any_of(c.members.begin(), c.members.end(), [&](const auto& m) { return m.name == name; });
+  };
   for (const auto& [id, record] : next.records) {
     const bool stays = raft::is_member(in_force_.members, id) && raft::is_member(next.members, id);
-    if (id == seams_.self.id || !stays) continue;
+    if (id == seams_.self.id || !stays || is_replaced(record.name)) continue;
     const auto p = seams_.peers.find(id);
     const bool up = p != seams_.peers.end() && p->second.up;
     if (up && (p->second.features & wire::feature_member_changes) == 0)
       return record.name + " runs a version that knows no change of members: upgrade it first";
     // Once one was made, all know it.
-    if (!up && !in_force_.index && !force)
+    if (!up && !in_force_.index && !c.force)
       return record.name + " is not connected, and may run a version that knows no change of members: start it first, "
                            "remove it, or use --force if it does not";
   }
@@ -250,7 +254,7 @@ member_admin::plan member_admin::plan_of(const wire::member_change& c) const {
   p.error = request_errc::refused;
   if (p.next.members.voters.empty())
     p.refusal = "no voter would be left; to end a cluster, stop its nodes";
-  else if (p.refusal = too_old(p.next, c.force); p.refusal.empty() && !c.force)
+  else if (p.refusal = too_old(c, p.next); p.refusal.empty() && !c.force)
     p.refusal = unsafe(p.next);
   return p;
 }

@@ -86,7 +86,7 @@ class member_admin {
                                     roster& next) const;
   [[nodiscard]] std::string move(node_id id, const std::string& address, roster& next) const;
   [[nodiscard]] std::string unsafe(const roster& next) const;
-  [[nodiscard]] std::string too_old(const roster& next, bool force) const;
+  [[nodiscard]] std::string too_old(const wire::member_change& c, const roster& next) const;
   [[nodiscard]] bool alive(node_id id) const;
   [[nodiscard]] std::optional<raft::peer_progress> progress_of(node_id id) const;
   [[nodiscard]] member_answer refusal(wire::request_errc error, const std::string& text) const;

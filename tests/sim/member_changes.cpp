@@ -90,6 +90,12 @@ void member_changes::act() {
 void member_changes::add(const node::roster& now) {
   std::vector<node_id> others = cluster_.ids();
   std::erase_if(others, [&](node_id id) { return now.records.contains(id); });
+  // Who leads may be deposed and not know that somebody else made it a member.
+  for (const node_id seen_by : cluster_.ids()) {
+    if (!cluster_.up(seen_by)) continue;
+    const node::roster known = cluster_.the_node(seen_by).the_group().members().in_force();
+    std::erase_if(others, [&](node_id id) { return known.records.contains(id); });
+  }
   if (others.empty()) return;
   const node_id who = any_of(others);
   if (!cluster_.outside(who)) cluster_.expel(who, "it begins anew");
