@@ -5,6 +5,7 @@
 #include "daemon/kv/result.hpp"
 #include "wire/byte_buffer.hpp"
 #include "wire/codec_error.hpp"
+#include "wire/members.hpp"
 #include "wire/metrics.hpp"
 #include "wire/request_error.hpp"
 #include "wire/status.hpp"
@@ -95,7 +96,8 @@ struct request_limits {
 struct client_request {
   std::uint64_t id = 0;
   request_limits limits;
-  std::variant<client_hello, kv::command, range_read, status_request, health_request, metrics_request, profile_request>
+  std::variant<client_hello, kv::command, range_read, status_request, health_request, metrics_request, profile_request,
+               members_request, member_change, leader_transfer, join_request>
       body;
 };
 
@@ -132,7 +134,7 @@ struct client_error {
 struct client_reply {
   std::uint64_t id = 0;
   std::variant<client_error, hello_reply, kv::reply, kv::range_reply, status_reply, health_reply, metrics_reply,
-               profile_reply>
+               profile_reply, members_reply>
       body;
 };
 
@@ -145,6 +147,10 @@ void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, c
 void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, const health_request& h);
 void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, const metrics_request& m);
 void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, const profile_request& p);
+void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, const members_request& m);
+void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, const member_change& c);
+void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, const leader_transfer& t);
+void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, const join_request& j);
 void encode_request(byte_buffer& out, const client_request& r);
 
 /// Reads a request from a frame's content (frame.hpp). The views hold as long as the frame's bytes. Keys, operations
@@ -166,6 +172,7 @@ void encode_reply(byte_buffer& out, std::uint64_t id, const health_reply& h);
 void encode_reply(byte_buffer& out, std::uint64_t id, const metrics_reply& m);
 /// At most profile_bytes_max.
 void encode_reply(byte_buffer& out, std::uint64_t id, const profile_reply& p);
+void encode_reply(byte_buffer& out, std::uint64_t id, const members_reply& m);
 /// From the bytes that encode_result() made (command_codec.hpp), here or on another node; an error if they are not.
 [[nodiscard]] decoded<void> encode_reply(byte_buffer& out, std::uint64_t id, std::span<const std::byte> encoded_result);
 

@@ -1,6 +1,7 @@
 #include "wire/client_protocol.hpp"
 
 #include "wire/kv_schema.hpp"
+#include "wire/members_schema.hpp"
 #include "wire/metrics_schema.hpp"
 #include "wire/schema/client.capnp.h"
 #include "wire/status_schema.hpp"
@@ -134,6 +135,11 @@ void encode_reply(byte_buffer& out, std::uint64_t id, const profile_reply& p) {
   });
 }
 
+void encode_reply(byte_buffer& out, std::uint64_t id, const members_reply& m) {
+  append_reply(out, id, struct_words<schema::MembersReply> + words_behind(m),
+               [&](schema::Reply::Builder to) { fill(to.initMembers(), m); });
+}
+
 decoded<void> encode_reply(byte_buffer& out, std::uint64_t id, std::span<const std::byte> encoded_result) {
   const decoded<void> done =
       decode_segment<schema::Outcome>(encoded_result, command_nesting_max, [&](schema::Outcome::Reader from) {
@@ -189,6 +195,9 @@ decoded<client_reply> decode_reply(std::span<const std::byte> frame) {
       r.body = profile_reply{.note = text(profile.getNote()), .bytes = view(profile.getBytes())};
       return r;
     }
+    case schema::Reply::MEMBERS:
+      r.body = read(from.getMembers());
+      return r;
     }
     refuse(codec_errc::unknown_kind, "the reply is of a kind that this version does not know");
   });

@@ -1,6 +1,7 @@
 #include "wire/client_protocol.hpp"
 
 #include "wire/kv_schema.hpp"
+#include "wire/members_schema.hpp"
 #include "wire/schema/client.capnp.h"
 
 #include <algorithm>
@@ -94,6 +95,27 @@ void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, c
   });
 }
 
+void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, const members_request&) {
+  append_request(out, id, limits, 0, [](schema::Request::Builder to) { to.setMembers(); });
+}
+
+void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, const member_change& c) {
+  append_request(out, id, limits, struct_words<schema::MemberChange> + words_behind(c),
+                 [&](schema::Request::Builder to) { fill(to.initMemberChange(), c); });
+}
+
+void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, const leader_transfer& t) {
+  append_request(out, id, limits, text_words(t.to.size()), [&](schema::Request::Builder to) {
+    if (t.to.empty()) to.initLeaderTransfer(0);
+    copy_text(t.to, [&](unsigned n) { return to.initLeaderTransfer(n); });
+  });
+}
+
+void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, const join_request& j) {
+  append_request(out, id, limits, struct_words<schema::JoinRequest> + words_behind(j),
+                 [&](schema::Request::Builder to) { fill(to.initJoin(), j); });
+}
+
 void encode_request(byte_buffer& out, const client_request& r) {
   std::visit([&](const auto& body) { encode_request(out, r.id, r.limits, body); }, r.body);
 }
@@ -125,6 +147,18 @@ decoded<client_request> decode_request(std::span<const std::byte> frame) {
     case schema::Request::PROFILE:
       r.body = profile_request{.kind = enumerator(from.getProfile().getKind(), profile_kind::heap),
                                .length = std::chrono::seconds(from.getProfile().getSeconds())};
+      return r;
+    case schema::Request::MEMBERS:
+      r.body = members_request{};
+      return r;
+    case schema::Request::MEMBER_CHANGE:
+      r.body = read(from.getMemberChange());
+      return r;
+    case schema::Request::LEADER_TRANSFER:
+      r.body = leader_transfer{read_member_name(from.getLeaderTransfer())};
+      return r;
+    case schema::Request::JOIN:
+      r.body = read(from.getJoin());
       return r;
     }
     refuse(codec_errc::unknown_kind, "the request is of a kind that this version does not know");

@@ -113,6 +113,7 @@ class session final : public node::reply_sink {
   void take_status(std::uint64_t id, bool all);
   void take_metrics(std::uint64_t id);
   void take_profile(std::uint64_t id, const wire::profile_request& p);
+  void take_members(const wire::client_request& r, time_limits until);
   void submit();
   [[nodiscard]] bool admit(std::uint64_t id, bool urgent = false);
   [[nodiscard]] node::reply_to answer(std::uint64_t id, asked what, std::size_t request_bytes);

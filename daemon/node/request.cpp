@@ -93,6 +93,8 @@ const char* describe(request_errc code) {
     return "the store refused it";
   case request_errc::internal:
     return "this node cannot go on";
+  case request_errc::refused:
+    return "it would be unsafe or out of place now; nothing was changed";
   }
   return "unknown error";
 }

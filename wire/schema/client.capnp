@@ -22,6 +22,25 @@ struct ProfileRequest {
   seconds @1 :UInt32;
 }
 
+struct MemberSpec {
+  name @0 :Text;
+  address @1 :Text;  # for the other members; empty: as it is
+  newName @2 :Text;  # replace: empty for the same
+}
+
+struct MemberChange {
+  action @0 :UInt8;  # 0 add, 1 remove, 2 promote, 3 demote, 4 update, 5 replace
+  members @1 :List(MemberSpec);
+  force @2 :Bool;
+  promote @3 :Bool;  # add, replace: once it has caught up
+}
+
+struct JoinRequest {
+  name @0 :Text;
+  address @1 :Text;
+  incarnation @2 :UInt64;
+}
+
 struct Request {
   id @0 :UInt64;
   remainingMs @1 :UInt32;
@@ -33,6 +52,10 @@ struct Request {
     health @6 :Void;
     metrics @7 :Void;  # of this node
     profile @8 :ProfileRequest;  # on the admin socket
+    members @10 :Void;
+    memberChange @11 :MemberChange;
+    leaderTransfer @12 :Text;  # to that member; empty: to the best
+    join @13 :JoinRequest;
   }
   leaderWaitMs @9 :UInt32;
 }
@@ -78,6 +101,29 @@ struct ProfileReply {
   bytes @1 :Data;
 }
 
+struct MemberRow {
+  id @0 :UInt64;
+  name @1 :Text;
+  address @2 :Text;  # for the other members
+  clientAddress @3 :Text;
+  role @4 :UInt8;  # 0 voter, 1 learner, 2 incoming, 3 outgoing
+  promotes @5 :Bool;  # a learner, once it has caught up
+  leader @6 :Bool;
+  connected @7 :Bool;
+  match @8 :UInt64;  # 0: unknown
+  behind @9 :UInt64;  # entries
+  incarnation @10 :UInt64;  # 0: none on record
+}
+
+struct MembersReply {
+  cluster @0 :UInt64;
+  clusterName @1 :Text;
+  index @2 :UInt64;  # of the entry that the configuration is from; 0: the configuration files
+  changing @3 :Bool;
+  fromLeader @4 :Bool;
+  rows @5 :List(MemberRow);
+}
+
 struct Error {
   code @0 :UInt8;
   text @1 :Text;
@@ -96,5 +142,6 @@ struct Reply {
     health @6 :HealthReply;
     metrics @7 :MetricsReply;
     profile @8 :ProfileReply;
+    members @9 :MembersReply;
   }
 }
