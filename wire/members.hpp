@@ -65,11 +65,11 @@ struct member_row {
   std::string address;        ///< for the other members
   std::string client_address; ///< empty: unknown
   member_role role = member_role::voter;
-  bool promotes = false;    ///< a learner that becomes a voter once it has caught up
-  bool leader = false;      ///< as far as the answering node knows
-  bool connected = false;   ///< to the answering node, or it is that node
-  log_index match;          ///< what it holds of the leader's log; 0: unknown, only the leader knows
-  std::uint64_t behind = 0; ///< entries of the leader's log that it does not hold
+  bool promotes = false;            ///< a learner that becomes a voter once it has caught up
+  bool leader = false;              ///< as far as the answering node knows
+  bool connected = false;           ///< to the answering node, or it is that node
+  log_index match;                  ///< what it holds of the leader's log; 0: unknown, only the leader knows
+  std::uint64_t behind = 0;         ///< entries of the leader's log that it does not hold
   quorumd::incarnation incarnation; ///< of its data directory; 0: none on record
 
   friend bool operator==(const member_row&, const member_row&) = default;

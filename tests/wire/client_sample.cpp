@@ -3,7 +3,8 @@
 namespace quorumd::wire::test {
 
 member_spec sampler::spec() {
-  return {.name = text(20), .address = coin() ? text(20) : std::string(), .new_name = coin() ? text(20) : std::string()};
+  return {
+      .name = text(20), .address = coin() ? text(20) : std::string(), .new_name = coin() ? text(20) : std::string()};
 }
 
 member_row sampler::member() {
@@ -62,8 +63,7 @@ client_request sampler::request() {
     r.body = members_request{};
     break;
   case 7: {
-    member_change c{
-        .action = static_cast<member_action>(below(6)), .members = {}, .force = coin(), .promote = coin()};
+    member_change c{.action = static_cast<member_action>(below(6)), .members = {}, .force = coin(), .promote = coin()};
     for (std::size_t n = below(4); n > 0; --n) c.members.push_back(spec());
     r.body = std::move(c);
     break;
