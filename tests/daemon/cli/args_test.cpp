@@ -161,6 +161,7 @@ TEST_CASE("words of other tools") {
   CHECK(other_command("").empty());
   CHECK(other_command("set insert").empty());
   CHECK(mistake({"put", "k", "v", "--lease", "5"}).find("leases are not in this version") != std::string::npos);
+  CHECK(mistake({"put", "k", "v", "--lease=5"}).find("leases are not in this version") != std::string::npos);
   CHECK(mistake({"--cacert", "f", "get", "k"}).find("TLS is not in this version") != std::string::npos);
 }
 
