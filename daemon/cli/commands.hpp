@@ -19,6 +19,8 @@ namespace quorumd::cli {
 [[nodiscard]] command_spec import_command();
 [[nodiscard]] command_spec export_command();
 [[nodiscard]] command_spec status_command();
+[[nodiscard]] command_spec member_command();
+[[nodiscard]] command_spec leader_command();
 [[nodiscard]] command_spec health_command();
 [[nodiscard]] command_spec latency_command();
 [[nodiscard]] command_spec top_command();
