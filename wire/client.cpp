@@ -41,9 +41,9 @@ bool is_too_large(const client_body& body) {
   return !valid && valid.error().code() == kv::errc::request_too_large;
 }
 
-/// A command that may leave its outcome open; a transaction that only reads is a read.
+/// What may leave its outcome open, as a command does; a transaction that only reads is a read.
 bool may_change(const client_body& body) {
-  if (std::holds_alternative<member_change>(body)) return true;
+  if (std::holds_alternative<member_change>(body) || std::holds_alternative<leader_transfer>(body)) return true;
   const auto* c = std::get_if<kv::command>(&body);
   if (c == nullptr) return false;
   const auto* t = std::get_if<kv::txn>(c);

@@ -106,9 +106,8 @@ void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, c
 
 void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, const leader_transfer& t) {
   append_request(out, id, limits, text_words(t.to.size()), [&](schema::Request::Builder to) {
-    // Even an empty text, since the union has to say what it is.
-    auto name = to.initLeaderTransfer(static_cast<unsigned>(t.to.size()));
-    std::copy(t.to.begin(), t.to.end(), name.begin());
+    if (t.to.empty()) to.initLeaderTransfer(0);
+    copy_text(t.to, [&](unsigned n) { return to.initLeaderTransfer(n); });
   });
 }
 
@@ -156,7 +155,7 @@ decoded<client_request> decode_request(std::span<const std::byte> frame) {
       r.body = read(from.getMemberChange());
       return r;
     case schema::Request::LEADER_TRANSFER:
-      r.body = leader_transfer{std::string(text(from.getLeaderTransfer()))};
+      r.body = leader_transfer{read_member_name(from.getLeaderTransfer())};
       return r;
     case schema::Request::JOIN:
       r.body = read(from.getJoin());

@@ -23,7 +23,7 @@ enum class request_errc : std::uint8_t {
   shutting_down = 11, ///< this node is stopping: ask another
   store = 12,         ///< the store's own answer, see kv::error
   internal = 13,      ///< this node can't go on; the text says why
-  refused = 14,       ///< unsafe, or out of place now; the text says why and what to do
+  refused = 14,       ///< possible, but unsafe or out of place now; the text says why and what to do
 };
 inline constexpr std::uint8_t request_errc_last = 14;
 

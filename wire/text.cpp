@@ -1,4 +1,5 @@
 #include "wire/codec_error.hpp"
+#include "wire/members.hpp"
 #include "wire/message_read.hpp"
 #include "wire/request_error.hpp"
 #include "wire/status.hpp"
@@ -64,6 +65,38 @@ const char* name_of(raft::role role) {
     return "candidate";
   case raft::role::leader:
     return "leader";
+  }
+  return "unknown";
+}
+
+const char* name_of(member_action action) {
+  switch (action) {
+  case member_action::add:
+    return "add";
+  case member_action::remove:
+    return "remove";
+  case member_action::promote:
+    return "promote";
+  case member_action::demote:
+    return "demote";
+  case member_action::update:
+    return "update";
+  case member_action::replace:
+    return "replace";
+  }
+  return "unknown";
+}
+
+const char* name_of(member_role role) {
+  switch (role) {
+  case member_role::voter:
+    return "voter";
+  case member_role::learner:
+    return "learner";
+  case member_role::incoming:
+    return "joining";
+  case member_role::outgoing:
+    return "leaving";
   }
   return "unknown";
 }

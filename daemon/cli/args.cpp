@@ -224,7 +224,7 @@ class parser {
     if (const auto* unknown = dynamic_cast<const po::unknown_option*>(&e)) {
       std::string name = unknown->get_option_name();
       name.erase(0, name.find_first_not_of('-'));
-      if (const std::string other = other_option(name); !other.empty())
+      if (const std::string other = other_option(name.substr(0, name.find('='))); !other.empty())
         return in_command(*command_, shown(unknown->get_option_name()) + ": " + other);
       const auto names = option_names(command_);
       return in_command(*command_, "no option " + shown(unknown->get_option_name()) + suggestion(name, names, "--") +

@@ -1,57 +1,71 @@
+#include "config/exit_codes.hpp"
 #include "daemon/cli/commands.hpp"
-#include "daemon/cli/json.hpp"
+#include "daemon/cli/member_order.hpp"
+#include "daemon/cli/member_table.hpp"
 #include "daemon/cli/pages.hpp"
 #include "daemon/cli/session.hpp"
 #include "daemon/cli/terminal.hpp"
 #include "daemon/cli/text.hpp"
 
-#include <algorithm>
+#include <utility>
 
 namespace quorumd::cli {
 namespace {
 
+constexpr auto look_interval = std::chrono::milliseconds(100);
+
 int show(const session& s, const wire::members_reply& m) {
-  const auto found = std::find_if(m.rows.begin(), m.rows.end(), [](const auto& r) { return r.leader; });
-  if (found == m.rows.end()) return complain(error(2, "nobody leads at the moment"));
-  std::string out;
-  if (s.json) {
-    json_writer w(out);
-    w.begin_object().key("leader").text(found->name).key("client").text(found->client_address).end_object();
-  } else {
-    append_escaped(out, found->name);
-  }
-  return print(out + "\n");
+  const wire::member_row* leader = leader_of(m);
+  if (leader == nullptr)
+    return complain(error(config::exit_code::unavailable, s.client.endpoint() + ": it knows of no leader"));
+  if (s.json) return print(members_json(m));
+  std::string name;
+  append_escaped(name, leader->name);
+  return print(name + "\n");
 }
 
-coro::task<int> ask(session* s, const wire::client_body* what) {
-  wire::client_body body = *what;
+/// Shows who leads. After a transfer nobody may for a moment, which is waited for.
+coro::task<int> ask(session* s, wire::client_body first) {
+  const bool transfers = std::holds_alternative<wire::leader_transfer>(first);
   const coro::time_point deadline = s->deadline();
-  const wire::call_result answer = co_await s->client.call(std::move(body), deadline);
-  if (answer.has_error()) co_return complain(answer.error());
-  const auto* m = body_of<wire::members_reply>(answer);
-  co_return m == nullptr ? complain(unexpected_answer(*s)) : show(*s, *m);
+  for (wire::client_body body = std::move(first);;) {
+    const wire::call_result answer = co_await s->client.call(std::move(body), deadline);
+    if (answer.has_error()) co_return complain(answer.error());
+    const auto* m = body_of<wire::members_reply>(answer);
+    if (m == nullptr) co_return complain(unexpected_answer(*s));
+    if (!transfers || leader_of(*m) != nullptr || s->loop.now() + look_interval >= deadline) co_return show(*s, *m);
+    co_await s->loop.timers().sleep_for(look_interval);
+    body = wire::members_request{};
+  }
 }
 
 int run_leader(const invocation& in) {
   const std::string action = in.argument_count() == 0 ? "show" : in.argument(0);
-  if (action != "show" && action != "transfer")
-    return complain(usage("leader: " + shown(action) + " is none of show, transfer"));
-  if (action == "show" && in.argument_count() > 1) return complain(usage("leader show takes no name"));
-  wire::client_body body = wire::members_request{};
-  if (action == "transfer") body = wire::leader_transfer{in.argument_count() > 1 ? in.argument(1) : std::string()};
-  return run_client(in, [&body](session& s) { return ask(&s, &body); });
+  if (action != "show" && action != "transfer") return complain(no_such_action(in.command(), action));
+  if (action == "show") {
+    if (in.argument_count() > 1)
+      return complain(usage("leader show: " + shown(in.argument(1)) + " is one argument too many"));
+    return run_client(in, [](session& s) { return ask(&s, wire::members_request{}); });
+  }
+  wire::leader_transfer t;
+  if (in.argument_count() > 1) {
+    t.to = in.argument(1);
+    if (const std::string wrong = mistake_in_member_name(t.to); !wrong.empty())
+      return complain(usage("leader transfer: " + wrong));
+  }
+  return run_client(in, [&](session& s) { return ask(&s, t); });
 }
 
 } // namespace
 
 command_spec leader_command() {
   return {.name = "leader",
-          .summary = "who leads, or hand the leadership over",
-          .arguments = {{"show|transfer", true}, {"NAME", true}},
-          .details = "  show             the leader's name (also without a word)\n"
-                     "  transfer [NAME]  that member leads, or without a name the voter that holds most; prints the\n"
-                     "                   new leader. It catches up first; requests wait meanwhile and are not lost.",
-          .examples = {"quorumd leader", "quorumd leader transfer", "quorumd leader transfer n2"},
+          .summary = "print who leads, or hand the leadership over",
+          .arguments = {{.name = "show|transfer", .optional = true}, {.name = "NODE", .optional = true}},
+          .details = "show, or nothing, prints the leader's name; ends with 2 if the node that answers knows of none.\n"
+                     "transfer hands the leadership to NODE, a voter, or to the one that follows best, and prints the\n"
+                     "new leader's name. Nothing that was acknowledged is lost; writes wait for the new leader.",
+          .examples = {"quorumd leader", "quorumd leader transfer", "quorumd leader transfer n2 --timeout 10s"},
           .run = run_leader};
 }
 

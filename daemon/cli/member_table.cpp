@@ -1,168 +1,165 @@
 #include "daemon/cli/member_table.hpp"
 
-#include "config/address.hpp"
-#include "config/values.hpp"
-#include "daemon/cli/args.hpp"
 #include "daemon/cli/json.hpp"
 #include "daemon/cli/text.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
+#include <utility>
 
 namespace quorumd::cli {
 namespace {
 
-using wire::member_action;
-using wire::member_role;
+const std::vector<std::string> headings{"name", "role", "leader", "address", "client", "connected", "behind"};
 
-constexpr std::array<std::string_view, 7> columns{"name", "role", "leader", "peer", "client", "connected", "behind"};
-
-struct named_action {
-  std::string_view word;
-  member_action action;
-};
-constexpr std::array actions{
-    named_action{"add", member_action::add},         named_action{"remove", member_action::remove},
-    named_action{"promote", member_action::promote}, named_action{"demote", member_action::demote},
-    named_action{"update", member_action::update},   named_action{"replace", member_action::replace},
-};
-
-std::string hex(std::uint64_t n) {
-  char digits[24];
-  std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(n));
-  return digits;
-}
-
-/// `joining` and `leaving` while a change is under way.
-std::string_view word_of(member_role role) {
-  switch (role) {
-  case member_role::voter:
-    return "voter";
-  case member_role::learner:
-    return "learner";
-  case member_role::incoming:
-    return "joining";
-  case member_role::outgoing:
-    return "leaving";
-  }
-  return "unknown";
-}
-
-std::string escaped(std::string_view text) {
+std::string cell(std::string_view text) {
+  if (text.empty()) return "-";
   std::string out;
   append_escaped(out, text);
-  return out.empty() ? "-" : out;
+  return out;
 }
 
-std::vector<std::string> cells_of(const wire::members_reply& all, const wire::member_row& m) {
-  return {escaped(m.name),
-          std::string(word_of(m.role)),
-          m.leader ? "yes" : "no",
-          escaped(m.address),
-          escaped(m.client_address),
-          m.connected ? "yes" : "no",
-          all.from_leader ? std::to_string(m.behind) : "-"};
+/// A follower knows of its own streams only: that it has none to a member does not say that the leader has none.
+std::string connected_cell(const wire::members_reply& m, const wire::member_row& r) {
+  if (r.connected) return "yes";
+  return m.from_leader ? "no" : "-";
+}
+
+std::vector<std::string> cells_of(const wire::members_reply& m, const wire::member_row& r) {
+  std::vector<std::string> out{cell(r.name),
+                               name_of(r.role),
+                               r.leader ? "yes" : "-",
+                               cell(r.address),
+                               cell(r.client_address),
+                               connected_cell(m, r),
+                               m.from_leader ? std::to_string(r.behind) : "-"};
+  if (r.role == wire::member_role::learner && r.promotes) out.emplace_back("a voter once it has caught up");
+  return out;
+}
+
+void append_text_or_null(json_writer& w, std::string_view name, std::string_view text) {
+  w.key(name);
+  if (text.empty())
+    w.null();
+  else
+    w.text(text);
+}
+
+void append_number_or_null(json_writer& w, std::string_view name, bool known, std::uint64_t value) {
+  w.key(name);
+  if (known)
+    w.number(value);
+  else
+    w.null();
+}
+
+void append_row(json_writer& w, const wire::members_reply& m, const wire::member_row& r) {
+  w.begin_object().key("id").text(hex_id(r.id.value())).key("name").text(r.name).key("address").text(r.address);
+  append_text_or_null(w, "client_address", r.client_address);
+  w.key("role").text(name_of(r.role)).key("promotes").boolean(r.promotes).key("leader").boolean(r.leader);
+  w.key("connected");
+  if (r.connected || m.from_leader)
+    w.boolean(r.connected);
+  else
+    w.null();
+  append_number_or_null(w, "match", bool(r.match), r.match.value());
+  append_number_or_null(w, "behind", m.from_leader, r.behind);
+  append_text_or_null(w, "incarnation", r.incarnation ? hex_id(r.incarnation.value()) : std::string());
+  w.end_object();
+}
+
+const wire::member_row* find_row(const wire::members_reply& m, std::string_view name) {
+  const auto found = std::find_if(m.rows.begin(), m.rows.end(), [&](const auto& r) { return r.name == name; });
+  return found == m.rows.end() ? nullptr : &*found;
+}
+
+/// Whom a new member asks who the cluster is: the leader if that stays, else any voter that does.
+std::string_view whom_to_ask(const wire::member_change& c, const wire::members_reply& m, std::string_view endpoint) {
+  const std::vector<std::string> names = new_names(c);
+  std::string_view found;
+  for (const wire::member_row& r : m.rows) {
+    const bool changes =
+        std::any_of(c.members.begin(), c.members.end(), [&](const auto& s) { return s.name == r.name; });
+    const bool is_new = std::find(names.begin(), names.end(), r.name) != names.end();
+    if (changes || is_new || r.role != wire::member_role::voter || r.client_address.empty()) continue;
+    if (found.empty() || r.leader) found = r.client_address;
+  }
+  return found.empty() ? endpoint : found;
 }
 
 } // namespace
 
+const wire::member_row* leader_of(const wire::members_reply& m) {
+  const auto found = std::find_if(m.rows.begin(), m.rows.end(), [](const auto& r) { return r.leader; });
+  return found == m.rows.end() ? nullptr : &*found;
+}
+
 std::string members_table(const wire::members_reply& m) {
-  std::vector<std::vector<std::string>> lines{{columns.begin(), columns.end()}};
-  for (const wire::member_row& row : m.rows) lines.push_back(cells_of(m, row));
-  std::array<std::size_t, columns.size()> widths{};
-  for (const auto& line : lines)
-    for (std::size_t i = 0; i < widths.size(); ++i) widths[i] = std::max(widths[i], line[i].size());
-  std::string out;
-  for (const auto& line : lines) {
-    for (std::size_t i = 0; i < line.size(); ++i) {
-      out += line[i];
-      if (i + 1 < line.size()) out.append(widths[i] - line[i].size() + 2, ' ');
-    }
-    out += "\n";
-  }
-  if (m.changing) out += "a change of the members is under way\n";
-  return out;
+  std::vector<std::vector<std::string>> lines{headings};
+  for (const wire::member_row& r : m.rows) lines.push_back(cells_of(m, r));
+  return in_columns(lines) + (m.changing ? "a change of the members is under way\n" : "");
 }
 
 std::string members_json(const wire::members_reply& m) {
   std::string out;
   json_writer w(out);
-  w.begin_object().key("cluster").text(m.cluster_name).key("cluster_id").text(hex(m.cluster.value()));
-  w.key("index").number(m.index.value()).key("changing").boolean(m.changing).key("members").begin_array();
-  for (const wire::member_row& row : m.rows) {
-    w.begin_object().key("id").text(hex(row.id.value())).key("name").text(row.name);
-    w.key("role").text(word_of(row.role)).key("promotes").boolean(row.promotes).key("leader").boolean(row.leader);
-    w.key("peer").text(row.address).key("client").text(row.client_address).key("connected").boolean(row.connected);
-    w.key("match");
-    if (row.match)
-      w.number(row.match.value());
-    else
-      w.null();
-    w.key("behind");
-    if (m.from_leader)
-      w.number(row.behind);
-    else
-      w.null();
-    w.key("incarnation");
-    if (row.incarnation)
-      w.text(hex(row.incarnation.value()));
-    else
-      w.null();
-    w.end_object();
-  }
+  w.begin_object().key("cluster").text(hex_id(m.cluster.value())).key("cluster_name").text(m.cluster_name);
+  w.key("index").number(m.index.value()).key("changing").boolean(m.changing);
+  w.key("from_leader").boolean(m.from_leader).key("members").begin_array();
+  for (const wire::member_row& r : m.rows) append_row(w, m, r);
   w.end_array().end_object();
   return out + "\n";
 }
 
-result<member_action> parse_member_action(std::string_view word) {
-  for (const named_action& a : actions)
-    if (a.word == word) return a.action;
-  std::array<std::string_view, actions.size() + 1> words{"list"};
-  for (std::size_t i = 0; i < actions.size(); ++i) words[i + 1] = actions[i].word;
-  std::string all;
-  for (const std::string_view w : words) all += (all.empty() ? "" : ", ") + std::string(w);
-  return usage("member: " + shown(word) + " is none of " + all + suggestion(word, words));
+std::vector<std::string> new_names(const wire::member_change& c) {
+  std::vector<std::string> out;
+  out.reserve(c.members.size());
+  for (const wire::member_spec& s : c.members) out.push_back(s.new_name.empty() ? s.name : s.new_name);
+  return out;
 }
 
-result<std::vector<wire::member_spec>> parse_members(member_action action, const std::vector<std::string>& words) {
-  const bool needs_address = action == member_action::add || action == member_action::update;
-  const bool takes_address = needs_address || action == member_action::replace;
-  std::vector<wire::member_spec> all;
-  for (const std::string& word : words) {
-    const std::size_t equals = word.find('=');
-    const bool has_address = equals != std::string::npos;
-    wire::member_spec m{.name = word.substr(0, equals), .address = {}, .new_name = {}};
-    if (!config::valid_name(m.name)) return usage("member: " + shown(m.name) + " cannot be a member's name");
-    if (has_address && !takes_address) return usage("member: expected the name of a member alone, got " + shown(word));
-    if (!has_address && needs_address)
-      return usage("member: expected " + m.name +
-                   "=HOST:PORT, with the address at which the other members reach it (its listen.peer)");
-    if (has_address) {
-      m.address = word.substr(equals + 1);
-      const auto address = config::parse_address(m.address);
-      if (!address) return usage("member: " + m.name + ": " + address.error().what);
-      if (address->wildcard())
-        return usage("member: " + m.name + ": " + shown(m.address) +
-                     " can be listened on, and not be dialed: name the address at which the other members reach it");
-    }
-    if (std::any_of(all.begin(), all.end(), [&](const auto& other) { return other.name == m.name; }))
-      return usage("member: " + m.name + " is named twice");
-    all.push_back(std::move(m));
+std::vector<std::string> join_commands(const wire::member_change& c, const wire::members_reply& m,
+                                       std::string_view endpoint) {
+  const std::string whom(whom_to_ask(c, m, endpoint));
+  const std::vector<std::string> names = new_names(c);
+  std::vector<std::string> out;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const wire::member_row* row = find_row(m, names[i]);
+    const std::string& given = c.members[i].address;
+    const std::string address = !given.empty() || row == nullptr ? given : row->address;
+    out.push_back("quorumd serve --join " + whom + " --set node.name=" + names[i] +
+                  " --set listen.peer=" + (address.empty() ? "HOST:PORT" : address) + " --data-dir /var/lib/quorumd");
   }
-  if (all.empty()) return usage(needs_address ? "member: expected NAME=HOST:PORT" : "member: expected a member's NAME");
-  return all;
+  return out;
 }
 
-std::string how_to_join(const wire::members_reply& m, const std::string& name) {
-  std::string client = "HOST:PORT";
-  for (const wire::member_row& row : m.rows)
-    if (!row.client_address.empty() && row.name != name && (client == "HOST:PORT" || row.leader))
-      client = row.client_address;
-  const auto row = std::find_if(m.rows.begin(), m.rows.end(), [&](const auto& r) { return r.name == name; });
-  const std::string peer = row == m.rows.end() ? "HOST:PORT" : row->address;
-  return "quorumd serve --name " + name + " --join " + client + " --data-dir DIR --set listen.peer=" + peer +
-         " --set listen.client=HOST:PORT";
+std::vector<std::string> promotion::take(const wire::members_reply& m) {
+  std::vector<std::string> voters;
+  if (m.index < since_) return voters; // of a node that has not heard of the change yet
+  std::uint64_t match = 0;
+  std::uint64_t behind = 0;
+  for (const std::string& name : names_) {
+    const auto waits = std::find(waiting_.begin(), waiting_.end(), name);
+    const wire::member_row* row = find_row(m, name);
+    if (row == nullptr) {
+      if (waits != waiting_.end() && gone_.empty()) gone_ = name;
+      continue;
+    }
+    match += row->match.value();
+    behind += row->behind;
+    if (waits == waiting_.end() || row->role != wire::member_role::voter) continue;
+    voters.push_back(name);
+    waiting_.erase(waits);
+  }
+  if (!m.from_leader) return voters;
+  if (!std::exchange(begun_, true)) first_match_ = match;
+  match_ = std::max(first_match_, match);
+  behind_ = behind;
+  return voters;
+}
+
+double promotion::share() const {
+  if (!begun_ || match_ + behind_ == 0) return -1;
+  return static_cast<double>(match_) / static_cast<double>(match_ + behind_);
 }
 
 } // namespace quorumd::cli

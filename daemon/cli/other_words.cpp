@@ -26,9 +26,7 @@ constexpr std::array<entry, 22> commands{{
     {" restore load ", "what 'export' wrote is read back with 'import' (see 'quorumd help import')"},
     {" make-mirror mirror ", "a copy of every key is 'quorumd export | quorumd import - --endpoint OTHER'"},
     {" endpoint ping ", "whether a node serves says 'health', and 'status' has a row for each node"},
-    {" members nodes node join ",
-     "'member' lists the members and changes them (see 'quorumd help member'); a new one is started with 'serve "
-     "--join HOST:PORT'"},
+    {" members nodes peers join ", "the members are listed and changed with 'member' (see 'quorumd help member')"},
     {" info stats hashkv alarm cluster ", "'status' has a row for each node (see 'quorumd help status')"},
     {" watch subscribe ", "watches are not in this version"},
     {" lease lock elect election semaphore ",
@@ -36,7 +34,7 @@ constexpr std::array<entry, 22> commands{{
      "takes a key that nobody else has"},
     {" auth user role login acl ",
      "users and passwords are not in this version: keep the client port within a network that you trust"},
-    {" move-leader transfer step-down ", "a leader hands over by 'leader transfer [NAME]'"},
+    {" move-leader transfer stepdown ", "leadership is handed over with 'leader transfer [NODE]'"},
     {" defrag downgrade upgrade ", "there is nothing to do: quorumd needs no such step"},
     {" check perf benchmark ", "throughput and latency are measured with 'bench' (see 'quorumd help bench')"},
     {" start run server agent daemon up ", "a node is run with 'serve' (see 'quorumd help serve')"},
@@ -45,13 +43,15 @@ constexpr std::array<entry, 22> commands{{
      "a node is a service: 'systemctl stop', 'reload' or 'restart quorumd', and its log is 'journalctl -u quorumd'"},
 }};
 
-constexpr std::array<entry, 7> options{{
+constexpr std::array<entry, 9> options{{
     {" lease ", "leases are not in this version"},
     {" cacert cert key insecure-transport insecure-skip-tls-verify tls discovery-srv ", "TLS is not in this version"},
     {" user password ", "users and passwords are not in this version"},
     {" consistency serializable ", "a read of this node's own state, which may lag behind, is --stale"},
     {" host port hosts server ", "the nodes to talk to are named with --endpoint HOST:PORT"},
     {" json format-json ", "results are printed as JSON with --output json"},
+    {" peer-urls peer-url ", "a member's address is written behind its name: NAME=HOST:PORT"},
+    {" learner ", "a new member is a learner until it has caught up; with --no-promote it stays one"},
     {" interactive ", "a transaction is read from standard input"},
 }};
 

@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cstdio>
 #include <vector>
 
 namespace quorumd::cli {
@@ -22,30 +21,24 @@ constexpr std::array<std::string_view, 13> columns{"id",         "name",    "rol
                                                    "disk_bytes", "version", "lag"};
 constexpr std::string_view unreachable = "unreachable";
 
-std::string hex(node_id id) {
-  char digits[24];
-  std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(id.value()));
-  return digits;
-}
-
 std::string name_of_leader(std::span<const wire::status_row> rows, node_id leader) {
   if (!leader) return "-";
   const auto found = std::find_if(rows.begin(), rows.end(), [&](const auto& r) { return r.id == leader; });
-  return found == rows.end() || found->name.empty() ? hex(leader) : found->name;
+  return found == rows.end() || found->name.empty() ? hex_id(leader.value()) : found->name;
 }
 
 std::vector<std::string> cells_of(std::span<const wire::status_row> rows, const wire::status_row& r) {
   std::string name;
   append_escaped(name, r.name);
   if (!r.error.empty()) {
-    std::vector<std::string> out{hex(r.id), name, std::string(unreachable)};
+    std::vector<std::string> out{hex_id(r.id.value()), name, std::string(unreachable)};
     out.resize(columns.size(), "-");
     std::string why;
     append_escaped(why, r.error);
     out.push_back(why);
     return out;
   }
-  return {hex(r.id),
+  return {hex_id(r.id.value()),
           name,
           wire::name_of(r.role),
           name_of_leader(rows, r.leader),
@@ -63,7 +56,7 @@ std::vector<std::string> cells_of(std::span<const wire::status_row> rows, const 
 void append_rows(json_writer& w, std::span<const wire::status_row> rows) {
   w.begin_array();
   for (const auto& r : rows) {
-    w.begin_object().key("id").text(hex(r.id)).key("name").text(r.name);
+    w.begin_object().key("id").text(hex_id(r.id.value())).key("name").text(r.name);
     if (!r.error.empty()) {
       w.key("role").text(unreachable);
       for (std::size_t i = 3; i < columns.size(); ++i) w.key(columns[i]).null();
@@ -72,7 +65,7 @@ void append_rows(json_writer& w, std::span<const wire::status_row> rows) {
     }
     w.key("role").text(wire::name_of(r.role)).key("leader");
     if (r.leader)
-      w.text(hex(r.leader));
+      w.text(hex_id(r.leader.value()));
     else
       w.null();
     w.key("term").number(r.term.value()).key("commit").number(r.commit.value());
@@ -117,21 +110,7 @@ int run_status(const invocation& in) {
 std::string status_table(std::span<const wire::status_row> rows) {
   std::vector<std::vector<std::string>> lines{{columns.begin(), columns.end()}};
   for (const auto& r : rows) lines.push_back(cells_of(rows, r));
-  std::array<std::size_t, columns.size()> widths{};
-  for (const auto& line : lines)
-    for (std::size_t i = 0; i < widths.size(); ++i) widths[i] = std::max(widths[i], line[i].size());
-  std::string out;
-  for (const auto& line : lines) {
-    std::string text;
-    for (std::size_t i = 0; i < line.size(); ++i) {
-      if (i != 0) text += "  ";
-      text += line[i];
-      if (i < widths.size()) text.append(widths[i] - line[i].size(), ' ');
-    }
-    text.erase(text.find_last_not_of(' ') + 1);
-    out += text + "\n";
-  }
-  return out;
+  return in_columns(lines);
 }
 
 std::string status_json(std::span<const wire::status_row> rows) {

@@ -2,7 +2,9 @@
 
 #include <absl/strings/escaping.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <cstdio>
 
 namespace quorumd::cli {
 namespace {
@@ -148,6 +150,32 @@ std::string counted(std::uint64_t number, std::string_view noun) {
   std::string out = grouped(number) + " ";
   out += noun;
   if (number != 1) out += 's';
+  return out;
+}
+
+std::string hex_id(std::uint64_t id) {
+  char digits[24];
+  std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(id));
+  return digits;
+}
+
+std::string in_columns(std::span<const std::vector<std::string>> lines) {
+  if (lines.empty()) return {};
+  std::vector<std::size_t> widths(lines.front().size());
+  for (const auto& line : lines)
+    for (std::size_t i = 0; i < std::min(widths.size(), line.size()); ++i)
+      widths[i] = std::max(widths[i], line[i].size());
+  std::string out;
+  for (const auto& line : lines) {
+    std::string text;
+    for (std::size_t i = 0; i < line.size(); ++i) {
+      if (i != 0) text += "  ";
+      text += line[i];
+      if (i < widths.size()) text.append(widths[i] - line[i].size(), ' ');
+    }
+    text.erase(text.find_last_not_of(' ') + 1);
+    out += text + "\n";
+  }
   return out;
 }
 

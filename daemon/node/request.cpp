@@ -94,7 +94,7 @@ const char* describe(request_errc code) {
   case request_errc::internal:
     return "this node cannot go on";
   case request_errc::refused:
-    return "it would be unsafe, or out of place now; nothing was changed";
+    return "it would be unsafe or out of place now; nothing was changed";
   }
   return "unknown error";
 }

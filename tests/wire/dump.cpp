@@ -166,6 +166,13 @@ class out {
     return *this << "members" << m.cluster << m.cluster_name << m.index << m.changing << m.from_leader << m.rows;
   }
   out& operator<<(const health_request&) { return *this << "health"; }
+  out& operator<<(const members_request&) { return *this << "members"; }
+  out& operator<<(const member_spec& m) { return *this << m.name << m.address << m.new_name; }
+  out& operator<<(const member_change& c) {
+    return *this << "member_change" << c.action << c.members << c.force << c.promote;
+  }
+  out& operator<<(const leader_transfer& t) { return *this << "leader_transfer" << t.to; }
+  out& operator<<(const join_request& j) { return *this << "join" << j.name << j.address << j.incarnation; }
   out& operator<<(const client_error& e) {
     *this << "error" << e.code << e.text << e.leader;
     return e.code == request_errc::store ? *this << e.store : *this;
@@ -184,6 +191,13 @@ class out {
     return *this << "metrics_reply" << m.node << m.up.count() << m.distributions << m.readings;
   }
   out& operator<<(const profile_reply& p) { return *this << "profile_reply" << p.note << p.bytes; }
+  out& operator<<(const member_row& r) {
+    return *this << r.id << r.name << r.address << r.client_address << r.role << r.promotes << r.leader << r.connected
+                 << r.match << r.behind << r.incarnation;
+  }
+  out& operator<<(const members_reply& m) {
+    return *this << "members_reply" << m.cluster << m.cluster_name << m.index << m.changing << m.from_leader << m.rows;
+  }
   out& operator<<(const health_reply& h) { return *this << "health_reply" << h.serving << h.reason; }
 
   [[nodiscard]] std::string text() const { return s_.str(); }

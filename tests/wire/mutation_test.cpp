@@ -115,6 +115,9 @@ TEST_CASE("damaged requests, commands and replies do no harm") {
     out.clear();
     encode_reply(out, 1, kv::result<kv::range_reply>(s.range_reply(10)));
     torment(content(out), s, [](std::span<const std::byte> b) { return dumped(decode_reply(b)); });
+    out.clear();
+    encode_reply(out, 1, s.membership());
+    torment(content(out), s, [](std::span<const std::byte> b) { return dumped(decode_reply(b)); });
   }
 }
 

@@ -43,6 +43,7 @@ class sampler {
   kv::range_reply range_reply(std::size_t keys_max);
   client_request request();
   client_reply reply();
+  members_reply membership();
 
  private:
   std::vector<entry> entries(group_id group, term from, term to, log_index after);
@@ -58,6 +59,8 @@ class sampler {
   kv::error store_error();
   kv::settings settings();
   status_row row();
+  member_spec spec();
+  member_row member();
   metrics_reply report();
   members_reply member_list();
   shared_bytes blob(std::size_t min, std::size_t max);

@@ -24,15 +24,15 @@ struct ProfileRequest {
 
 struct MemberSpec {
   name @0 :Text;
-  address @1 :Text;  # HOST:PORT for peers; empty: as it is
-  newName @2 :Text;  # replace: of the member that takes its place; empty: the same
+  address @1 :Text;  # for the other members; empty: as it is
+  newName @2 :Text;  # replace: empty for the same
 }
 
 struct MemberChange {
   action @0 :UInt8;  # 0 add, 1 remove, 2 promote, 3 demote, 4 update, 5 replace
   members @1 :List(MemberSpec);
   force @2 :Bool;
-  promote @3 :Bool;
+  promote @3 :Bool;  # add, replace: once it has caught up
 }
 
 struct JoinRequest {
@@ -54,7 +54,7 @@ struct Request {
     profile @8 :ProfileRequest;  # on the admin socket
     members @10 :Void;
     memberChange @11 :MemberChange;
-    leaderTransfer @12 :Text;  # to this member; empty: to the best
+    leaderTransfer @12 :Text;  # to that member; empty: to the best
     join @13 :JoinRequest;
   }
   leaderWaitMs @9 :UInt32;
@@ -104,21 +104,21 @@ struct ProfileReply {
 struct MemberRow {
   id @0 :UInt64;
   name @1 :Text;
-  address @2 :Text;  # for peers
+  address @2 :Text;  # for the other members
   clientAddress @3 :Text;
   role @4 :UInt8;  # 0 voter, 1 learner, 2 incoming, 3 outgoing
-  promotes @5 :Bool;
+  promotes @5 :Bool;  # a learner, once it has caught up
   leader @6 :Bool;
   connected @7 :Bool;
-  match @8 :UInt64;
-  behind @9 :UInt64;
-  incarnation @10 :UInt64;
+  match @8 :UInt64;  # 0: unknown
+  behind @9 :UInt64;  # entries
+  incarnation @10 :UInt64;  # 0: none on record
 }
 
 struct MembersReply {
   cluster @0 :UInt64;
   clusterName @1 :Text;
-  index @2 :UInt64;
+  index @2 :UInt64;  # of the entry that the configuration is from; 0: the configuration files
   changing @3 :Bool;
   fromLeader @4 :Bool;
   rows @5 :List(MemberRow);

@@ -144,6 +144,7 @@ TEST_CASE("words of other tools") {
       {"auth", "not in this version"},
       {"lease", "not in this version"},
       {"members", "'member'"},
+      {"move-leader", "'leader transfer [NODE]'"},
       {"endpoint", "'health'"},
       {"snapshot", "'export'"},
       {"compaction", "'compact'"},
@@ -161,6 +162,7 @@ TEST_CASE("words of other tools") {
   CHECK(other_command("").empty());
   CHECK(other_command("set insert").empty());
   CHECK(mistake({"put", "k", "v", "--lease", "5"}).find("leases are not in this version") != std::string::npos);
+  CHECK(mistake({"put", "k", "v", "--lease=5"}).find("leases are not in this version") != std::string::npos);
   CHECK(mistake({"--cacert", "f", "get", "k"}).find("TLS is not in this version") != std::string::npos);
 }
 

@@ -108,6 +108,16 @@ TEST_CASE("grouped, counted and shown") {
   CHECK(counted(2000, "key") == "2,000 keys");
   CHECK(shown("a\tb") == "'a\\tb'");
   CHECK(shown(std::string(100, 'a')) == "'" + std::string(60, 'a') + "…'");
+  CHECK(hex_id(0xab) == "00000000000000ab");
+}
+
+// Columns are as wide as their widest cell; what a line has beyond the headings is a note, and no blank ends a line.
+TEST_CASE("columns") {
+  CHECK(in_columns(std::vector<std::vector<std::string>>{{"name", "n"}, {"a", "100", "why"}, {"longer", "1"}}) ==
+        "name    n\n"
+        "a       100  why\n"
+        "longer  1\n");
+  CHECK(in_columns({}).empty());
 }
 
 } // namespace quorumd::cli
