@@ -37,11 +37,6 @@ bool looks_like_http(std::string_view first) {
          first.starts_with("PUT ");
 }
 
-bool is_about_members(const wire::client_request& r) {
-  return std::holds_alternative<wire::members_request>(r.body) || std::holds_alternative<wire::member_change>(r.body) ||
-         std::holds_alternative<wire::leader_transfer>(r.body) || std::holds_alternative<wire::join_request>(r.body);
-}
-
 } // namespace
 
 session::session(coro::loop& l, std::unique_ptr<coro::stream> s, node::node& n, admission& a, shared_memory& m,
@@ -231,8 +226,6 @@ void session::take(const wire::client_request& r) {
     return;
   } else if (const auto* p = std::get_if<wire::profile_request>(&r.body)) {
     take_profile(r.id, *p);
-  } else if (is_about_members(r)) {
-    take_members(r, until);
   } else if (std::holds_alternative<wire::health_request>(r.body)) {
     const wire::range_read any{.request = {.key = std::string_view("\0", 1), .count_only = true, .skip_count = true},
                                .serializable = false};

@@ -114,7 +114,6 @@ class session final : public node::reply_sink {
   void take_metrics(std::uint64_t id);
   bool take_members(std::uint64_t id, time_limits until, const wire::client_request& r);
   void take_profile(std::uint64_t id, const wire::profile_request& p);
-  void take_members(const wire::client_request& r, time_limits until);
   void submit();
   [[nodiscard]] bool admit(std::uint64_t id, bool urgent = false);
   [[nodiscard]] node::reply_to answer(std::uint64_t id, asked what, std::size_t request_bytes);

@@ -83,8 +83,4 @@ void session::take_range(std::uint64_t id, time_limits until, const wire::range_
   reads_.push_back(std::move(read));
 }
 
-void session::take_members(const wire::client_request& r, time_limits) {
-  refuse_request(r.id, wire::request_errc::invalid, "this node cannot change its members");
-}
-
 } // namespace quorumd::clients

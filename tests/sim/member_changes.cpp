@@ -16,7 +16,8 @@ constexpr coro::duration patience = 2s; // of one change
 
 wire::member_change change_of(member_action action, node_id id) {
   return {.action = action,
-          .members = {{.name = name_of(id), .address = action == member_action::add ? address_of(id) : std::string(),
+          .members = {{.name = name_of(id),
+                       .address = action == member_action::add ? address_of(id) : std::string(),
                        .new_name = {}}}};
 }
 
@@ -65,7 +66,8 @@ void member_changes::act() {
     if (voters.size() > 2) ask(change_of(member_action::remove, any_of(voters)));
     break;
   case 3:
-    if (!learners.empty()) ask(change_of(random_.coin() ? member_action::promote : member_action::remove, any_of(learners)));
+    if (!learners.empty())
+      ask(change_of(random_.coin() ? member_action::promote : member_action::remove, any_of(learners)));
     break;
   case 4:
     if (voters.size() > 2) ask(change_of(member_action::demote, any_of(voters)));
@@ -168,7 +170,8 @@ void member_changes::poll_joins() {
   for (const node_id id : cluster_.ids()) {
     if (!cluster_.outside(id) || id == lost_) continue;
     cluster_.the_node(any_of(up)).call([this, id](node::group& g) {
-      const node::member_answer a = g.members().join({.name = name_of(id), .address = address_of(id), .incarnation = {}});
+      const node::member_answer a =
+          g.members().join({.name = name_of(id), .address = address_of(id), .incarnation = {}});
       if (a.error != wire::request_errc::none || stopped_) return;
       clock_.after(1ms, [this, id, told = node::roster_from(a.reply)] {
         if (stopped_ || !cluster_.outside(id)) return;

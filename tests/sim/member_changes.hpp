@@ -34,9 +34,9 @@ class member_changes {
   const plan& plan_;
   counters& counters_;
   prng random_;
-  node_id lost_;              ///< a member whose disk is gone
+  node_id lost_; ///< a member whose disk is gone
   coro::time_point lost_at_;
-  coro::duration imposes_{};  ///< for how long it runs as if nothing had been
+  coro::duration imposes_{}; ///< for how long it runs as if nothing had been
   bool finishing_ = false;
   bool stopped_ = false;
 };

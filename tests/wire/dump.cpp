@@ -153,18 +153,6 @@ class out {
   out& operator<<(const status_request& s) { return *this << "status" << s.all; }
   out& operator<<(const metrics_request&) { return *this << "metrics"; }
   out& operator<<(const profile_request& p) { return *this << "profile" << p.kind << p.length.count(); }
-  out& operator<<(const members_request&) { return *this << "members"; }
-  out& operator<<(const member_spec& m) { return *this << m.name << m.address << m.new_name; }
-  out& operator<<(const member_change& c) { return *this << "change" << c.action << c.members << c.force << c.promote; }
-  out& operator<<(const leader_transfer& t) { return *this << "transfer" << t.to; }
-  out& operator<<(const join_request& j) { return *this << "join" << j.name << j.address << j.incarnation; }
-  out& operator<<(const member_row& m) {
-    return *this << m.id << m.name << m.address << m.client_address << m.role << m.promotes << m.leader << m.connected
-                 << m.match << m.behind << m.incarnation;
-  }
-  out& operator<<(const members_reply& m) {
-    return *this << "members" << m.cluster << m.cluster_name << m.index << m.changing << m.from_leader << m.rows;
-  }
   out& operator<<(const health_request&) { return *this << "health"; }
   out& operator<<(const members_request&) { return *this << "members"; }
   out& operator<<(const member_spec& m) { return *this << m.name << m.address << m.new_name; }

@@ -62,7 +62,6 @@ class sampler {
   member_spec spec();
   member_row member();
   metrics_reply report();
-  members_reply member_list();
   shared_bytes blob(std::size_t min, std::size_t max);
 
   std::mt19937_64 random_;
