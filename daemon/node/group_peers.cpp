@@ -188,7 +188,7 @@ void group::leave_if_removed() {
   if (std::erase_if(reachable_, [this](const auto& r) { return r.second.until != 0 && r.second.until <= ticks_; }) != 0)
     tell_members();
   const roster& applied = applier_.members().roster();
-  const bool removed = applied.index && !raft::is_member(applied.members, options_.self.id) &&
+  const bool removed = applied.index > options_.joined_at && !raft::is_member(applied.members, options_.self.id) &&
                        !raft::is_member(core_.members(), options_.self.id) && applier_.applied() >= recovered_;
   if (!removed) {
     removed_at_ = 0;

@@ -116,6 +116,7 @@ storage::result<void> node::recover(const recovery_progress& progress, const sna
                                                  options_.transport, handler, seams_.peer_observer);
   options_.group.self = options_.self;
   options_.group.raft.self = options_.self.id;
+  options_.group.joined_at = first_.index;
   options_.group.raft.seed = seams_.entropy.next();
   group::seams parts{
       .loop = seams_.group_loop,
