@@ -127,6 +127,11 @@ void core::snapshot_sent(node_id to, bool success) {
   if (follower_progress* p = state_->peer(to)) p->snapshot_ended(success);
 }
 
+void core::replaced(node_id member) {
+  QUORUMD_INVARIANT(!is_voter(state_->members(), member), "what a voter acknowledged was counted");
+  if (follower_progress* p = state_->peer(member)) p->reset(state_->log.last_index());
+}
+
 void core::unreachable(node_id peer) {
   if (follower_progress* p = state_->peer(peer)) p->unreachable();
 }

@@ -45,6 +45,9 @@ void core::state::append_configuration(const configuration& next, std::span<cons
     l->departing.push_back(p.id());
   }
   std::erase_if(l->departing, [&](node_id id) { return is_member(next, id); });
+  // Who comes back holds nothing of what was known of it.
+  for (follower_progress& p : peers)
+    if (is_member(next, p.id()) && !is_member(members(), p.id())) p.reset(log.last_index());
   l->departed_at = e.index();
   configs.append(e);
   log.append(std::move(e));

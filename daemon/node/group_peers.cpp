@@ -158,8 +158,12 @@ void group::follow_members() {
   }
   tell_members();
   check_members();
-  const log_index index = applier_.members().roster().index;
-  if (std::exchange(members_seen_, index) != index) seams_.observer.members_changed(applier_.members().roster());
+  const roster& applied = applier_.members().roster();
+  if (std::exchange(members_seen_, applied.index) == applied.index) return;
+  seams_.observer.members_changed(applied);
+  if (applied.members.joint()) return;
+  for (const auto& [id, record] : applied.records)
+    if (record.void_data && !raft::is_voter(core_.members(), id)) core_.replaced(id);
 }
 
 void group::tell_members() {
