@@ -169,8 +169,8 @@ class core {
   void compacted(snapshot_mark mark, log_index keep_from);
   /// The snapshot for the member ended: it arrived and was acknowledged by its driver, or not.
   void snapshot_sent(node_id to, bool success);
-  /// Another, empty data directory stands for the member from now on: what it had acknowledged counts no longer. It does
-  /// not vote in the configuration in force.
+  /// Another, empty data directory stands for the member from now on: what it had acknowledged counts no longer. It
+  /// does not vote in the configuration in force.
   void replaced(node_id member);
   /// Messages to the member may have been lost: go back to probing.
   void unreachable(node_id peer);

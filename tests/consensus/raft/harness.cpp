@@ -383,4 +383,15 @@ void cluster::compact(std::uint64_t i, std::uint64_t trailing) {
   n.durable.start = {.index = start, .term = start_term, .members = n.c->members_at(start)};
 }
 
+std::function<bool(const envelope&)> no_appends_to(std::vector<std::uint64_t> nodes) {
+  return [nodes = std::move(nodes)](const envelope& e) {
+    return std::holds_alternative<append_request>(e.message) &&
+           std::find(nodes.begin(), nodes.end(), e.to.value()) != nodes.end();
+  };
+}
+
+std::string members_of(cluster& c, std::uint64_t n) {
+  return text_of(c[n].members());
+}
+
 } // namespace quorumd::raft::test

@@ -202,4 +202,9 @@ class cluster {
   ready scratch_;
 };
 
+/// Appends of the leader's entries are lost on their way to these nodes: for cluster::drop.
+std::function<bool(const envelope&)> no_appends_to(std::vector<std::uint64_t> nodes);
+/// Who the members are, as the node knows.
+std::string members_of(cluster& c, std::uint64_t n);
+
 } // namespace quorumd::raft::test

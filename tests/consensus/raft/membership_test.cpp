@@ -2,27 +2,9 @@
 
 #include <doctest/doctest.h>
 
-#include <algorithm>
-
 using namespace quorumd;
 using namespace quorumd::raft;
 using namespace quorumd::raft::test;
-
-namespace {
-
-/// Appends of the leader's entries are lost on their way to these nodes.
-auto no_appends_to(std::vector<std::uint64_t> nodes) {
-  return [nodes = std::move(nodes)](const envelope& e) {
-    return std::holds_alternative<append_request>(e.message) &&
-           std::find(nodes.begin(), nodes.end(), e.to.value()) != nodes.end();
-  };
-}
-
-std::string members_of(cluster& c, std::uint64_t n) {
-  return text_of(c[n].members());
-}
-
-} // namespace
 
 // It waited for two of three; of two nodes the leader and one other would have to hold it, of one the leader alone.
 TEST_CASE("case 52: removing a voter shrinks the quorum and commits what waited") {
@@ -410,94 +392,6 @@ TEST_CASE("case 71: an empty voter set is refused, and so is one that cannot be"
   CHECK(c.change(2, these({1, 2})) == change_error::not_leader);
   CHECK(c[1].transfer_leadership(id(2)));
   CHECK(c.change(1, these({1, 2})) == change_error::transferring);
-}
-
-TEST_CASE("case 72: a learner never campaigns, never counts") {
-  cluster c(4, these({1, 2, 3}, {4}));
-  c.elect(1);
-  c.isolate(2);
-  c.isolate(3);
-  CHECK(c.propose(1, "a"));
-  c.settle();
-  CHECK(c.at(1).commands.empty()); // the leader and the learner are no majority
-  CHECK(c[4].last_index() == c[1].last_index());
-  c.heal();
-  c.run(10);
-  CHECK(c.at(4).commands == std::vector<std::string>{"a"});
-  c.isolate(4);
-  c.run(1000);
-  CHECK(c[4].soft().role == role::follower);
-  CHECK(c[4].soft().term == c[1].soft().term);
-  c[4].campaign();
-  CHECK(c[4].soft().role == role::follower);
-}
-
-TEST_CASE("case 73: a learner votes if asked: it may be a voter and not know yet") {
-  subject s(options_of(4), [] {
-    initial_state state = state_with(3);
-    state.start.members = these({1, 2, 3}, {4});
-    return state;
-  }());
-  s.tick(100);
-  s.c.step(id(2), vote_request{.term = term(3), .last_index = log_index(5), .last_term = term(2)});
-  const auto votes = all_of<vote_response>(s.settle());
-  REQUIRE(votes.size() == 1);
-  CHECK(votes[0].second.granted);
-}
-
-TEST_CASE("case 73: the majority that it belongs to may need it") {
-  cluster c(4, these({1, 2, 3}, {4}));
-  c.elect(1);
-  c.drop = no_appends_to({3, 4});
-  CHECK(c.change(1, these({1, 2, 3, 4})) == change_error::none);
-  c.settle();
-  REQUIRE(members_of(c, 4) == "1 2 3 + 4"); // it did not hear of it
-  c.crash(1);
-  c.drop = nullptr;
-  c.run(100);
-  const std::uint64_t leader = c.run_until_leader();
-  REQUIRE(leader == 2); // alone holds the entry: needs node 3 of the old half, and 3 and 4 of the new one
-  CHECK(members_of(c, 4) == "1 2 3 4");
-}
-
-TEST_CASE("case 74: promotion, demotion, receives a snapshot") {
-  cluster c(4, these({1, 2, 3}));
-  c.elect(1);
-  for (const char* text : {"a", "b", "c"}) CHECK(c.propose(1, text));
-  c.run(10);
-  for (std::uint64_t n = 1; n <= 3; ++n) c.compact(n);
-  CHECK(c.change(1, these({1, 2, 3}, {4})) == change_error::none);
-  c.run(20);
-  CHECK_FALSE(c.snapshots.empty());
-  CHECK(c.at(4).commands == std::vector<std::string>{"a", "b", "c"});
-  CHECK(members_of(c, 4) == "1 2 3 + 4");
-
-  CHECK(c.change(1, these({1, 2, 3, 4})) == change_error::none);
-  c.run(10);
-  CHECK(members_of(c, 4) == "1 2 3 4");
-  c.isolate(3);
-  CHECK(c.change(1, these({1, 2, 4}, {3})) == change_error::none); // promoted ones count
-  c.run(10);
-  CHECK(members_of(c, 1) == "1 2 4 + 3");
-  c.heal();
-  c[1].unreachable(id(3));
-  c.run(20);
-  CHECK(members_of(c, 3) == "1 2 4 + 3");
-  c.isolate(3);
-  c.run(500);
-  CHECK(c[3].soft().role == role::follower);
-}
-
-TEST_CASE("case 74: a member that comes anew while others wait does not stop them") {
-  cluster c(4, these({1, 2, 3}));
-  c.elect(1);
-  c.crash(4); // it was added before it was started
-  CHECK(c.change(1, these({1, 2, 3, 4})) == change_error::none);
-  c.run(100);
-  CHECK(c[1].soft().serving);
-  CHECK(c.propose(1, "a"));
-  c.settle();
-  CHECK(c.at(2).commands == std::vector<std::string>{"a"});
 }
 
 // What carries a configuration is read when it is appended: one that cannot be read is no leader's.
