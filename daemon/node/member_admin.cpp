@@ -109,14 +109,17 @@ member_answer member_admin::refusal(request_errc error, const std::string& text)
   return {.error = error, .text = text, .reply = now()};
 }
 
+/// Who is behind may take for a member who is none any more; and an empty disk may have forgotten votes, so that it can
+/// only be a learner's.
 member_answer member_admin::join(const wire::join_request& r) const {
+  if (!seams_.core.soft().serving) return refusal(request_errc::not_leader, "only the leader says who may join");
   const node_id id = in_force_.find(r.name);
   if (!id)
     return refusal(request_errc::refused, r.name + " is no member of cluster " + seams_.self.cluster_name +
                                               " yet: run 'quorumd member add " + r.name + "=" +
                                               (r.address.empty() ? "HOST:PORT" : r.address) + "'");
   const auto known = seams_.state.members().recorded(id);
-  if (known && *known != r.incarnation)
+  if ((known && *known != r.incarnation) || raft::is_voter(in_force_.members, id))
     return refusal(request_errc::refused,
                    r.name +
                        " is a member already, with another data directory: start it with that; or, if it is lost, "

@@ -51,7 +51,7 @@ class member_admin {
   void members_changed();
 
   [[nodiscard]] wire::members_reply now() const;
-  /// Of a node that wants to join.
+  /// Of a node that wants to join, with an empty data directory: as a learner only.
   [[nodiscard]] member_answer join(const wire::join_request& r) const;
   /// The answer comes when the change is over, or it is not begun, or the time is up.
   void change(const wire::member_change& c, coro::time_point deadline, receiver done);
