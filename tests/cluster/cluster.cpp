@@ -77,9 +77,10 @@ cluster::cluster(const std::string& name, cluster_options o)
   if (::mkdtemp(sockets) == nullptr) throw std::runtime_error("mkdtemp failed");
   sockets_ = sockets;
   std::filesystem::permissions(sockets_, std::filesystem::perms(0755));
-  nodes_.resize(options_.nodes);
+  nodes_.resize(options_.nodes + options_.spares);
   for (std::size_t i = 0; i < size(); ++i)
-    write_file(node_name(i) + ".yaml", config_text(i, member_lines(), cluster_name_));
+    write_file(node_name(i) + ".yaml",
+               config_text(i, i < options_.nodes ? member_lines() : std::vector<std::string>(), cluster_name_));
   if (!options_.proxied) return;
   std::vector<proxy::member> members;
   for (std::size_t i = 0; i < size(); ++i)
@@ -107,15 +108,16 @@ void cluster::tell_of_failure() const {
 
 std::vector<std::string> cluster::member_lines() const {
   std::vector<std::string> lines;
-  for (std::size_t i = 0; i < size(); ++i)
+  for (std::size_t i = 0; i < options_.nodes; ++i)
     lines.push_back(node_name(i) + ": " + ip_ + ":" + std::to_string(port(i, options_.proxied ? 3 : 2)));
   return lines;
 }
 
 std::string cluster::config_text(std::size_t i, const std::vector<std::string>& lines,
                                  const std::string& cluster_name) const {
-  std::string text = "node:\n  name: " + node_name(i) + "\n  data_dir: " + data(i) +
-                     "\ncluster:\n  name: " + cluster_name + "\n  members:\n";
+  std::string text =
+      "node:\n  name: " + node_name(i) + "\n  data_dir: " + data(i) + "\ncluster:\n  name: " + cluster_name + "\n";
+  text += lines.empty() ? "  join: " + endpoint(0) + "\n" : "  members:\n";
   for (const std::string& line : lines) text += "    " + line + "\n";
   text += "listen:\n  peer: " + ip_ + ":" + std::to_string(port(i, 2)) + "\n  client: " + endpoint(i) +
           "\n  admin: " + socket(i) + "\n";

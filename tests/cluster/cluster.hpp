@@ -27,7 +27,8 @@ struct command_result {
 };
 
 struct cluster_options {
-  std::size_t nodes = 3;
+  std::size_t nodes = 3;        ///< that the cluster begins with
+  std::size_t spares = 0;       ///< more nodes, which join by the first one when they are started
   bool proxied = false;         ///< the members reach each other through proxies
   bool lose_unsynced = false;   ///< kill() is a power cut
   std::vector<std::string> set; ///< KEY=VALUE for every node

@@ -164,7 +164,7 @@ TEST_CASE("a wiped directory under an old name is refused") {
   const std::string reason = "the data directory is not the one that joined the cluster";
   REQUIRE(c.logged_within(leader, reason, seconds(15)));
   REQUIRE(c.logged_within(wiped, reason, seconds(15)));
-  REQUIRE(c.log(wiped).find("Put the original directory back, or replace the member") != std::string::npos);
+  REQUIRE(c.log(wiped).find("Put the original directory back; or run 'quorumd member replace ") != std::string::npos);
   REQUIRE(c.at(leader, {"put", "key", "value"}).code == 0);
 
   // The other one dies: with the wiped one there would be a majority, and there must not be.

@@ -162,14 +162,15 @@ void member_changes::transfer() {
   });
 }
 
-/// Who is away asks somebody whether it may come.
+/// Who is away asks somebody whether it may come, as serve --join does, which goes on to the leader that it is told.
 void member_changes::poll_joins() {
   std::vector<node_id> up = cluster_.ids();
   std::erase_if(up, [this](node_id id) { return !cluster_.up(id) || cluster_.paused(id); });
   if (up.empty()) return;
   for (const node_id id : cluster_.ids()) {
     if (!cluster_.outside(id) || id == lost_) continue;
-    cluster_.the_node(any_of(up)).call([this, id](node::group& g) {
+    const node_id leader = cluster_.leader();
+    cluster_.the_node(leader && random_.below(4) != 0 ? leader : any_of(up)).call([this, id](node::group& g) {
       const node::member_answer a =
           g.members().join({.name = name_of(id), .address = address_of(id), .incarnation = {}});
       if (a.error != wire::request_errc::none || stopped_) return;
