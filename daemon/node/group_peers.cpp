@@ -3,6 +3,7 @@
 #include "daemon/node/group.hpp"
 #include "wire/command_codec.hpp"
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 
@@ -198,7 +199,7 @@ void group::leave_if_removed() {
     removed_at_ = 0;
     return;
   }
-  if (removed_at_ == 0) removed_at_ = ticks_ + 1;
+  if (removed_at_ == 0) removed_at_ = std::max<std::uint64_t>(ticks_, 1);
   if (ticks_ - removed_at_ < goodbye_timeouts * options_.raft.election_ticks) return;
   stop(coro::fatal_cause::identity, options_.self.name + " was removed from cluster " + options_.self.cluster_name +
                                         " (by entry " + std::to_string(applied.index.value()) +

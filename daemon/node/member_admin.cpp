@@ -69,6 +69,8 @@ std::optional<raft::peer_progress> member_admin::progress_of(node_id id) const {
 
 bool member_admin::alive(node_id id) const {
   if (id == seams_.self.id) return true;
+  const auto stream = seams_.peers.find(id);
+  if (stream == seams_.peers.end() || !stream->second.up || stream->second.refused) return false;
   const auto p = progress_of(id);
   return p && p->recently_active;
 }
@@ -236,12 +238,12 @@ std::string member_admin::too_old(const wire::member_change& c, const roster& ne
     const bool stays = raft::is_member(in_force_.members, id) && raft::is_member(next.members, id);
     if (id == seams_.self.id || !stays || is_replaced(record.name)) continue;
     const auto p = seams_.peers.find(id);
-    const bool up = p != seams_.peers.end() && p->second.up;
-    if (up && (p->second.features & wire::feature_member_changes) == 0)
+    const bool met = p != seams_.peers.end() && p->second.incarnation; // since this node's start
+    if (met && (p->second.features & wire::feature_member_changes) == 0)
       return record.name + " runs a version that knows no change of members: upgrade it first";
     // Once one was made, all know it.
-    if (!up && !in_force_.index && !c.force)
-      return record.name + " is not connected, and may run a version that knows no change of members: start it first, "
+    if (!met && !in_force_.index && !c.force)
+      return record.name + " was not met yet, and may run a version that knows no change of members: start it first, "
                            "remove it, or use --force if it does not";
   }
   return {};
