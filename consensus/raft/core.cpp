@@ -129,6 +129,7 @@ void core::snapshot_sent(node_id to, bool success) {
 
 void core::replaced(node_id member) {
   QUORUMD_INVARIANT(!is_voter(state_->members(), member), "what a voter acknowledged was counted");
+  if (state_->mutated(mutant::keep_replaced_progress)) return;
   if (follower_progress* p = state_->peer(member)) p->reset(state_->log.last_index());
 }
 

@@ -29,6 +29,7 @@ enum class mutant : std::uint8_t {
   change_in_one_step,       ///< the voters change without a joint configuration
   change_while_pending,     ///< a change begins while the one before it is not committed
   keep_truncated_members,   ///< a configuration stays in force though its entry was truncated
+  keep_replaced_progress,   ///< what a replaced member had acknowledged still counts
 };
 
 struct options {

@@ -76,6 +76,7 @@ group::group(group_options o, seams s, const raft::initial_state& recovered, app
               .state = applier_,
               .peers = peers_,
               .id_of = options_.id_of,
+              .join_anywhere = options_.join_anywhere,
               .wake = [this] { wake_.set(); }})
     , status_(options_.self, options_.raft.group, core_, applier_, s.wal, s.transport, admin_) {
   writes_inbox_.set_waker(wake_);

@@ -63,6 +63,7 @@ struct group_options {
   /// Of a node that joined: what the log said of it before this entry was of an earlier node of its name.
   log_index joined_at;
   bool complete_by_index = false; ///< a deliberate bug for the simulator
+  bool join_anywhere = false;     ///< another: whoever is asked lets a node join, also as a voter
 };
 
 /// What happened to the stream of a peer, in order with its messages.

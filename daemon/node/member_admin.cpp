@@ -114,14 +114,16 @@ member_answer member_admin::refusal(request_errc error, const std::string& text)
 /// Who is behind may take for a member who is none any more; and an empty disk may have forgotten votes, so that it can
 /// only be a learner's.
 member_answer member_admin::join(const wire::join_request& r) const {
-  if (!seams_.core.soft().serving) return refusal(request_errc::not_leader, "only the leader says who may join");
+  if (!seams_.core.soft().serving && !seams_.join_anywhere)
+    return refusal(request_errc::not_leader, "only the leader says who may join");
   const node_id id = in_force_.find(r.name);
   if (!id)
     return refusal(request_errc::refused, r.name + " is no member of cluster " + seams_.self.cluster_name +
                                               " yet: run 'quorumd member add " + r.name + "=" +
                                               (r.address.empty() ? "HOST:PORT" : r.address) + "'");
   const auto known = seams_.state.members().recorded(id);
-  if ((known && *known != r.incarnation) || raft::is_voter(in_force_.members, id))
+  const bool votes = raft::is_voter(in_force_.members, id) && !seams_.join_anywhere;
+  if ((known && *known != r.incarnation) || votes)
     return refusal(request_errc::refused,
                    r.name +
                        " is a member already, with another data directory: start it with that; or, if it is lost, "
@@ -139,7 +141,12 @@ std::string member_admin::add(const std::string& name, const std::string& addres
   if (next.records.contains(id)) return name + " has the number of " + next.name_of(id) + ": choose another name";
   if (next.members.voters.size() + next.members.learners.size() >= voters_max)
     return "a cluster has at most " + std::to_string(voters_max) + " members";
-  next.records[id] = {.name = name, .address = {}, .promotes = promote, .void_data = {}};
+  // An earlier node of that name may still run.
+  const auto earlier = seams_.peers.find(id);
+  next.records[id] = {.name = name,
+                      .address = {},
+                      .promotes = promote,
+                      .void_data = earlier == seams_.peers.end() ? incarnation() : earlier->second.incarnation};
   insert(next.members.learners, id);
   return move(id, address, next);
 }

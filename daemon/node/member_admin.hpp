@@ -37,6 +37,7 @@ class member_admin {
     const applier& state;
     const peer_map& peers;
     std::function<node_id(std::string_view)> id_of; ///< a member's number by its name; 0 if that can be no name
+    bool join_anywhere = false;                     ///< a deliberate bug for the simulator
     std::function<void()> wake;                     ///< the core has something to say
   };
 

@@ -44,7 +44,7 @@ void clients::think(client& c) {
 
 void clients::next(client& c) {
   if (stopped_ || c.busy) return;
-  std::vector<node_id> up = cluster_.ids();
+  std::vector<node_id> up = patient_ ? cluster_.members() : cluster_.ids();
   std::erase_if(up, [&](node_id id) { return !cluster_.up(id); });
   if (up.empty() || history_.size() >= operations_max_) {
     think(c);

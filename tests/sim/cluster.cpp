@@ -43,6 +43,26 @@ void cluster::complain(complaint c) {
   if (c.empty() || !complaint_.empty() || closing_) return;
   complaint_ = std::move(c);
   clock_.trace().note(clock_.now(), "WRONG: " + complaint_);
+  if (!clock_.trace().printing()) return;
+  for (const auto& m : members_)
+    if (m->now == member::phase::up && m->proc->has_node()) m->note("stands " + standing(*m));
+}
+
+/// How far its log goes, and who the members are by it.
+std::string cluster::standing(const member& m) {
+  const raft::core& c = m.proc->the_node().the_group().core();
+  std::string s = "at " + std::to_string(c.last_index().value()) + " of term " +
+                  std::to_string(c.term_at(c.last_index()).value()) + ", committed " +
+                  std::to_string(c.commit().value()) + ", members";
+  const auto add = [&s](const char* what, const std::vector<node_id>& ids) {
+    if (ids.empty()) return;
+    s += what;
+    for (const node_id id : ids) s += " " + std::to_string(id.value());
+  };
+  add(" vote:", c.members().voters);
+  add(" from:", c.members().outgoing);
+  add(" learn:", c.members().learners);
+  return s;
 }
 
 std::vector<node_id> cluster::ids() const {

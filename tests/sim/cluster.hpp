@@ -90,6 +90,7 @@ class cluster {
  private:
   class member;
   [[nodiscard]] member& at(node_id id) const { return *members_[id.value() - 1]; }
+  [[nodiscard]] static std::string standing(const member& m);
   void boot(member& m);
   void begin_end(member& m);
   void end(member& m);

@@ -12,7 +12,8 @@ using wire::member_action;
 
 namespace {
 
-constexpr coro::duration patience = 2s; // of one change
+constexpr coro::duration patience = 2s;   // of one change
+constexpr coro::duration settled = 300ms; // after which one that was asked for is seen everywhere, or is not made
 
 wire::member_change change_of(member_action action, node_id id) {
   return {.action = action,
@@ -109,10 +110,10 @@ void member_changes::add(const node::roster& now) {
 /// A member whose data directory everybody knows, with all others there; it may be started as if nothing had been.
 void member_changes::lose_a_disk(node::group& leading) {
   const auto& voters = leading.members().in_force().members.voters;
-  if (leading.core().changing_members() || voters.size() < 3) return;
+  if (voters.size() < 3 || clock_.now() - asked_at_ < settled) return;
   const node_id who = any_of(voters);
   for (const node_id id : cluster_.members()) {
-    if (!cluster_.up(id)) return;
+    if (!cluster_.up(id) || cluster_.the_node(id).the_group().core().changing_members()) return;
     if (!cluster_.the_node(id).the_group().state().members().recorded(who)) return;
   }
   lost_ = who;
@@ -144,6 +145,8 @@ void member_changes::bring_back() {
 
 void member_changes::ask(wire::member_change c) {
   const node_id leader = cluster_.leader();
+  if (!leader) return;
+  asked_at_ = clock_.now();
   clock_.record("members", leader.value(), static_cast<std::uint64_t>(c.action));
   cluster_.the_node(leader).call([this, c = std::move(c), until = clock_.now() + patience](node::group& g) {
     g.members().change(c, until, [this](const node::member_answer& a) {

@@ -34,7 +34,8 @@ class member_changes {
   const plan& plan_;
   counters& counters_;
   prng random_;
-  node_id lost_; ///< a member whose disk is gone
+  coro::time_point asked_at_; ///< of the last change
+  node_id lost_;              ///< a member whose disk is gone
   coro::time_point lost_at_;
   coro::duration imposes_{}; ///< for how long it runs as if nothing had been
   bool finishing_ = false;

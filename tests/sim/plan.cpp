@@ -10,6 +10,7 @@ using namespace std::chrono_literals;
 struct named_mutant {
   std::string_view name;
   mutants what;
+  std::uint64_t seeds = 200; ///< that it takes at the most
 };
 
 constexpr std::array named_mutants{
@@ -23,6 +24,10 @@ constexpr std::array named_mutants{
     named_mutant{"complete-by-index", {.complete_by_index = true}},
     named_mutant{"skip-conflict-check", {.raft = raft::mutant::skip_conflict_check}},
     named_mutant{"read-without-round", {.raft = raft::mutant::read_without_round}},
+    named_mutant{"change-in-one-step", {.raft = raft::mutant::change_in_one_step}},
+    named_mutant{"join-anywhere", {.join_anywhere = true}, 1000},
+    named_mutant{"keep-replaced-progress", {.raft = raft::mutant::keep_replaced_progress}, 3000},
+    named_mutant{"keep-truncated-members", {.raft = raft::mutant::keep_truncated_members}, 3000},
 };
 
 template <std::size_t N>
@@ -80,6 +85,7 @@ node::group_options draw_group(prng p, const mutants& m) {
   o.raft.committed_bytes_max = pick<3>(p, {1, 2048, 4194304});
   o.raft.mutant = m.raft;
   o.complete_by_index = m.complete_by_index;
+  o.join_anywhere = m.join_anywhere;
   static constexpr std::array budget{100us, 500us, 2000us};
   o.turn_budget = p.fork(1).pick(budget);
   o.slice_cost = p.fork(2).pick(std::array<std::size_t, 3>{1, 7, 256});
@@ -165,6 +171,12 @@ std::optional<mutants> find_mutant(std::string_view name) {
   for (const named_mutant& m : named_mutants)
     if (m.name == name) return m.what;
   return std::nullopt;
+}
+
+std::uint64_t seeds_of_mutant(std::string_view name) {
+  for (const named_mutant& m : named_mutants)
+    if (m.name == name) return m.seeds;
+  return 0;
 }
 
 std::string describe(const plan& p) {

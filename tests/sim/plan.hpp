@@ -19,9 +19,12 @@ struct mutants {
   raft::mutant raft = raft::mutant::none;
   storage::mutant storage = storage::mutant::none;
   bool complete_by_index = false;
+  bool join_anywhere = false;
 };
 [[nodiscard]] const std::vector<std::string_view>& mutant_names();
 [[nodiscard]] std::optional<mutants> find_mutant(std::string_view name);
+/// How many seeds a sweep takes at the most until it finds the mutant.
+[[nodiscard]] std::uint64_t seeds_of_mutant(std::string_view name);
 
 /// What may go wrong in a run, and how often it is chosen; 0 is never.
 struct fault_weights {
