@@ -164,7 +164,7 @@ void group::follow_members() {
   seams_.observer.members_changed(applied);
   if (applied.members.joint()) return;
   for (const auto& [id, record] : applied.records)
-    if (record.void_data && !raft::is_voter(core_.members(), id)) core_.replaced(id);
+    if (record.begins_anew && !raft::is_voter(core_.members(), id)) core_.replaced(id);
 }
 
 void group::tell_members() {

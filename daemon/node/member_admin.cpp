@@ -31,6 +31,14 @@ std::string joined(const std::vector<std::string>& names) {
   return text;
 }
 
+/// What was said of data directories is done.
+void forget_former_change(roster& next) {
+  for (auto& [id, record] : next.records) {
+    record.void_data = {};
+    record.begins_anew = false;
+  }
+}
+
 wire::member_role role_of(const configuration& c, node_id id) {
   const bool votes = contains(c.voters, id);
   if (!c.joint()) return votes ? wire::member_role::voter : wire::member_role::learner;
@@ -134,6 +142,13 @@ member_answer member_admin::join(const wire::join_request& r) const {
 
 // --- changes ---
 
+/// The data directory that stood for it, or with which it came last: an earlier node of its name may still run.
+incarnation member_admin::data_seen_of(node_id id) const {
+  if (const auto known = seams_.state.members().recorded(id)) return *known;
+  const auto seen = seams_.peers.find(id);
+  return seen == seams_.peers.end() ? incarnation() : seen->second.incarnation;
+}
+
 std::string member_admin::add(const std::string& name, const std::string& address, bool promote, roster& next) const {
   const node_id id = name.size() <= name_bytes_max ? seams_.id_of(name) : node_id();
   if (!id) return "'" + name.substr(0, 80) + "' cannot be a member's name";
@@ -141,12 +156,8 @@ std::string member_admin::add(const std::string& name, const std::string& addres
   if (next.records.contains(id)) return name + " has the number of " + next.name_of(id) + ": choose another name";
   if (next.members.voters.size() + next.members.learners.size() >= voters_max)
     return "a cluster has at most " + std::to_string(voters_max) + " members";
-  // An earlier node of that name may still run.
-  const auto earlier = seams_.peers.find(id);
-  next.records[id] = {.name = name,
-                      .address = {},
-                      .promotes = promote,
-                      .void_data = earlier == seams_.peers.end() ? incarnation() : earlier->second.incarnation};
+  next.records[id] = {
+      .name = name, .address = {}, .promotes = promote, .begins_anew = true, .void_data = data_seen_of(id)};
   insert(next.members.learners, id);
   return move(id, address, next);
 }
@@ -179,7 +190,8 @@ std::string member_admin::replace(const wire::member_change& c, const wire::memb
   insert(next.members.learners, id);
   member_record& r = next.records[id];
   r.promotes = c.promote;
-  r.void_data = seams_.state.members().recorded(id).value_or(incarnation());
+  r.begins_anew = true;
+  r.void_data = data_seen_of(id);
   return move(id, address, next);
 }
 
@@ -259,7 +271,7 @@ std::string member_admin::too_old(const wire::member_change& c, const roster& ne
 member_admin::plan member_admin::plan_of(const wire::member_change& c) const {
   plan p{.refusal = {}, .error = request_errc::invalid, .next = in_force_};
   if (c.members.empty()) p.refusal = "no member is named";
-  for (auto& [id, record] : p.next.records) record.void_data = {};
+  forget_former_change(p.next);
   for (const wire::member_spec& m : c.members)
     if (p.refusal.empty()) p.refusal = plan_one(c, m, p.next);
   if (!p.refusal.empty()) return p;
@@ -364,7 +376,7 @@ void member_admin::promote_learners() {
     record->second.promotes = false;
   }
   if (next.members == in_force_.members) return;
-  for (auto& [id, record] : next.records) record.void_data = {};
+  forget_former_change(next);
   if (seams_.core.change_members(next.members, encode_details(next.records))) seams_.wake();
 }
 

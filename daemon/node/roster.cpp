@@ -15,6 +15,7 @@ constexpr std::uint16_t format = 1;
 constexpr std::size_t header_bytes = 4;
 constexpr std::size_t record_bytes = 8 + 8 + 1 + 1 + 2; // without the texts
 constexpr std::uint8_t promotes_flag = 1;
+constexpr std::uint8_t anew_flag = 2;
 
 template <class T>
 void append(std::vector<std::byte>& out, T value) {
@@ -56,7 +57,7 @@ roster roster_of(const std::vector<wire::member>& configured) {
   roster r;
   for (const wire::member& m : configured) {
     r.members.voters.push_back(m.id);
-    r.records[m.id] = {.name = m.name, .address = m.address, .promotes = false, .void_data = {}};
+    r.records[m.id] = {.name = m.name, .address = m.address, .promotes = false, .begins_anew = false, .void_data = {}};
   }
   std::sort(r.members.voters.begin(), r.members.voters.end());
   return r;
@@ -65,7 +66,8 @@ roster roster_of(const std::vector<wire::member>& configured) {
 roster roster_from(const wire::members_reply& told) {
   roster r{.index = told.index, .members = {}, .records = {}};
   for (const wire::member_row& row : told.rows) {
-    r.records[row.id] = {.name = row.name, .address = row.address, .promotes = row.promotes, .void_data = {}};
+    r.records[row.id] = {
+        .name = row.name, .address = row.address, .promotes = row.promotes, .begins_anew = false, .void_data = {}};
     const bool votes = row.role == wire::member_role::voter || row.role == wire::member_role::incoming;
     const bool voted = row.role == wire::member_role::voter || row.role == wire::member_role::outgoing;
     if (votes) r.members.voters.push_back(row.id);
@@ -85,7 +87,7 @@ std::vector<std::byte> encode_details(const member_records& records) {
     append(out, static_cast<std::uint16_t>(record_bytes + r.name.size() + r.address.size()));
     append(out, id.value());
     append(out, r.void_data.value());
-    append(out, static_cast<std::uint8_t>(r.promotes ? promotes_flag : 0));
+    append(out, static_cast<std::uint8_t>((r.promotes ? promotes_flag : 0) | (r.begins_anew ? anew_flag : 0)));
     append(out, static_cast<std::uint8_t>(r.name.size()));
     append(out, static_cast<std::uint16_t>(r.address.size()));
     append_text(out, r.name);
@@ -112,6 +114,7 @@ std::optional<member_records> decode_details(std::span<const std::byte> details)
         .name = text_of(rest.subspan(record_bytes, name)),
         .address = text_of(rest.subspan(record_bytes + name, address)),
         .promotes = (load_le<std::uint8_t>(at + 16) & promotes_flag) != 0,
+        .begins_anew = (load_le<std::uint8_t>(at + 16) & anew_flag) != 0,
         .void_data = incarnation(load_le<std::uint64_t>(at + 8)),
     };
     rest = rest.subspan(bytes);

@@ -19,10 +19,11 @@ namespace quorumd::node {
 /// What the cluster knows of a member besides its number.
 struct member_record {
   std::string name;
-  std::string address;   ///< HOST:PORT for peers
-  bool promotes = false; ///< a learner that becomes a voter by itself once it has caught up
-  quorumd::incarnation
-      void_data; ///< of the data directory that stands for it no longer, once the change is over; 0: none
+  std::string address;      ///< HOST:PORT for peers
+  bool promotes = false;    ///< a learner that becomes a voter by itself once it has caught up
+  bool begins_anew = false; ///< by this change: what it held before is gone
+  /// The data directory that stands for it no longer, once the change is over; 0: none.
+  quorumd::incarnation void_data;
 
   friend bool operator==(const member_record&, const member_record&) = default;
 };
@@ -59,8 +60,8 @@ struct roster {
 [[nodiscard]] std::string difference(const std::vector<wire::member>& configured, const roster& r);
 
 /// The details of an entry of kind `members`, little-endian: version u16 | count u16, then for each member: bytes of
-/// what follows u16 | id u64 | incarnation that is void u64 | flags u8 (1: promotes) | bytes of the name u8 | bytes of
-/// the address u16 | name | address. A later version may add to the end of a member.
+/// what follows u16 | id u64 | incarnation that is void u64 | flags u8 (1: promotes, 2: begins anew) | bytes of the
+/// name u8 | bytes of the address u16 | name | address. A later version may add to the end of a member.
 [[nodiscard]] std::vector<std::byte> encode_details(const member_records& records);
 [[nodiscard]] std::optional<member_records> decode_details(std::span<const std::byte> details);
 

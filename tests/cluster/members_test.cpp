@@ -163,6 +163,31 @@ TEST_CASE("a member whose disk is lost is replaced") {
   REQUIRE(eventually([&] { return c.at(leader, {"put", "with", "the new one"}).code == 0; }, seconds(10)));
 }
 
+// Before the cluster has put on record which data directory stands for it, even.
+TEST_CASE("a member whose disk is lost at once is replaced under another name") {
+  cluster c("members_early", {.nodes = 3, .spares = 1});
+  for (std::size_t i = 0; i < 3; ++i) c.start(i);
+  c.wait_healthy(0);
+  const std::size_t leader = leader_of(c, 0);
+  REQUIRE(leader != cluster::none);
+  const std::size_t lost = (leader + 1) % 3;
+  const std::size_t kept = (leader + 2) % 3;
+  c.kill(lost);
+  std::filesystem::remove_all(c.data(lost));
+  const std::string to = c.peer_place(3).ip + ":" + std::to_string(c.peer_place(3).port);
+  done(c.at(leader, {"member", "replace", c.node_name(lost) + "=" + to, "--as", "n4", "--no-wait"}));
+  REQUIRE(line_of(c, lost, leader).empty());
+  c.start(3, {"cluster.join=" + c.endpoint(kept)});
+  REQUIRE(eventually([&] { return has_role(c, 3, leader, "voter"); }, seconds(20)));
+  // And once more, under the same name.
+  c.kill(3);
+  std::filesystem::remove_all(c.data(3));
+  REQUIRE(eventually([&] { return c.at(leader, {"member", "replace", "n4", "--no-wait"}).code == 0; }, seconds(10)));
+  c.start(3, {"cluster.join=" + c.endpoint(kept)});
+  REQUIRE(eventually([&] { return has_role(c, 3, leader, "voter"); }, seconds(20)));
+  c.wait_healthy(3);
+}
+
 // What could not be undone by the cluster itself is refused, unless it is asked for twice.
 TEST_CASE("what would leave no majority is refused with a reason") {
   cluster c("members_unsafe");

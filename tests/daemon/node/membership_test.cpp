@@ -64,7 +64,7 @@ node::member_records named(std::vector<std::uint64_t> ids) {
   node::member_records all;
   for (const std::uint64_t n : ids) {
     const std::string name = "n" + std::to_string(n);
-    all[node_id(n)] = {.name = name, .address = name + ":1", .promotes = n > 3, .void_data = {}};
+    all[node_id(n)] = {.name = name, .address = name + ":1", .promotes = n > 3, .begins_anew = n == 5, .void_data = {}};
   }
   return all;
 }
@@ -164,12 +164,12 @@ TEST_CASE("what is said of members in an unknown form is refused and changes not
 }
 
 TEST_CASE("a roster is read as it was written, and compared with a configuration file") {
-  const node::roster r{.index = log_index(7), .members = voting({1, 2}, {}, {4}), .records = named({1, 2, 4})};
+  const node::roster r{.index = log_index(7), .members = voting({1, 2}, {}, {4, 5}), .records = named({1, 2, 4, 5})};
   CHECK(node::decode_roster(node::encode_roster(r)) == r);
   CHECK(r.find("n4") == node_id(4));
   CHECK(r.find("n3") == node_id());
   CHECK(r.name_of(node_id(3)) == "0000000000000003");
   CHECK(node::difference(r.listed(), r) == "");
   CHECK(node::difference({{node_id(1), "n1", "n1:1"}, {node_id(2), "n2", "b:2"}, {node_id(3), "n3", "n3:1"}}, r) ==
-        "n2 is at n2:1, not b:2; n3 is no member; n4 at n4:1 is a member too");
+        "n2 is at n2:1, not b:2; n3 is no member; n4 at n4:1 is a member too; n5 at n5:1 is a member too");
 }
