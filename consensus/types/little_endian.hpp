@@ -4,6 +4,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstring>
+#include <vector>
 
 namespace quorumd {
 
@@ -21,6 +22,13 @@ template <std::integral T>
   T value;
   std::memcpy(&value, at, sizeof value);
   return value;
+}
+
+/// Adds the number to the end, likewise.
+template <std::integral T>
+void append_le(std::vector<std::byte>& out, T value) {
+  out.resize(out.size() + sizeof value);
+  store_le(out.data() + out.size() - sizeof value, value);
 }
 
 } // namespace quorumd

@@ -14,12 +14,6 @@ constexpr std::uint16_t with_roster = 2;
 constexpr std::size_t header_bytes = 8;
 constexpr std::size_t record_bytes = 16;
 
-template <class T>
-void append(std::vector<std::byte>& out, T value) {
-  out.resize(out.size() + sizeof value);
-  store_le<T>(out.data() + out.size() - sizeof value, value);
-}
-
 /// Takes a number off the front; nothing if there is none.
 template <class T>
 std::optional<T> take(std::span<const std::byte>& bytes) {
@@ -31,12 +25,12 @@ std::optional<T> take(std::span<const std::byte>& bytes) {
 
 std::vector<std::byte> encode_records(std::uint16_t version, const std::map<node_id, incarnation>& records) {
   std::vector<std::byte> out;
-  append(out, version);
-  append(out, std::uint16_t{0});
-  append(out, static_cast<std::uint32_t>(records.size()));
+  append_le(out, version);
+  append_le(out, std::uint16_t{0});
+  append_le(out, static_cast<std::uint32_t>(records.size()));
   for (const auto& [member, i] : records) {
-    append(out, member.value());
-    append(out, i.value());
+    append_le(out, member.value());
+    append_le(out, i.value());
   }
   return out;
 }
@@ -120,8 +114,8 @@ bool membership::change(const entry& e) {
 std::vector<std::byte> membership::encode() const {
   std::vector<std::byte> out = encode_records(from_log_ ? with_roster : records_only, recorded_);
   if (!from_log_) return out;
-  append(out, static_cast<std::uint32_t>(void_.size()));
-  for (const incarnation i : void_) append(out, i.value());
+  append_le(out, static_cast<std::uint32_t>(void_.size()));
+  for (const incarnation i : void_) append_le(out, i.value());
   const auto roster = encode_roster(roster_);
   out.insert(out.end(), roster.begin(), roster.end());
   return out;

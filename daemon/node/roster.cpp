@@ -17,12 +17,6 @@ constexpr std::size_t record_bytes = 8 + 8 + 1 + 1 + 2; // without the texts
 constexpr std::uint8_t promotes_flag = 1;
 constexpr std::uint8_t anew_flag = 2;
 
-template <class T>
-void append(std::vector<std::byte>& out, T value) {
-  out.resize(out.size() + sizeof value);
-  store_le<T>(out.data() + out.size() - sizeof value, value);
-}
-
 void append_text(std::vector<std::byte>& out, std::string_view text) {
   const auto bytes = std::as_bytes(std::span(text.data(), text.size()));
   out.insert(out.end(), bytes.begin(), bytes.end());
@@ -81,15 +75,15 @@ roster roster_from(const wire::members_reply& told) {
 
 std::vector<std::byte> encode_details(const member_records& records) {
   std::vector<std::byte> out;
-  append(out, format);
-  append(out, static_cast<std::uint16_t>(records.size()));
+  append_le(out, format);
+  append_le(out, static_cast<std::uint16_t>(records.size()));
   for (const auto& [id, r] : records) {
-    append(out, static_cast<std::uint16_t>(record_bytes + r.name.size() + r.address.size()));
-    append(out, id.value());
-    append(out, r.void_data.value());
-    append(out, static_cast<std::uint8_t>((r.promotes ? promotes_flag : 0) | (r.begins_anew ? anew_flag : 0)));
-    append(out, static_cast<std::uint8_t>(r.name.size()));
-    append(out, static_cast<std::uint16_t>(r.address.size()));
+    append_le(out, static_cast<std::uint16_t>(record_bytes + r.name.size() + r.address.size()));
+    append_le(out, id.value());
+    append_le(out, r.void_data.value());
+    append_le(out, static_cast<std::uint8_t>((r.promotes ? promotes_flag : 0) | (r.begins_anew ? anew_flag : 0)));
+    append_le(out, static_cast<std::uint8_t>(r.name.size()));
+    append_le(out, static_cast<std::uint16_t>(r.address.size()));
     append_text(out, r.name);
     append_text(out, r.address);
   }
@@ -125,7 +119,7 @@ std::optional<member_records> decode_details(std::span<const std::byte> details)
 
 std::vector<std::byte> encode_roster(const roster& r) {
   std::vector<std::byte> out;
-  append(out, r.index.value());
+  append_le(out, r.index.value());
   const auto payload = encode_configuration(r.members, encode_details(r.records));
   out.insert(out.end(), payload.begin(), payload.end());
   return out;
