@@ -1,0 +1,123 @@
+#include "tests/daemon/fixture/node_rig.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+using namespace quorumd;
+using namespace quorumd::testing;
+using wire::member_action;
+
+// What a client hears that asks a node, the only one of its cluster, about members.
+namespace {
+
+node_rig::options alone() {
+  return {.loops = 1, .clients = {}};
+}
+
+wire::member_change change(member_action action, const std::string& name, const std::string& address = {}) {
+  return {.action = action, .members = {{.name = name, .address = address, .new_name = {}}}};
+}
+
+/// The rows, or why there are none.
+struct answered {
+  explicit answered(const wire::call_result& r)
+      : error(r.has_error() ? r.error().message() : std::string())
+      , code(r.has_error() ? r.error().code() : wire::request_errc::none) {
+    if (r.has_value()) members = std::get<wire::members_reply>(r->reply.body);
+  }
+  [[nodiscard]] bool says(const std::string& text) const { return error.find(text) != std::string::npos; }
+  std::string error;
+  wire::request_errc code;
+  wire::members_reply members;
+};
+
+} // namespace
+
+TEST_CASE("the members are listed, and a learner is added and removed") {
+  node_rig rig(alone());
+  REQUIRE(rig.call(kv::command(kv::put{.key = "a", .value = "1"})).has_value()); // it leads
+  const answered first(rig.call(wire::members_request{}));
+  REQUIRE(first.members.rows.size() == 1);
+  CHECK(first.members.cluster_name == "rig");
+  CHECK(first.members.index == log_index(0));
+  CHECK(first.members.from_leader);
+  CHECK(first.members.rows[0].name == "n1");
+  CHECK(first.members.rows[0].leader);
+  CHECK(first.members.rows[0].role == wire::member_role::voter);
+
+  const answered added(rig.call(change(member_action::add, "n2", "127.0.0.1:2")));
+  REQUIRE_MESSAGE(added.error.empty(), added.error);
+  REQUIRE(added.members.rows.size() == 2);
+  CHECK(added.members.index > log_index(0));
+  CHECK_FALSE(added.members.changing);
+  CHECK(added.members.rows[1].name == "n2");
+  CHECK(added.members.rows[1].address == "127.0.0.1:2");
+  CHECK(added.members.rows[1].role == wire::member_role::learner);
+  CHECK(added.members.rows[1].promotes);
+  CHECK_FALSE(added.members.rows[1].connected);
+  CHECK(added.members.rows[1].match == log_index(0));
+  REQUIRE(rig.call(kv::command(kv::put{.key = "a", .value = "2"})).has_value()); // it does not count
+
+  const answered joins(rig.call(wire::join_request{.name = "n2", .address = "127.0.0.1:2", .incarnation = {}}));
+  CHECK_MESSAGE(joins.error.empty(), joins.error);
+  CHECK(joins.members.cluster == cluster_id(1));
+
+  const answered moved(rig.call(change(member_action::update, "n2", "127.0.0.1:3")));
+  REQUIRE(moved.members.rows.size() == 2);
+  CHECK(moved.members.rows[1].address == "127.0.0.1:3");
+  const answered removed(rig.call(change(member_action::remove, "n2")));
+  CHECK(removed.members.rows.size() == 1);
+  CHECK(answered(rig.call(wire::members_request{})).members.index == removed.members.index);
+}
+
+TEST_CASE("what cannot be is refused by name, and nothing changes") {
+  node_rig rig(alone());
+  REQUIRE(rig.call(kv::command(kv::put{.key = "a", .value = "1"})).has_value());
+  REQUIRE(answered(rig.call(change(member_action::add, "n2", "127.0.0.1:2"))).error.empty());
+  const auto refused = [&](const wire::member_change& c, const std::string& why) {
+    const answered a(rig.call(c));
+    INFO(a.error);
+    return a.says(why) && (a.code == wire::request_errc::refused || a.code == wire::request_errc::invalid);
+  };
+  CHECK(refused({.action = member_action::remove, .members = {}}, "no member is named"));
+  CHECK(refused(change(member_action::add, "m", "127.0.0.1:9"), "'m' cannot be a member's name"));
+  CHECK(refused(change(member_action::add, "n1", "127.0.0.1:9"), "n1 is a member already"));
+  CHECK(refused(change(member_action::add, "n3", "nowhere"), "n3: expected the address"));
+  CHECK(refused(change(member_action::add, "n3", "127.0.0.1:2"), "n3: n2 is at 127.0.0.1:2 already"));
+  CHECK(refused(change(member_action::remove, "n9"), "n9 is no member"));
+  CHECK(refused(change(member_action::remove, "n1"), "no voter would be left"));
+  CHECK(refused(change(member_action::demote, "n1"), "no voter would be left"));
+  CHECK(refused(change(member_action::demote, "n2"), "n2 is a learner already"));
+  CHECK(refused(change(member_action::promote, "n1"), "n1 is a voter already"));
+  CHECK(refused(change(member_action::promote, "n2"), "n2 does not answer"));
+  CHECK(refused(change(member_action::replace, "n1"), "n1 is the leader, and well"));
+  wire::member_change both = change(member_action::remove, "n2");
+  both.members.push_back({.name = "n9", .address = {}, .new_name = {}});
+  CHECK(refused(both, "n9 is no member"));
+  CHECK(answered(rig.call(wire::members_request{})).members.rows.size() == 2);
+
+  const answered stranger(rig.call(wire::join_request{.name = "n7", .address = "10.0.0.7:2380", .incarnation = {}}));
+  CHECK(stranger.says("run 'quorumd member add n7=10.0.0.7:2380'"));
+  const answered voter(rig.call(wire::join_request{.name = "n1", .address = {}, .incarnation = {}}));
+  CHECK(voter.says("quorumd member replace n1")); // an empty disk may have forgotten its votes
+
+  CHECK(answered(rig.call(wire::leader_transfer{})).says("nobody to lead"));
+  CHECK(answered(rig.call(wire::leader_transfer{"n2"})).says("n2 is a learner"));
+  CHECK(answered(rig.call(wire::leader_transfer{"n9"})).says("n9 is no member"));
+  CHECK(answered(rig.call(wire::leader_transfer{"n1"})).error.empty()); // it does lead
+}
+
+// A change that cannot come to its end ends at its deadline all the same, and is still under way then.
+TEST_CASE("a change without a majority says so in time, and another is refused meanwhile") {
+  node_rig rig(alone());
+  REQUIRE(rig.call(kv::command(kv::put{.key = "a", .value = "1"})).has_value());
+  REQUIRE(answered(rig.call(change(member_action::add, "n2", "127.0.0.1:2"))).error.empty());
+  rig.hold_disk();
+  const answered late(rig.call(change(member_action::remove, "n2"), std::chrono::milliseconds(300)));
+  CHECK(late.code == wire::request_errc::unknown);
+  const answered second(rig.call(change(member_action::remove, "n2"), std::chrono::milliseconds(300)));
+  CHECK(second.says("another change of the members is under way"));
+  rig.release_disk();
+}
