@@ -119,7 +119,8 @@ peer_info make_peer_info(const local_identity& self, const hello& other) {
           .incarnation = other.incarnation,
           .boot = other.boot,
           .version = std::min(other.version_max, peer_version_max),
-          .features = other.features & self.features};
+          .features = other.features & self.features,
+          .members_index = other.members_index};
 }
 
 } // namespace quorumd::wire

@@ -69,6 +69,7 @@ struct peer_info {
   boot_id boot;
   std::uint16_t version = 0;  ///< the highest that both speak
   std::uint64_t features = 0; ///< that both have
+  log_index members_index;    ///< of the change of members that it knew then
 };
 
 /// The greeting for the member.

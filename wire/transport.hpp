@@ -37,8 +37,10 @@ class peer_handler {
   /// The queue to the member is full (pause: send no log, forwards or snapshots), or has room again.
   virtual void on_peer_writable(node_id id, bool writable) = 0;
   /// Whether the member may be who it says, judged by its data directory's incarnation: nothing if so, else the reason,
-  /// which both sides report.
-  [[nodiscard]] virtual std::optional<std::string> check_incarnation(node_id id, incarnation seen) = 0;
+  /// which both sides report. `members_index` is that of the change of members which it knows: one of a later change
+  /// than this node's may have been replaced meanwhile.
+  [[nodiscard]] virtual std::optional<std::string> check_incarnation(node_id id, incarnation seen,
+                                                                     log_index members_index) = 0;
 };
 
 /// What a log would want to know. Called on the transport's loop. Repeated failures of one kind are told once.

@@ -41,7 +41,7 @@ bool news(std::string& last, const std::string& complaint) {
 
 std::optional<std::string> transport::impl::objection(const hello& other, node_id dialed) {
   if (auto reason = check_hello(options_.self, other, dialed)) return reason;
-  return handler_.check_incarnation(other.id, other.incarnation);
+  return handler_.check_incarnation(other.id, other.incarnation, other.members_index);
 }
 
 // --- one stream a pair ---

@@ -73,6 +73,7 @@ struct peer_event {
   kind what = kind::messages;
   quorumd::incarnation incarnation;         ///< of `up`
   std::uint64_t features = 0;               ///< of `up`: that both have
+  log_index members_index;                  ///< of `up`
   std::string client_address;               ///< of `up`
   std::vector<wire::peer_message> messages; ///< of `messages`
   wire::inbound_hold hold;                  ///< until they are taken

@@ -24,6 +24,7 @@ void group::take(peer_event& e) {
          .refused = false,
          .incarnation = e.incarnation,
          .features = e.features,
+         .members_index = e.members_index,
          .client_address = std::move(e.client_address)};
     forward_replies_.stream_began(e.from);
     sender_.peer_lost(e.from); // what was begun without a stream never left
@@ -181,6 +182,8 @@ void group::check_members() {
                 "this node cannot go on: " + known.objection(options_.self.id, options_.self.incarnation).value());
   for (auto& [id, p] : peers_) {
     if (!p.up || p.refused || !raft::is_member(known.roster().members, id)) continue;
+    if (p.members_index > known.roster().index)
+      continue; // it may have been replaced by a change that is not known here
     const auto objection = known.objection(id, p.incarnation);
     if (!objection) continue;
     p.refused = true;

@@ -263,6 +263,7 @@ void node::on_peer_up(node_id id, const wire::peer_info& info) {
                    .what = peer_event::kind::up,
                    .incarnation = info.incarnation,
                    .features = info.features,
+                   .members_index = info.members_index,
                    .client_address = info.client_address,
                    .messages = {},
                    .hold = {}});
@@ -273,6 +274,7 @@ void node::on_peer_down(node_id id, const std::string&) {
                    .what = peer_event::kind::down,
                    .incarnation = {},
                    .features = 0,
+                   .members_index = {},
                    .client_address = {},
                    .messages = {},
                    .hold = {}});
@@ -283,6 +285,7 @@ void node::on_peer_messages(node_id from, std::vector<wire::peer_message>& batch
                    .what = peer_event::kind::messages,
                    .incarnation = {},
                    .features = 0,
+                   .members_index = {},
                    .client_address = {},
                    .messages = std::move(batch),
                    .hold = std::move(hold)});
@@ -290,12 +293,19 @@ void node::on_peer_messages(node_id from, std::vector<wire::peer_message>& batch
 
 void node::on_peer_writable(node_id id, bool writable) {
   const auto what = writable ? peer_event::kind::room : peer_event::kind::full;
-  group_->deliver(
-      {.from = id, .what = what, .incarnation = {}, .features = 0, .client_address = {}, .messages = {}, .hold = {}});
+  group_->deliver({.from = id,
+                   .what = what,
+                   .incarnation = {},
+                   .features = 0,
+                   .members_index = {},
+                   .client_address = {},
+                   .messages = {},
+                   .hold = {}});
 }
 
-std::optional<std::string> node::check_incarnation(node_id id, incarnation seen) {
+std::optional<std::string> node::check_incarnation(node_id id, incarnation seen, log_index members_index) {
   const std::lock_guard lock(members_mutex_);
+  if (members_index > members_.roster().index) return std::nullopt;
   return members_.objection(id, seen);
 }
 

@@ -123,7 +123,7 @@ class node final : private wire::peer_handler {
   void on_peer_down(node_id id, const std::string& reason) override;
   void on_peer_messages(node_id from, std::vector<wire::peer_message>& batch, wire::inbound_hold hold) override;
   void on_peer_writable(node_id id, bool writable) override;
-  std::optional<std::string> check_incarnation(node_id id, incarnation seen) override;
+  std::optional<std::string> check_incarnation(node_id id, incarnation seen, log_index members_index) override;
 
   // Never change after open().
   node_options options_;

@@ -14,6 +14,7 @@ struct peer_state {
   bool refused = false; ///< its data directory does not stand for it
   quorumd::incarnation incarnation;
   std::uint64_t features = 0;
+  log_index members_index;    ///< of the change of members that it knew when it connected
   std::string client_address; ///< as it said last
 };
 

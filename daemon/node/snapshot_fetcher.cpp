@@ -83,7 +83,7 @@ class fetcher final : public wire::peer_handler {
       if (auto* c = std::get_if<wire::snapshot_chunk>(&m)) take(from, *c);
   }
   void on_peer_writable(node_id, bool) override {}
-  std::optional<std::string> check_incarnation(node_id, incarnation) override { return std::nullopt; }
+  std::optional<std::string> check_incarnation(node_id, incarnation, log_index) override { return std::nullopt; }
 
   void take(node_id from, const wire::snapshot_chunk& c) {
     if (reader_) return; // it is all here

@@ -73,7 +73,7 @@ void recorder::hold(bool on) {
 void recorder::on_peer_writable(node_id id, bool writable) {
   note(std::string(writable ? "writable " : "full ") + name(id));
 }
-std::optional<std::string> recorder::check_incarnation(node_id id, incarnation seen) {
+std::optional<std::string> recorder::check_incarnation(node_id id, incarnation seen, log_index) {
   const std::lock_guard lock(mutex_);
   if (seen != refused_) return std::nullopt;
   return name(id) + " has another data directory than before";

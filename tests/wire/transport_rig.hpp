@@ -43,7 +43,7 @@ class recorder final : public peer_handler, public peer_observer {
   void on_peer_down(node_id id, const std::string& reason) override;
   void on_peer_messages(node_id from, std::vector<peer_message>& batch, inbound_hold hold) override;
   void on_peer_writable(node_id id, bool writable) override;
-  std::optional<std::string> check_incarnation(node_id id, incarnation seen) override;
+  std::optional<std::string> check_incarnation(node_id id, incarnation seen, log_index members_index) override;
   void on_dial_failed(node_id id, const std::string& address, const std::string& reason) override;
   void on_handshake_refused(node_id id, const std::string& remote, const std::string& reason) override;
   void on_refused_by_peer(node_id id, const std::string& remote, const std::string& reason) override;

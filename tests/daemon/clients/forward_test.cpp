@@ -58,7 +58,7 @@ class deposed_leader final : private wire::peer_handler, private wire::peer_obse
   void on_peer_up(node_id, const wire::peer_info&) override {}
   void on_peer_down(node_id, const std::string&) override {}
   void on_peer_writable(node_id, bool) override {}
-  std::optional<std::string> check_incarnation(node_id, incarnation) override { return std::nullopt; }
+  std::optional<std::string> check_incarnation(node_id, incarnation, log_index) override { return std::nullopt; }
   void on_peer_messages(node_id from, std::vector<wire::peer_message>& batch, wire::inbound_hold) override {
     for (const wire::peer_message& m : batch) {
       const auto* f = std::get_if<wire::forward_request>(&m);
