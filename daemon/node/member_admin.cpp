@@ -69,6 +69,11 @@ void member_admin::members_changed() {
 
 // --- questions ---
 
+/// Until it is applied: what is on record of data directories is by what was applied.
+bool member_admin::under_way() const {
+  return seams_.core.changing_members() || seams_.state.applied() < in_force_.index;
+}
+
 std::optional<raft::peer_progress> member_admin::progress_of(node_id id) const {
   for (const raft::peer_progress& p : seams_.core.progress())
     if (p.id == id) return p;
@@ -286,7 +291,7 @@ member_admin::plan member_admin::plan_of(const wire::member_change& c) const {
 void member_admin::change(const wire::member_change& c, coro::time_point deadline, receiver done) {
   if (seams_.core.soft().role != raft::role::leader)
     return done(refusal(request_errc::not_leader, "only the leader changes the members"));
-  if (seams_.core.changing_members())
+  if (under_way())
     return done(refusal(request_errc::refused,
                         "another change of the members is under way: 'quorumd member list' shows when it is over"));
   plan p = plan_of(c);
@@ -336,10 +341,9 @@ std::optional<member_answer> member_admin::outcome(const waiter& w, coro::time_p
   }
   const bool kept = w.index >= seams_.core.first_index();
   const bool own = kept ? seams_.core.term_at(w.index) == w.term : soft.term == w.term;
-  const bool own_change_is_over = own && seams_.core.commit() >= w.index && !seams_.core.changing_members() &&
-                                  seams_.state.applied() >= in_force_.index;
-  if (own_change_is_over) return member_answer{.error = request_errc::none, .text = {}, .reply = now()};
-  if (soft.term != w.term && !seams_.core.changing_members())
+  const bool made = own && seams_.core.commit() >= w.index;
+  if (made && !under_way()) return member_answer{.error = request_errc::none, .text = {}, .reply = now()};
+  if (!made && soft.term != w.term && !seams_.core.changing_members())
     return refusal(request_errc::unknown,
                    "the leader changed meanwhile: 'quorumd member list' shows whether the change was made");
   if (now_is < w.deadline) return std::nullopt;
@@ -364,7 +368,7 @@ void member_admin::keep_house(coro::time_point now_is) {
 /// One that holds what was the log's end the last time has caught up (thesis §4.2.1).
 void member_admin::promote_learners() {
   const log_index end = std::exchange(last_before_, seams_.core.last_index());
-  if (!seams_.core.soft().serving || seams_.core.changing_members()) return;
+  if (!seams_.core.soft().serving || under_way()) return;
   roster next = in_force_;
   for (const node_id id : in_force_.members.learners) {
     const auto record = next.records.find(id);

@@ -89,6 +89,7 @@ class member_admin {
   [[nodiscard]] incarnation data_seen_of(node_id id) const;
   [[nodiscard]] std::string unsafe(const roster& next) const;
   [[nodiscard]] std::string too_old(const wire::member_change& c, const roster& next) const;
+  [[nodiscard]] bool under_way() const;
   [[nodiscard]] bool alive(node_id id) const;
   [[nodiscard]] std::optional<raft::peer_progress> progress_of(node_id id) const;
   [[nodiscard]] member_answer refusal(wire::request_errc error, const std::string& text) const;
