@@ -61,7 +61,7 @@ void member_changes::act() {
   switch (random_.below(8)) {
   case 0:
   case 1:
-    add(now);
+    if (!g.core().changing_members()) add(now); // else somebody may yet be a member
     break;
   case 2:
     if (voters.size() > 2) ask(change_of(member_action::remove, any_of(voters)));
