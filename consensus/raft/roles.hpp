@@ -49,7 +49,7 @@ struct leader_role {
   bool transfer_told = false;
 
   std::vector<node_id> departing;    ///< no members any more, and not told yet
-  log_index departed_at;             ///< of the newest entry that left one out
+  log_index departed_at;             ///< of the newest configuration, which they have to hear of
   std::uint64_t departing_since = 0; ///< the tick at which that was committed
 
   std::size_t uncommitted_bytes = 0; ///< of this leadership's entries
