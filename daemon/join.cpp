@@ -32,7 +32,7 @@ coro::task<told> ask(coro::loop* l, const newcomer* who, const join_seams* s) {
   wire::client_options o;
   o.endpoints = {{.tcp = {who->member.host, who->member.port}, .socket_path = {}}};
   const auto c = std::make_unique<wire::client>(*l, s->network, s->entropy, o);
-  wire::client_body body = wire::join_request{.name = who->name, .address = who->peer.text(), .incarnation = {}};
+  wire::client_body body = wire::join_request{.name = who->name, .address = who->peer.text()};
   const coro::time_point deadline = l->now() + question_timeout;
   const wire::call_result answer = co_await c->call(std::move(body), deadline);
   told t;
@@ -88,7 +88,7 @@ storage::result<void> find_cluster(const newcomer& who, node::node_options& opti
       return {};
     }
     if (std::exchange(said, t.why) != t.why) spdlog::warn("cannot join yet: {}. Asking on, once a second", t.why);
-    std::this_thread::sleep_for(between_questions);
+    std::this_thread::sleep_for(between_questions); // no loop runs yet, and signals are heard by another thread
   }
 }
 

@@ -48,7 +48,6 @@ struct leader_transfer {
 struct join_request {
   std::string name;
   std::string address; ///< where the others dial it
-  quorumd::incarnation incarnation;
 };
 
 enum class member_role : std::uint8_t {

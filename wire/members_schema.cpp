@@ -108,13 +108,10 @@ std::size_t words_behind(const join_request& j) {
 void fill(schema::JoinRequest::Builder to, const join_request& j) {
   copy_text(j.name, [&](unsigned n) { return to.initName(n); });
   copy_text(j.address, [&](unsigned n) { return to.initAddress(n); });
-  to.setIncarnation(j.incarnation.value());
 }
 
 join_request read(schema::JoinRequest::Reader from) {
-  return {.name = read_member_name(from.getName()),
-          .address = read_address(from.getAddress()),
-          .incarnation = incarnation(from.getIncarnation())};
+  return {.name = read_member_name(from.getName()), .address = read_address(from.getAddress())};
 }
 
 std::size_t words_behind(const members_reply& m) {

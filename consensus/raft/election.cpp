@@ -108,7 +108,7 @@ void core::state::campaign(bool transfer) {
   become_follower(current_term.next(), node_id());
   vote = opt.self;
   hard_dirty = true;
-  role = candidate_role{.votes = {}, .transfer = transfer};
+  role = candidate_role{};
   for (const follower_progress& p : peers) {
     if (!is_voter(members(), p.id())) continue;
     const vote_request request{.term = current_term,

@@ -23,7 +23,6 @@ struct pre_candidate_role {
 
 struct candidate_role {
   ballot votes;
-  bool transfer = false; ///< the former leader asked for this election
 };
 
 /// A read that waits for a quorum to confirm the leader (thesis §6.4).

@@ -15,7 +15,7 @@
 namespace quorumd::cli {
 namespace {
 
-constexpr auto look_interval = std::chrono::milliseconds(500);
+constexpr auto look_interval = std::chrono::milliseconds(500); // nobody tells when a learner has caught up
 /// So long nobody may answer while members are waited for.
 constexpr auto silence_max = std::chrono::seconds(30);
 

@@ -134,9 +134,9 @@ member_answer member_admin::join(const wire::join_request& r) const {
     return refusal(request_errc::refused, r.name + " is no member of cluster " + seams_.self.cluster_name +
                                               " yet: run 'quorumd member add " + r.name + "=" +
                                               (r.address.empty() ? "HOST:PORT" : r.address) + "'");
-  const auto known = seams_.state.members().recorded(id);
+  const bool known = seams_.state.members().recorded(id).has_value();
   const bool votes = raft::is_voter(in_force_.members, id) && !seams_.join_anywhere;
-  if ((known && *known != r.incarnation) || votes)
+  if (known || votes)
     return refusal(request_errc::refused,
                    r.name +
                        " is a member already, with another data directory: start it with that; or, if it is lost, "

@@ -18,6 +18,13 @@ storage::error with_damaged(storage::error e, const std::vector<storage::error>&
   return e;
 }
 
+peer_event event_of(node_id from, peer_event::kind what) {
+  peer_event e;
+  e.from = from;
+  e.what = what;
+  return e;
+}
+
 } // namespace
 
 node::node(node_options o, node_seams s)
@@ -259,48 +266,27 @@ void node::call(std::function<void(group&)> f) {
 }
 
 void node::on_peer_up(node_id id, const wire::peer_info& info) {
-  group_->deliver({.from = id,
-                   .what = peer_event::kind::up,
-                   .incarnation = info.incarnation,
-                   .features = info.features,
-                   .members_index = info.members_index,
-                   .client_address = info.client_address,
-                   .messages = {},
-                   .hold = {}});
+  peer_event e = event_of(id, peer_event::kind::up);
+  e.incarnation = info.incarnation;
+  e.features = info.features;
+  e.members_index = info.members_index;
+  e.client_address = info.client_address;
+  group_->deliver(std::move(e));
 }
 
 void node::on_peer_down(node_id id, const std::string&) {
-  group_->deliver({.from = id,
-                   .what = peer_event::kind::down,
-                   .incarnation = {},
-                   .features = 0,
-                   .members_index = {},
-                   .client_address = {},
-                   .messages = {},
-                   .hold = {}});
+  group_->deliver(event_of(id, peer_event::kind::down));
 }
 
 void node::on_peer_messages(node_id from, std::vector<wire::peer_message>& batch, wire::inbound_hold hold) {
-  group_->deliver({.from = from,
-                   .what = peer_event::kind::messages,
-                   .incarnation = {},
-                   .features = 0,
-                   .members_index = {},
-                   .client_address = {},
-                   .messages = std::move(batch),
-                   .hold = std::move(hold)});
+  peer_event e = event_of(from, peer_event::kind::messages);
+  e.messages = std::move(batch);
+  e.hold = std::move(hold);
+  group_->deliver(std::move(e));
 }
 
 void node::on_peer_writable(node_id id, bool writable) {
-  const auto what = writable ? peer_event::kind::room : peer_event::kind::full;
-  group_->deliver({.from = id,
-                   .what = what,
-                   .incarnation = {},
-                   .features = 0,
-                   .members_index = {},
-                   .client_address = {},
-                   .messages = {},
-                   .hold = {}});
+  group_->deliver(event_of(id, writable ? peer_event::kind::room : peer_event::kind::full));
 }
 
 std::optional<std::string> node::check_incarnation(node_id id, incarnation seen, log_index members_index) {

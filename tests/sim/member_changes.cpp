@@ -174,8 +174,7 @@ void member_changes::poll_joins() {
     if (!cluster_.outside(id) || id == lost_) continue;
     const node_id leader = cluster_.leader();
     cluster_.the_node(leader && random_.below(4) != 0 ? leader : any_of(up)).call([this, id](node::group& g) {
-      const node::member_answer a =
-          g.members().join({.name = name_of(id), .address = address_of(id), .incarnation = {}});
+      const node::member_answer a = g.members().join({.name = name_of(id), .address = address_of(id)});
       if (a.error != wire::request_errc::none || stopped_) return;
       clock_.after(1ms, [this, id, told = node::roster_from(a.reply)] {
         if (stopped_ || !cluster_.outside(id)) return;

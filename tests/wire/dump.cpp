@@ -160,7 +160,7 @@ class out {
     return *this << "member_change" << c.action << c.members << c.force << c.promote;
   }
   out& operator<<(const leader_transfer& t) { return *this << "leader_transfer" << t.to; }
-  out& operator<<(const join_request& j) { return *this << "join" << j.name << j.address << j.incarnation; }
+  out& operator<<(const join_request& j) { return *this << "join" << j.name << j.address; }
   out& operator<<(const client_error& e) {
     *this << "error" << e.code << e.text << e.leader;
     return e.code == request_errc::store ? *this << e.store : *this;

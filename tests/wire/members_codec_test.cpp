@@ -48,8 +48,8 @@ TEST_CASE("what is asked about members is bounded") {
   CHECK(heard(adding(1, {.name = {}, .address = address, .new_name = {}})).error().code() == codec_errc::length);
   CHECK(heard(adding(1, {.name = {}, .address = {}, .new_name = name})).error().code() == codec_errc::length);
   CHECK(heard(leader_transfer{name}).error().code() == codec_errc::length);
-  CHECK(heard(join_request{.name = name, .address = {}, .incarnation = {}}).error().code() == codec_errc::length);
-  CHECK(heard(join_request{.name = {}, .address = address, .incarnation = {}}).error().code() == codec_errc::length);
+  CHECK(heard(join_request{.name = name, .address = {}}).error().code() == codec_errc::length);
+  CHECK(heard(join_request{.name = {}, .address = address}).error().code() == codec_errc::length);
 }
 
 // To hand the leadership to whoever is the best is to name nobody, and not to ask nothing.

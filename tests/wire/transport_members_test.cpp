@@ -11,31 +11,24 @@ using namespace quorumd::wire::test;
 
 namespace {
 
-struct world {
-  coro::steady_clock clock;
-  coro::loop loop{"wire", clock};
-  named_network net;
-  world() { loop.start(); }
-  ~world() { loop.stop(); }
+member named(std::uint64_t i) {
+  const std::string name = "n" + std::to_string(i);
+  return {node_id(i), name, name + ":1"};
+}
 
-  /// From now on the nodes 1 to `last` are the members, to this node, by the change at that index.
-  void members(rig_node& n, std::uint64_t index, std::uint64_t last) {
-    std::vector<member> all;
-    for (std::uint64_t i = 1; i <= last; ++i) all.push_back(named(i));
-    on(loop, [&] { n.wire->set_members(log_index(index), all, all); });
-  }
-  static member named(std::uint64_t i) {
-    const std::string name = "n" + std::to_string(i);
-    return {node_id(i), name, name + ":1"};
-  }
-};
+/// From now on the nodes 1 to `last` are the members, to this node, by the change at that index.
+void change_members(rig_node& n, std::uint64_t index, std::uint64_t last) {
+  std::vector<member> all;
+  for (std::uint64_t i = 1; i <= last; ++i) all.push_back(named(i));
+  on(n.loop, [&] { n.wire->set_members(log_index(index), all, all); });
+}
 
 /// A node that knows the members 1 to `last` by the change at that index.
 transport_options knowing(std::uint64_t id, std::uint64_t index, std::uint64_t last) {
   transport_options o = options_for(id);
   o.self.members_index = log_index(index);
   o.self.members.clear();
-  for (std::uint64_t i = 1; i <= last; ++i) o.self.members.push_back(world::named(i));
+  for (std::uint64_t i = 1; i <= last; ++i) o.self.members.push_back(named(i));
   return o;
 }
 
@@ -54,14 +47,14 @@ TEST_CASE("a member that is added is dialed, and one that is removed loses its s
   rig_node a(w.loop, w.net, knowing(1, 5, 2));
   rig_node d(w.loop, w.net, knowing(4, 9, 4));
   w.net.set("n1", 0); // node 4 cannot dial node 1
-  w.members(a, 9, 4);
+  change_members(a, 9, 4);
   REQUIRE(a.seen.saw("up n4"));
   REQUIRE(d.seen.saw("up n1"));
   CHECK(a.wire->connected(n4));
   a.wire->send(n4, heartbeat_of(3));
   REQUIRE(d.seen.received(1));
 
-  w.members(a, 12, 2);
+  change_members(a, 12, 2);
   REQUIRE(a.seen.saw("down n4"));
   w.net.set("n1", a.port());
   REQUIRE(d.seen.saw("refused by n1")); // it dials, and hears why
@@ -78,7 +71,7 @@ TEST_CASE("a node that knows of a later change of members is let in, and gets an
   a.wire->send(n4, heartbeat_of(3));
   REQUIRE(d.seen.received(1));
   // And it stays when this node learns the same.
-  w.members(a, 9, 4);
+  change_members(a, 9, 4);
   a.wire->send(n4, heartbeat_of(4));
   REQUIRE(d.seen.received(2));
   CHECK(a.seen.count("down n4") == 0);
@@ -118,7 +111,7 @@ TEST_CASE("a member with another address is dialed there") {
   world w;
   rig_node a(w.loop, w.net, knowing(1, 5, 2));
   const auto moved = [&](const std::string& address) {
-    std::vector<member> all{world::named(1), {n2, "n2", address}};
+    std::vector<member> all{named(1), {n2, "n2", address}};
     on(w.loop, [&] { a.wire->set_members(log_index(6), all, all); });
   };
   moved("elsewhere:1");

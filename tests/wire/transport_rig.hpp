@@ -36,6 +36,15 @@ auto on(coro::loop& l, F f) {
 
 using testing::named_network;
 
+/// Where the nodes of a test live.
+struct world {
+  coro::steady_clock clock;
+  coro::loop loop{"wire", clock};
+  named_network net;
+  world() { loop.start(); }
+  ~world() { loop.stop(); }
+};
+
 /// Writes down what a transport says.
 class recorder final : public peer_handler, public peer_observer {
  public:

@@ -12,14 +12,6 @@ using namespace quorumd::wire::test;
 
 namespace {
 
-struct world {
-  coro::steady_clock clock;
-  coro::loop loop{"wire", clock};
-  named_network net;
-  world() { loop.start(); }
-  ~world() { loop.stop(); }
-};
-
 const node_id n1(1);
 const node_id n2(2);
 const node_id n3(3);

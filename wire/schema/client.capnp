@@ -38,7 +38,6 @@ struct MemberChange {
 struct JoinRequest {
   name @0 :Text;
   address @1 :Text;
-  incarnation @2 :UInt64;
 }
 
 struct Request {

@@ -60,7 +60,7 @@ TEST_CASE("the members are listed, and a learner is added and removed") {
   CHECK(added.members.rows[1].match == log_index(0));
   REQUIRE(rig.call(kv::command(kv::put{.key = "a", .value = "2"})).has_value()); // it does not count
 
-  const answered joins(rig.call(wire::join_request{.name = "n2", .address = "127.0.0.1:2", .incarnation = {}}));
+  const answered joins(rig.call(wire::join_request{.name = "n2", .address = "127.0.0.1:2"}));
   CHECK_MESSAGE(joins.error.empty(), joins.error);
   CHECK(joins.members.cluster == cluster_id(1));
 
@@ -98,9 +98,9 @@ TEST_CASE("what cannot be is refused by name, and nothing changes") {
   CHECK(refused(both, "n9 is no member"));
   CHECK(answered(rig.call(wire::members_request{})).members.rows.size() == 2);
 
-  const answered stranger(rig.call(wire::join_request{.name = "n7", .address = "10.0.0.7:2380", .incarnation = {}}));
+  const answered stranger(rig.call(wire::join_request{.name = "n7", .address = "10.0.0.7:2380"}));
   CHECK(stranger.says("run 'quorumd member add n7=10.0.0.7:2380'"));
-  const answered voter(rig.call(wire::join_request{.name = "n1", .address = {}, .incarnation = {}}));
+  const answered voter(rig.call(wire::join_request{.name = "n1", .address = {}}));
   CHECK(voter.says("quorumd member replace n1")); // an empty disk may have forgotten its votes
 
   CHECK(answered(rig.call(wire::leader_transfer{})).says("nobody to lead"));
