@@ -77,6 +77,15 @@ struct profile_request {
   std::chrono::seconds length{0};
 };
 
+/// Asks for a snapshot to copy, or for a piece of one that was opened so. Without a handle: for one that holds all that
+/// the node has applied by now, or `at_least` that index; as long as there is none it is being taken, and the client
+/// asks again.
+struct snapshot_request {
+  std::uint64_t handle = 0;
+  std::uint64_t offset = 0;
+  log_index at_least;
+};
+
 /// How long a request may take.
 struct request_limits {
   request_limits() = default;
@@ -97,7 +106,7 @@ struct client_request {
   std::uint64_t id = 0;
   request_limits limits;
   std::variant<client_hello, kv::command, range_read, status_request, health_request, metrics_request, profile_request,
-               members_request, member_change, leader_transfer, join_request>
+               members_request, member_change, leader_transfer, join_request, snapshot_request>
       body;
 };
 
@@ -124,6 +133,16 @@ struct profile_reply {
 /// Of a profile; a longer one is an error.
 inline constexpr std::size_t profile_bytes_max = std::size_t{3} * 1024 * 1024;
 
+/// Of a snapshot that is copied: in one reply.
+inline constexpr std::size_t snapshot_piece_max = std::size_t{1} * 1024 * 1024;
+struct snapshot_reply {
+  std::uint64_t handle = 0; ///< 0: there is none yet
+  log_index index;          ///< what it holds, or is to hold
+  std::uint64_t total = 0;  ///< bytes of the file
+  std::string_view bytes;   ///< from the offset that was asked for; none: nothing was, or it is the end
+  std::string_view note;    ///< no handle: why the last one could not be taken; empty: it is being taken
+};
+
 struct client_error {
   request_errc code = request_errc::internal;
   std::string_view text;   ///< for a person
@@ -134,7 +153,7 @@ struct client_error {
 struct client_reply {
   std::uint64_t id = 0;
   std::variant<client_error, hello_reply, kv::reply, kv::range_reply, status_reply, health_reply, metrics_reply,
-               profile_reply, members_reply>
+               profile_reply, members_reply, snapshot_reply>
       body;
 };
 
@@ -151,6 +170,7 @@ void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, c
 void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, const member_change& c);
 void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, const leader_transfer& t);
 void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, const join_request& j);
+void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, const snapshot_request& s);
 void encode_request(byte_buffer& out, const client_request& r);
 
 /// Reads a request from a frame's content (frame.hpp). The views hold as long as the frame's bytes. Keys, operations
@@ -173,6 +193,8 @@ void encode_reply(byte_buffer& out, std::uint64_t id, const metrics_reply& m);
 /// At most profile_bytes_max.
 void encode_reply(byte_buffer& out, std::uint64_t id, const profile_reply& p);
 void encode_reply(byte_buffer& out, std::uint64_t id, const members_reply& m);
+/// At most snapshot_piece_max bytes.
+void encode_reply(byte_buffer& out, std::uint64_t id, const snapshot_reply& s);
 /// From the bytes that encode_result() made (command_codec.hpp), here or on another node; an error if they are not.
 [[nodiscard]] decoded<void> encode_reply(byte_buffer& out, std::uint64_t id, std::span<const std::byte> encoded_result);
 

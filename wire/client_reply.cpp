@@ -140,6 +140,20 @@ void encode_reply(byte_buffer& out, std::uint64_t id, const members_reply& m) {
                [&](schema::Reply::Builder to) { fill(to.initMembers(), m); });
 }
 
+void encode_reply(byte_buffer& out, std::uint64_t id, const snapshot_reply& s) {
+  QUORUMD_INVARIANT(s.bytes.size() <= snapshot_piece_max, "a piece of a snapshot fits into a reply");
+  const std::size_t words =
+      struct_words<schema::SnapshotReply> + text_words(s.note.size()) + data_words(s.bytes.size());
+  append_reply(out, id, words, [&](schema::Reply::Builder to) {
+    schema::SnapshotReply::Builder snapshot = to.initSnapshot();
+    snapshot.setHandle(s.handle);
+    snapshot.setIndex(s.index.value());
+    snapshot.setTotal(s.total);
+    snapshot.setBytes(data(s.bytes));
+    copy_text(s.note, [&](unsigned n) { return snapshot.initNote(n); });
+  });
+}
+
 decoded<void> encode_reply(byte_buffer& out, std::uint64_t id, std::span<const std::byte> encoded_result) {
   const decoded<void> done =
       decode_segment<schema::Outcome>(encoded_result, command_nesting_max, [&](schema::Outcome::Reader from) {
@@ -198,6 +212,15 @@ decoded<client_reply> decode_reply(std::span<const std::byte> frame) {
     case schema::Reply::MEMBERS:
       r.body = read(from.getMembers());
       return r;
+    case schema::Reply::SNAPSHOT: {
+      const schema::SnapshotReply::Reader snapshot = from.getSnapshot();
+      r.body = snapshot_reply{.handle = snapshot.getHandle(),
+                              .index = log_index(snapshot.getIndex()),
+                              .total = snapshot.getTotal(),
+                              .bytes = view(snapshot.getBytes()),
+                              .note = text(snapshot.getNote())};
+      return r;
+    }
     }
     refuse(codec_errc::unknown_kind, "the reply is of a kind that this version does not know");
   });

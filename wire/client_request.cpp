@@ -116,6 +116,15 @@ void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, c
                  [&](schema::Request::Builder to) { fill(to.initJoin(), j); });
 }
 
+void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, const snapshot_request& s) {
+  append_request(out, id, limits, struct_words<schema::SnapshotRequest>, [&](schema::Request::Builder to) {
+    schema::SnapshotRequest::Builder snapshot = to.initSnapshot();
+    snapshot.setHandle(s.handle);
+    snapshot.setOffset(s.offset);
+    snapshot.setAtLeast(s.at_least.value());
+  });
+}
+
 void encode_request(byte_buffer& out, const client_request& r) {
   std::visit([&](const auto& body) { encode_request(out, r.id, r.limits, body); }, r.body);
 }
@@ -159,6 +168,11 @@ decoded<client_request> decode_request(std::span<const std::byte> frame) {
       return r;
     case schema::Request::JOIN:
       r.body = read(from.getJoin());
+      return r;
+    case schema::Request::SNAPSHOT:
+      r.body = snapshot_request{.handle = from.getSnapshot().getHandle(),
+                                .offset = from.getSnapshot().getOffset(),
+                                .at_least = log_index(from.getSnapshot().getAtLeast())};
       return r;
     }
     refuse(codec_errc::unknown_kind, "the request is of a kind that this version does not know");

@@ -54,6 +54,7 @@ void peer_stream::start() {
 void peer_stream::end(goodbye::cause why, const std::string& reason) {
   if (ended_) return;
   ended_ = true;
+  replaced_ = why == goodbye::cause::duplicate;
   reason_ = reason;
   if (!queue_.mid_block()) {
     byte_buffer last;
@@ -139,7 +140,8 @@ void peer_stream::decode_frames() {
         batch_.resize(before); // of a list that is refused, nothing counts
         bad = signal.error().what();
       } else if (const auto* said = std::get_if<goodbye>(&*signal)) {
-        end(goodbye::cause::error, "the other end said: " + said->reason);
+        const bool replaced = said->why == goodbye::cause::duplicate;
+        end(replaced ? said->why : goodbye::cause::error, "the other end said: " + said->reason);
       } else if (std::get<peer_signal>(*signal) == peer_signal::probe) {
         note_queueing();
         queue_.push(traffic::control, encode_probe_reply);

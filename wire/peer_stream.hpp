@@ -47,6 +47,8 @@ class peer_stream {
   void end(goodbye::cause why, const std::string& reason);
   [[nodiscard]] bool ended() const { return ended_; }
   [[nodiscard]] const std::string& reason() const { return reason_; }
+  /// Whether it has ended only since another stream with the same daemon stays.
+  [[nodiscard]] bool replaced() const { return replaced_; }
   /// Returns when its tasks have ended; after end().
   [[nodiscard]] coro::task<void> join();
 
@@ -98,6 +100,7 @@ class peer_stream {
   bool probed_ = false;
   bool writable_ = true;
   bool ended_ = false;
+  bool replaced_ = false;
   std::string reason_;
   coro::event wake_;
   coro::task_group tasks_;

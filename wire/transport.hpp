@@ -53,7 +53,7 @@ class peer_observer {
   virtual void on_handshake_refused(node_id, const std::string& /*remote*/, const std::string& /*reason*/) {}
   /// The remote refused this node, for the reason it gave.
   virtual void on_refused_by_peer(node_id, const std::string& /*remote*/, const std::string& /*reason*/) {}
-  /// A stream that stood has ended, and why.
+  /// A stream that stood has ended, and why; not said of one of two that met, when members dial each other at once.
   virtual void on_stream_ended(node_id, const std::string& /*remote*/, const std::string& /*reason*/) {}
   /// A frame that can't be; its stream is closed.
   virtual void on_bad_frame(node_id, const std::string& /*remote*/, const std::string& /*reason*/) {}

@@ -60,10 +60,10 @@ bool transport::impl::adopt(transport_peer& p, greeting& g, const hello& other, 
   if (judge(p, other.boot, dialed_here) == verdict::duplicate) return false;
   peer_info info = make_peer_info(options_.self, other);
   if (const peer_stream* holder = p.incumbent()) {
-    const std::string why =
-        holder->info().boot == info.boot ? "another stream of the pair took its place" : "the member started anew";
+    const bool same = holder->info().boot == info.boot;
+    const std::string why = same ? "another stream of the pair took its place" : "the member started anew";
     observer_.on_stream_replaced(p.id, holder->remote(), why);
-    if (p.current && !p.current->ended()) p.current->end(goodbye::cause::duplicate, why);
+    if (p.current && !p.current->ended()) p.current->end(same ? goodbye::cause::duplicate : goodbye::cause::error, why);
   }
   coro::stream& raw = g.stream();
   raw.limit_unsent(options_.unsent_bytes_max);
@@ -99,7 +99,7 @@ coro::task<void> transport::impl::run_streams(transport_peer* p) {
     co_await std::move(joined);
     p->failures = loop.now() - p->current->since() >= lasting ? 0 : p->failures + 1;
     const std::string reason = p->current->reason();
-    observer_.on_stream_ended(p->id, p->current->remote(), reason);
+    if (!p->current->replaced()) observer_.on_stream_ended(p->id, p->current->remote(), reason);
     p->current.reset();
     handler_.on_peer_down(p->id, reason);
     p->lost.set();

@@ -90,6 +90,9 @@ void recorder::on_refused_by_peer(node_id id, const std::string&, const std::str
 void recorder::on_bad_frame(node_id id, const std::string&, const std::string& reason) {
   note("bad frame " + name(id) + ": " + reason);
 }
+void recorder::on_stream_ended(node_id id, const std::string&, const std::string& reason) {
+  note("ended " + name(id) + ": " + reason);
+}
 void recorder::on_stream_replaced(node_id id, const std::string&, const std::string& reason) {
   note("replaced " + name(id) + ": " + reason);
 }

@@ -57,6 +57,7 @@ class recorder final : public peer_handler, public peer_observer {
   void on_handshake_refused(node_id id, const std::string& remote, const std::string& reason) override;
   void on_refused_by_peer(node_id id, const std::string& remote, const std::string& reason) override;
   void on_bad_frame(node_id id, const std::string& remote, const std::string& reason) override;
+  void on_stream_ended(node_id id, const std::string& remote, const std::string& reason) override;
   void on_stream_replaced(node_id id, const std::string& remote, const std::string& reason) override;
 
   /// Waits until an event starts with the text (after the first `skip` that do); false after ten seconds.

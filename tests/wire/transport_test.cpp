@@ -175,6 +175,7 @@ TEST_CASE("the stream of the smaller id takes the place") {
   REQUIRE(a.seen.saw("up n2", 1));
   CHECK(second.hear_goodbye() == "another stream of the pair took its place");
   CHECK(a.seen.count("replaced n2") == 1);
+  CHECK(a.seen.count("ended n2") == 0); // nothing that an operator should look into
 }
 
 // Nodes whose member lists differ refuse each other, and both say what differs.

@@ -40,6 +40,12 @@ struct JoinRequest {
   address @1 :Text;
 }
 
+struct SnapshotRequest {
+  handle @0 :UInt64;  # 0: opens one
+  offset @1 :UInt64;
+  atLeast @2 :UInt64;  # an index; 0: all that the node has applied
+}
+
 struct Request {
   id @0 :UInt64;
   remainingMs @1 :UInt32;
@@ -55,6 +61,7 @@ struct Request {
     memberChange @11 :MemberChange;
     leaderTransfer @12 :Text;  # to that member; empty: to the best
     join @13 :JoinRequest;
+    snapshot @14 :SnapshotRequest;
   }
   leaderWaitMs @9 :UInt32;
 }
@@ -123,6 +130,14 @@ struct MembersReply {
   rows @5 :List(MemberRow);
 }
 
+struct SnapshotReply {
+  handle @0 :UInt64;  # 0: there is none yet
+  index @1 :UInt64;
+  total @2 :UInt64;
+  bytes @3 :Data;
+  note @4 :Text;  # no handle: why the last one could not be taken
+}
+
 struct Error {
   code @0 :UInt8;
   text @1 :Text;
@@ -142,5 +157,6 @@ struct Reply {
     metrics @7 :MetricsReply;
     profile @8 :ProfileReply;
     members @9 :MembersReply;
+    snapshot @10 :SnapshotReply;
   }
 }
