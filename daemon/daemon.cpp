@@ -53,21 +53,6 @@ int code_of(coro::fatal_cause cause) {
   return config::exit_code::disk;
 }
 
-int code_of(const storage::error& e) {
-  switch (e.code) {
-  case storage::error_code::corrupt:
-    return config::exit_code::corruption;
-  case storage::error_code::foreign:
-    return config::exit_code::identity;
-  case storage::error_code::locked:
-    return config::exit_code::identity;
-  case storage::error_code::version:
-    return config::exit_code::version;
-  default:
-    return config::exit_code::disk;
-  }
-}
-
 /// Ends the process at once: nothing that runs may touch the disk again.
 class exit_on_fatal final : public coro::fatal_hook {
  public:
@@ -168,7 +153,7 @@ class server {
     }
     if (const auto opened = recovering.get(); !opened) {
       spdlog::critical("{}", opened.error().message());
-      return code_of(opened.error());
+      return exit_code_of(opened.error());
     }
     const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.now() - began);
     spdlog::info("{} of cluster {}: recovered {} in {} ms", settings_.node.name, node_->self().cluster_name,

@@ -1,5 +1,6 @@
 #include "daemon/options.hpp"
 
+#include "config/exit_codes.hpp"
 #include "config/identity.hpp"
 #include "config/values.hpp"
 
@@ -89,6 +90,24 @@ clients::client_port::options client_options_of(const config::settings& s) {
           .clients_max = s.limits.clients_max,
           .inflight_max = s.limits.inflight_requests_max,
           .queues_bytes_max = s.limits.client_queues_bytes_max};
+}
+
+int exit_code_of(const storage::error& e) {
+  switch (e.code) {
+  case storage::error_code::corrupt:
+    return config::exit_code::corruption;
+  case storage::error_code::foreign:
+  case storage::error_code::locked:
+    return config::exit_code::identity;
+  case storage::error_code::version:
+    return config::exit_code::version;
+  case storage::error_code::not_found:
+  case storage::error_code::exists:
+  case storage::error_code::compacted:
+    return config::exit_code::usage;
+  default:
+    return config::exit_code::disk;
+  }
 }
 
 std::size_t loops_of(const config::settings& s) {

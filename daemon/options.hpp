@@ -12,6 +12,8 @@ namespace quorumd::daemon {
 /// A member's number by its name, in the cluster of that name; 0 if that can be no name.
 [[nodiscard]] node_id member_id(std::string_view cluster, std::string_view name);
 [[nodiscard]] clients::client_port::options client_options_of(const config::settings& s);
+/// How the process ends because of it (config/exit_codes.hpp).
+[[nodiscard]] int exit_code_of(const storage::error& e);
 /// runtime.loops, with 0 resolved.
 [[nodiscard]] std::size_t loops_of(const config::settings& s);
 [[nodiscard]] coro::endpoint endpoint_of(const config::address& a);

@@ -172,7 +172,7 @@ result<void> check_fresh(file_system& fs, const std::string& directory, const st
 }
 
 result<identity> create(file_system& fs, const std::string& path, const identity& expected, log_extent& extent,
-                        coro::entropy& random) {
+                        coro::entropy& random, const std::function<result<void>()>& fill) {
   const result<std::optional<std::uint64_t>> reached = extent.read();
   if (!reached) return reached.error();
   const result<void> fresh = check_fresh(fs, path, *reached == 0 ? extent.name() : std::string());
@@ -180,6 +180,8 @@ result<identity> create(file_system& fs, const std::string& path, const identity
   // The identity comes last: once it is there, so is the note.
   const result<void> noted = extent.set(0);
   if (!noted) return noted.error();
+  if (fill)
+    if (const result<void> filled = fill(); !filled) return filled.error();
   identity mine = expected;
   mine.incarnation = incarnation(random.next());
   mine.created = true;
@@ -218,8 +220,17 @@ result<void> data_directory::check_cluster(const storage::identity& expected) co
   return compare(path_, identity_, expected);
 }
 
+result<void> data_directory::move_to(file_system& fs, cluster_id cluster) {
+  storage::identity moved = identity_;
+  moved.cluster = cluster;
+  const result<void> written = write_identity(fs, path_, moved);
+  if (written) identity_ = std::move(moved);
+  return written;
+}
+
 result<std::unique_ptr<data_directory>> data_directory::open(file_system& fs, std::string path,
-                                                             const storage::identity& expected, coro::entropy& random) {
+                                                             const storage::identity& expected, coro::entropy& random,
+                                                             const std::function<result<void>()>& fill) {
   const result<void> made = fs.make_directory(path);
   if (!made) return made.error();
   result<std::unique_ptr<file_lock>> lock = fs.lock(join(path, "LOCK"));
@@ -235,7 +246,7 @@ result<std::unique_ptr<data_directory>> data_directory::open(file_system& fs, st
   log_extent extent(fs, join(path, log_directory));
   result<storage::identity> found = read_identity(fs, path);
   if (!found && found.error().code == error_code::not_found) {
-    found = create(fs, path, expected, extent, random);
+    found = create(fs, path, expected, extent, random, fill);
   } else if (found) {
     const result<void> there = check_log_is_there(fs, extent, join(path, log_directory));
     if (!there) return there.error();

@@ -5,6 +5,7 @@
 #include "consensus/types/ids.hpp"
 #include "coro/entropy.hpp"
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -31,12 +32,17 @@ class data_directory {
   /// Creates it if it is missing or empty, else checks that it belongs to that cluster and node (incarnation is not
   /// looked at, nor the number of the cluster if none is expected). Errors: `locked` (names the other process if
   /// known), `foreign` (another cluster, node or format version: says what to do), `corrupt`, `no_space`, `io`.
+  /// A directory that is created gets its identity after `fill`: what that leaves when it fails, or is cut off, is no
+  /// data directory.
   [[nodiscard]] static result<std::unique_ptr<data_directory>> open(file_system& fs, std::string path,
-                                                                    const identity& expected, coro::entropy& random);
+                                                                    const identity& expected, coro::entropy& random,
+                                                                    const std::function<result<void>()>& fill = {});
 
   [[nodiscard]] const storage::identity& identity() const { return identity_; }
   /// Whether the cluster has that number; `foreign` if not.
   [[nodiscard]] result<void> check_cluster(const storage::identity& expected) const;
+  /// Makes it another cluster's, durably; nothing else changes.
+  [[nodiscard]] result<void> move_to(file_system& fs, cluster_id cluster);
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] std::string wal_directory() const { return join(path_, "wal"); }
   [[nodiscard]] std::string snapshot_directory() const { return join(path_, "snapshots"); }

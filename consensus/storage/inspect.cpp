@@ -125,7 +125,7 @@ class wal_walk {
   result<void> whole(const std::string& directory) {
     const result<std::vector<group_snapshot>> snapshots = snapshots_beside(directory);
     if (!snapshots) return snapshots.error();
-    const result<void> checked = check_log(fs_, directory, *snapshots);
+    const auto checked = read_log(fs_, directory, *snapshots);
     if (checked) return {};
     const error& e = checked.error();
     if (e.code != error_code::corrupt && e.code != error_code::foreign) return e;

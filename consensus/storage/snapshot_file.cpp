@@ -116,6 +116,25 @@ result<snapshot_file> snapshot_writer::finish() {
   return publish_file(s.fs, s.directory, s.path, s.info, s.written);
 }
 
+result<void> move_snapshot(file_system& fs, const std::string& directory, const snapshot_file& of, cluster_id cluster) {
+  const auto reader = snapshot_reader::open(fs, of.path);
+  if (!reader) return reader.error();
+  snapshot_info info = (*reader)->info();
+  info.cluster = cluster;
+  const auto writer = snapshot_writer::create(fs, directory, std::move(info));
+  if (!writer) return writer.error();
+  for (std::vector<std::byte> block;;) {
+    const result<bool> more = (*reader)->next(block);
+    if (!more) return more.error();
+    if (!*more) break;
+    const result<void> written = (*writer)->append(block);
+    if (!written) return written;
+  }
+  const result<snapshot_file> moved = (*writer)->finish();
+  if (!moved) return moved.error();
+  return {};
+}
+
 // --- reader -----------------------------------------------------------------------------------------------------
 
 struct snapshot_reader::state {

@@ -85,6 +85,11 @@ class snapshot_reader {
   std::unique_ptr<state> state_;
 };
 
+/// Writes the snapshot anew as one of another cluster, checking all of it, and publishes it in the same place.
+/// Blocking.
+[[nodiscard]] result<void> move_snapshot(file_system& fs, const std::string& directory, const snapshot_file& of,
+                                         cluster_id cluster);
+
 /// Takes a snapshot's bytes from another node, in order, into a temporary file. Blocking. The same snapshot may be
 /// resumed, after a restart too: create() finds what has arrived, and whatever a crash did to it, all is checked before
 /// it is published.

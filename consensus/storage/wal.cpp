@@ -82,4 +82,19 @@ log_metrics wal::metrics() const {
   return impl_->metrics();
 }
 
+result<void> append_to_log(file_system& fs, const std::string& directory, const wal_options& options,
+                           coro::entropy& random, std::span<const group_snapshot> snapshots, const write& last) {
+  result<opened_log> opened = recover_log(fs, directory, options, random, snapshots, {});
+  if (!opened) return opened.error();
+  segment_pool pool(fs, directory, options);
+  log_engine engine(std::move(*opened), options, random, pool);
+  std::vector<truncation> none;
+  const result<log_engine::outcome> written = engine.write(std::span(&last, 1), none);
+  if (!written) return written.error();
+  // The fresh segment has room for one small batch, unless the volume is full.
+  if (*written != log_engine::outcome::written)
+    return error(error_code::no_space, directory, "there is no room to write to the log: free some space");
+  return {};
+}
+
 } // namespace quorumd::storage

@@ -142,12 +142,18 @@ result<group_logs> recovery::next_groups(batch_builder& b, std::span<const group
   return groups;
 }
 
-/// What open_fresh() would find wrong; nothing is written.
-result<void> recovery::check(std::span<const group_snapshot> snapshots) {
+std::vector<recovered_group> recovery::recovered(const group_logs& groups) {
+  std::vector<recovered_group> all;
+  for (const auto& [group, log] : groups.by_id) all.push_back(log.recovered(group));
+  return all;
+}
+
+/// What open_fresh() would recover, or find wrong; nothing is written.
+result<std::vector<recovered_group>> recovery::check(std::span<const group_snapshot> snapshots) {
   batch_builder builder;
   const result<group_logs> groups = next_groups(builder, snapshots);
   if (!groups) return groups.error();
-  return {};
+  return recovered(*groups);
 }
 
 segment_header recovery::fresh_header(const group_logs& groups) {
@@ -242,7 +248,7 @@ result<opened_log> recovery::open_fresh(std::span<const group_snapshot> snapshot
   o.next_number = h.first_number + 1;
   o.recovered_batches = batches_;
   o.torn_batches = torn_;
-  for (const auto& [group, log] : groups->by_id) o.recovered.push_back(log.recovered(group));
+  o.recovered = recovered(*groups);
   o.groups = std::move(*groups);
   return o;
 }
@@ -267,7 +273,8 @@ result<opened_log> recover_log(file_system& fs, const std::string& directory, co
   return r.open_fresh(snapshots);
 }
 
-result<void> check_log(file_system& fs, const std::string& directory, std::span<const group_snapshot> snapshots) {
+result<std::vector<recovered_group>> read_log(file_system& fs, const std::string& directory,
+                                              std::span<const group_snapshot> snapshots) {
   const wal_options options;
   coro::system_entropy random;
   const recovery_progress progress;

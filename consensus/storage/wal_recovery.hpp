@@ -43,8 +43,13 @@ struct opened_log {
                                              coro::entropy& random, std::span<const group_snapshot> snapshots,
                                              const recovery_progress& progress);
 
-/// What recover_log() would refuse; reads only. For tools.
-[[nodiscard]] result<void> check_log(file_system& fs, const std::string& directory,
-                                     std::span<const group_snapshot> snapshots);
+/// What recover_log() would recover, or refuse; reads only. For tools.
+[[nodiscard]] result<std::vector<recovered_group>> read_log(file_system& fs, const std::string& directory,
+                                                            std::span<const group_snapshot> snapshots);
+/// Recovers the log and writes one thing more to it, durably; for tools, while no node runs. Blocks. `no_space` if the
+/// volume has no room.
+[[nodiscard]] result<void> append_to_log(file_system& fs, const std::string& directory, const wal_options& options,
+                                         coro::entropy& random, std::span<const group_snapshot> snapshots,
+                                         const write& last);
 
 } // namespace quorumd::storage

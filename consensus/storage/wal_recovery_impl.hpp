@@ -37,7 +37,8 @@ class recovery {
   result<void> scan();
   result<void> replay();
   result<opened_log> open_fresh(std::span<const group_snapshot> snapshots);
-  result<void> check(std::span<const group_snapshot> snapshots);
+  result<std::vector<recovered_group>> check(std::span<const group_snapshot> snapshots);
+  [[nodiscard]] static std::vector<recovered_group> recovered(const group_logs& groups);
 
  private:
   struct found_segment {

@@ -28,6 +28,8 @@ namespace quorumd::cli {
 [[nodiscard]] command_spec bench_command();
 [[nodiscard]] command_spec check_config_command();
 [[nodiscard]] command_spec inspect_command();
+[[nodiscard]] command_spec snapshot_command();
+[[nodiscard]] command_spec recover_command();
 [[nodiscard]] command_spec completion_command();
 [[nodiscard]] command_spec help_command();
 [[nodiscard]] command_spec version_command();

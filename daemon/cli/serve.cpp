@@ -1,33 +1,26 @@
-#include "config/config.hpp"
-#include "config/exit_codes.hpp"
 #include "daemon/cli/commands.hpp"
+#include "daemon/cli/node_settings.hpp"
 #include "daemon/cli/terminal.hpp"
 #include "daemon/daemon.hpp"
 
-#include <unistd.h>
+#include <vector>
 
 namespace quorumd::cli {
 namespace {
 
 int run_serve(const invocation& in) {
-  if (in.has("config") == in.has("data-dir"))
-    return complain(usage(in.has("config") ? "serve: --config and --data-dir exclude each other: the file names the "
-                                             "directory, and --set node.data_dir=D overrides it"
-                                           : "serve: --config FILE or --data-dir D is missing"));
-  std::vector<std::string> set = in.all("set");
-  if (in.has("name")) set.push_back("node.name=" + in.text("name"));
-  if (in.has("join")) set.push_back("cluster.join=" + in.text("join"));
-  const std::vector<std::string> variables = config::quorumd_variables(environ);
-  const auto read = [&] {
-    return in.has("config") ? config::load(in.text("config"), set, variables)
-                            : config::single_node(in.text("data-dir"), set, variables);
-  };
-  const auto settings = read();
-  if (settings.has_error()) {
-    for (const auto& mistake : settings.error().list()) complain(mistake.text());
-    return config::exit_code::configuration;
-  }
-  return daemon::serve(*settings, read);
+  const auto read = settings_of(in);
+  if (read.has_error()) return complain(read.error());
+  const auto settings = (*read)();
+  if (settings.has_error()) return complain(settings.error());
+  return daemon::serve(*settings, *read);
+}
+
+std::vector<option_spec> serve_options() {
+  std::vector<option_spec> all = node_options();
+  all.push_back({"join", "HOST:PORT", option_kind::text,
+                 "become a member of the cluster whose client port that is: cluster.join"});
+  return all;
 }
 
 } // namespace
@@ -36,14 +29,7 @@ command_spec serve_command() {
   return {
       .name = "serve",
       .summary = "run a node of the cluster",
-      .options = {{"config", "FILE", option_kind::text, "the configuration"},
-                  {"data-dir", "D", option_kind::text,
-                   "instead: a cluster of one on loopback (2379 clients, 2380 peers) with its data in D"},
-                  {"name", "NAME", option_kind::text, "this node's name: node.name"},
-                  {"join", "HOST:PORT", option_kind::text,
-                   "become a member of the cluster whose client port that is: cluster.join"},
-                  {"set", "KEY=VALUE", option_kind::text, "override a key of the configuration; may be repeated",
-                   true}},
+      .options = serve_options(),
       .details =
           "To join a cluster, run 'quorumd member add NAME=HOST:PORT' there, and here give --join with an empty data\n"
           "directory; before it was added the node waits for it. The cluster then says who its members are.\n"

@@ -200,8 +200,9 @@ void session::take(std::span<const std::byte> frame) {
 }
 
 bool session::has_place(const wire::client_request& r) {
-  const bool costs_a_place =
-      std::holds_alternative<kv::command>(r.body) || std::holds_alternative<wire::range_read>(r.body);
+  const bool costs_a_place = std::holds_alternative<kv::command>(r.body) ||
+                             std::holds_alternative<wire::range_read>(r.body) ||
+                             std::holds_alternative<wire::snapshot_request>(r.body);
   if (!options_.only_health || !costs_a_place) return true;
   observer_.too_many(stream_->remote());
   refuse_request(r.id, wire::request_errc::overloaded, too_many_clients);
@@ -226,6 +227,8 @@ void session::take(const wire::client_request& r) {
     return;
   } else if (const auto* p = std::get_if<wire::profile_request>(&r.body)) {
     take_profile(r.id, *p);
+  } else if (const auto* copy = std::get_if<wire::snapshot_request>(&r.body)) {
+    take_snapshot(r.id, *copy);
   } else if (std::holds_alternative<wire::health_request>(r.body)) {
     const wire::range_read any{.request = {.key = std::string_view("\0", 1), .count_only = true, .skip_count = true},
                                .serializable = false};

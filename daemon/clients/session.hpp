@@ -114,6 +114,7 @@ class session final : public node::reply_sink {
   void take_metrics(std::uint64_t id);
   bool take_members(std::uint64_t id, time_limits until, const wire::client_request& r);
   void take_profile(std::uint64_t id, const wire::profile_request& p);
+  void take_snapshot(std::uint64_t id, const wire::snapshot_request& r);
   void submit();
   [[nodiscard]] bool admit(std::uint64_t id, bool urgent = false);
   [[nodiscard]] node::reply_to answer(std::uint64_t id, asked what, std::size_t request_bytes);

@@ -67,8 +67,9 @@ std::span<const record_view> snapshot_cursor::next(std::size_t bytes_max) {
   return slice_;
 }
 
-store_builder::store_builder(const options& o, const snapshot_header& header)
+store_builder::store_builder(const options& o, const snapshot_header& header, const restoration& how)
     : header_(header)
+    , how_(how)
     , store_(std::make_unique<store>(o)) {
   store_->applied_ = header.applied;
   store_->current_ = header.current;
@@ -103,6 +104,7 @@ bool store_builder::sound(const record_view& r) const {
 
 result<void> store_builder::add(const record_view& r) {
   if (!sound(r)) return error(errc::snapshot_record);
+  if (how_.as_of && r.mod_revision > how_.as_of) return {};
   const bool same_key = last_ != nullptr && last_->key() == r.key;
   if (same_key && r.mod_revision <= last_->newest().mod) return error(errc::snapshot_order);
   if (!same_key && last_ != nullptr && r.key < last_->key()) return error(errc::snapshot_order);
@@ -142,7 +144,7 @@ result<std::unique_ptr<store>> store_builder::finish() {
   QUORUMD_INVARIANT(store_ != nullptr, "a store is built once");
   close_record();
   if (header_.current.value() < 1 || header_.compacted > header_.current) return error(errc::snapshot_record);
-  if (store_->content_hash() != header_.content_hash) return error(errc::snapshot_hash);
+  if (!how_.as_of && store_->content_hash() != header_.content_hash) return error(errc::snapshot_hash);
   std::sort(left_behind_.begin(), left_behind_.end(),
             [](const left_behind& a, const left_behind& b) { return std::tie(a.at, a.sub) < std::tie(b.at, b.sub); });
   for (const left_behind& l : left_behind_) {
@@ -152,6 +154,8 @@ result<std::unique_ptr<store>> store_builder::finish() {
   }
   left_behind_.clear();
   store_->changed_ = store_->now_;
+  if (how_.as_of) store_->current_ = how_.as_of;
+  store_->current_ = store_->current_ + how_.raise;
   return std::move(store_);
 }
 

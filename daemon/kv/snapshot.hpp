@@ -70,11 +70,18 @@ class snapshot_cursor {
   std::vector<record_view> slice_;
 };
 
+/// How a state that is restored differs from what the snapshot holds.
+struct restoration {
+  revision as_of;          ///< later changes are left out; 0: none are
+  std::uint64_t raise = 0; ///< the current revision is so much higher than the last change
+};
+
 /// Makes a store of a snapshot's header and records, in the order in which a cursor yields them. The input may be
 /// anything: what contradicts itself is an error, and the builder is then to be thrown away.
 class store_builder {
  public:
-  store_builder(const options& o, const snapshot_header& header);
+  /// With `how.as_of` the content hash, which is of the whole, is not compared.
+  store_builder(const options& o, const snapshot_header& header, const restoration& how = {});
   ~store_builder();
 
   /// Once at most, before finish().
@@ -97,6 +104,7 @@ class store_builder {
   void close_record();
 
   snapshot_header header_;
+  restoration how_;
   std::unique_ptr<store> store_;
   record* last_ = nullptr;
   key_tree::iterator place_; ///< of the last one

@@ -70,6 +70,7 @@ group::group(group_options o, seams s, const raft::initial_state& recovered, app
     , taker_(options_.snapshots, snapshots_)
     , sender_(snapshots_, taker_, tasks_)
     , installer_(snapshots_)
+    , copies_(snapshots_, taker_, tasks_)
     , admin_({.loop = s.loop,
               .self = options_.self,
               .core = core_,
@@ -436,6 +437,7 @@ void group::fail_all() {
   });
   status_.end();
   admin_.end();
+  copies_.end();
   sinks_.flush();
 }
 

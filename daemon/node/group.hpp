@@ -21,6 +21,7 @@
 #include "daemon/node/request.hpp"
 #include "daemon/node/revision_pins.hpp"
 #include "daemon/node/sink_set.hpp"
+#include "daemon/node/snapshot_copies.hpp"
 #include "daemon/node/snapshot_installer.hpp"
 #include "daemon/node/snapshot_place.hpp"
 #include "daemon/node/snapshot_sender.hpp"
@@ -130,6 +131,7 @@ class group final : public storage::completion {
   [[nodiscard]] coro::time_point now() const { return seams_.loop.now(); }
   [[nodiscard]] status_collector& status() { return status_; }
   [[nodiscard]] member_admin& members() { return admin_; }
+  [[nodiscard]] snapshot_copies& copies() { return copies_; }
   [[nodiscard]] const raft::soft_state& soft() const { return soft_; }
   /// Where clients reach the leader; empty if it is this node, unknown, or has not said.
   [[nodiscard]] std::string_view leader_address() const;
@@ -281,6 +283,7 @@ class group final : public storage::completion {
   snapshot_taker taker_;
   snapshot_sender sender_;
   snapshot_installer installer_;
+  snapshot_copies copies_;
   member_admin admin_;
   status_collector status_;
 

@@ -282,6 +282,7 @@ void group::keep_house() {
   sender_.keep_house();
   installer_.keep_house();
   taker_.keep_house();
+  copies_.keep_house();
   admin_.keep_house(seams_.loop.now());
   leave_if_removed();
   if (soft_.leader) retry_waiting();

@@ -1,5 +1,6 @@
 #include "daemon/node/snapshot_taker.hpp"
 
+#include "daemon/node/state_writer.hpp"
 #include "wire/snapshot_codec.hpp"
 
 #include <algorithm>
@@ -103,6 +104,7 @@ coro::task<void> snapshot_taker::run() {
     last_taken_ = mark_.index;
     newest_ = mark_;
     found_no_room_ = 0;
+    last_failure_.clear();
     shorten_log();
     if (!context_.wal.accepting_puts()) not_before_ = context_.loop.now() + policy_.retry_after;
     context_.observer.snapshot_taken(mark_.index, taken->bytes);
@@ -120,8 +122,7 @@ coro::task<storage::result<storage::snapshot_file>> snapshot_taker::take() {
   mark_ = {.index = at, .term = context_.core.term_at(at), .members = context_.core.members_at(at)};
   cursor_.emplace(context_.state.store());
   block_.clear();
-  wire::encode_snapshot_header(block_, cursor_->header());
-  wire::encode_snapshot_section(block_, wire::snapshot_section::members, context_.state.members().encode());
+  encode_state_head(block_, cursor_->header(), context_.state.members());
 
   const storage::snapshot_info info{
       .cluster = context_.place.cluster, .group = context_.place.group, .mark = mark_, .created_unix_ms = 0};
@@ -187,7 +188,8 @@ bool snapshot_taker::too_early() const {
 void snapshot_taker::failed(const storage::error& e) {
   not_before_ = context_.loop.now() + policy_.retry_after;
   found_no_room_ = e.code == storage::error_code::no_space ? context_.state.store().stored_bytes() : 0;
-  context_.observer.snapshot_failed(e.message());
+  last_failure_ = e.message();
+  context_.observer.snapshot_failed(last_failure_);
   if (e.code == storage::error_code::no_space) context_.wal.report_no_space(e);
 }
 

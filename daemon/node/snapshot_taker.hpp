@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 
 namespace quorumd::node {
 
@@ -57,6 +58,8 @@ class snapshot_taker {
   /// The newest one cannot be read: another is taken, though nothing was applied since. Asked again and again until
   /// there is one.
   void take_now();
+  /// Why the last one could not be taken; empty: it could, or none was.
+  [[nodiscard]] const std::string& last_failure() const { return last_failure_; }
 
  private:
   [[nodiscard]] coro::task<storage::result<storage::snapshot_file>> take();
@@ -80,6 +83,7 @@ class snapshot_taker {
   log_index last_taken_;
   coro::time_point not_before_;
   std::uint64_t found_no_room_ = 0; ///< for a state of so many bytes; 0: did not fail for that
+  std::string last_failure_;
   bool taking_ = false;
   bool forgotten_ = false;
   std::optional<coro::time_point> stuck_since_; ///< the log that this waits for has no room

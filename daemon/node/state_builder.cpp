@@ -43,7 +43,7 @@ storage::result<void> state_builder::take(const wire::snapshot_section_view& sec
   case wire::snapshot_section::state: {
     const auto header = wire::decode_snapshot_header(section.body);
     if (!header || store_) return damaged(path_, header ? "the snapshot has two states" : header.error().what());
-    store_.emplace(kv::options{}, *header);
+    store_.emplace(kv::options{}, *header, how_);
     return {};
   }
   case wire::snapshot_section::members:

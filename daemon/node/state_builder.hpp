@@ -19,8 +19,13 @@ namespace quorumd::node {
 /// is of a later version) name the file.
 class state_builder {
  public:
+  explicit state_builder(const kv::restoration& how = {})
+      : how_(how) {}
+
   /// Takes the reader's next blocks, about so many bytes of them: whether there are more.
   [[nodiscard]] storage::result<bool> read_on(storage::snapshot_reader& reader, std::size_t bytes_max);
+  /// What was read so far says of the members: they stand in front of the records.
+  [[nodiscard]] const membership& members() const { return state_.members; }
   /// The state; once, after the last block.
   [[nodiscard]] storage::result<applier::state> finish();
 
@@ -29,6 +34,7 @@ class state_builder {
   [[nodiscard]] storage::result<void> take(const wire::snapshot_section_view& section);
   [[nodiscard]] storage::result<void> take_records(std::span<const std::byte> body);
 
+  const kv::restoration how_;
   std::string path_;
   std::vector<std::byte> block_;
   std::vector<kv::record_view> records_;

@@ -36,7 +36,7 @@ client_request sampler::request() {
   client_request r;
   r.id = random_();
   r.limits = {std::chrono::milliseconds(below(UINT32_MAX)), std::chrono::milliseconds(below(UINT32_MAX))};
-  switch (below(12)) {
+  switch (below(13)) {
   case 0:
     r.body = client_hello{.version_min = static_cast<std::uint16_t>(below(65536)),
                           .version_max = static_cast<std::uint16_t>(below(65536)),
@@ -74,6 +74,9 @@ client_request sampler::request() {
   case 9:
     r.body = join_request{.name = text(20), .address = text(20)};
     break;
+  case 10:
+    r.body = snapshot_request{.handle = random_(), .offset = random_(), .at_least = log_index(random_())};
+    break;
   default:
     r.body = command();
     break;
@@ -97,7 +100,7 @@ metrics_reply sampler::report() {
 client_reply sampler::reply() {
   client_reply r;
   r.id = random_();
-  switch (below(9)) {
+  switch (below(10)) {
   case 0: {
     client_error e;
     e.code = static_cast<request_errc>(1 + below(request_errc_last));
@@ -138,6 +141,13 @@ client_reply sampler::reply() {
     break;
   case 7:
     r.body = membership();
+    break;
+  case 8:
+    r.body = snapshot_reply{.handle = random_(),
+                            .index = log_index(random_()),
+                            .total = random_(),
+                            .bytes = kept_.emplace_back(text(300)),
+                            .note = kept_.emplace_back(text(20))};
     break;
   default:
     r.body = health_reply{.serving = coin(), .reason = kept_.emplace_back(text(20))};

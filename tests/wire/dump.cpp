@@ -153,6 +153,7 @@ class out {
   out& operator<<(const status_request& s) { return *this << "status" << s.all; }
   out& operator<<(const metrics_request&) { return *this << "metrics"; }
   out& operator<<(const profile_request& p) { return *this << "profile" << p.kind << p.length.count(); }
+  out& operator<<(const snapshot_request& s) { return *this << "snapshot" << s.handle << s.offset << s.at_least; }
   out& operator<<(const health_request&) { return *this << "health"; }
   out& operator<<(const members_request&) { return *this << "members"; }
   out& operator<<(const member_spec& m) { return *this << m.name << m.address << m.new_name; }
@@ -179,6 +180,9 @@ class out {
     return *this << "metrics_reply" << m.node << m.up.count() << m.distributions << m.readings;
   }
   out& operator<<(const profile_reply& p) { return *this << "profile_reply" << p.note << p.bytes; }
+  out& operator<<(const snapshot_reply& s) {
+    return *this << "snapshot_reply" << s.handle << s.index << s.total << s.bytes << s.note;
+  }
   out& operator<<(const member_row& r) {
     return *this << r.id << r.name << r.address << r.client_address << r.role << r.promotes << r.leader << r.connected
                  << r.match << r.behind << r.incarnation;

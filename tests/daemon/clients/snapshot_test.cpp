@@ -1,0 +1,111 @@
+#include "consensus/storage/snapshot_file.hpp"
+#include "tests/daemon/fixture/node_rig.hpp"
+#include "tests/support/memory_files.hpp"
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <string>
+#include <thread>
+#include <vector>
+
+using namespace quorumd;
+using namespace quorumd::testing;
+using namespace std::chrono_literals;
+
+// What a client hears that copies a snapshot.
+namespace {
+
+node_rig::options alone() {
+  return {.loops = 1, .clients = {}};
+}
+
+struct answered {
+  explicit answered(const wire::call_result& r)
+      : error(r.has_error() ? r.error().message() : std::string()) {
+    if (r.has_error()) return;
+    const auto& s = std::get<wire::snapshot_reply>(r->reply.body);
+    handle = s.handle;
+    index = s.index;
+    total = s.total;
+    bytes = s.bytes;
+  }
+  [[nodiscard]] bool says(const std::string& text) const { return error.find(text) != std::string::npos; }
+  std::string error;
+  std::uint64_t handle = 0;
+  log_index index;
+  std::uint64_t total = 0;
+  std::string bytes;
+};
+
+void put(node_rig& rig, const std::string& key, const std::string& value) {
+  REQUIRE(rig.call(kv::command(kv::put{.key = key, .value = value})).has_value());
+}
+
+answered ask(node_rig& rig, std::uint64_t handle, std::uint64_t offset = 0, log_index at_least = {}) {
+  return answered(rig.call(wire::snapshot_request{.handle = handle, .offset = offset, .at_least = at_least}));
+}
+
+/// Asks until there is one.
+answered open_one(node_rig& rig) {
+  for (log_index wanted;;) {
+    answered a = ask(rig, 0, 0, wanted);
+    REQUIRE_MESSAGE(a.error.empty(), a.error);
+    if (a.handle != 0) return a;
+    wanted = a.index;
+    std::this_thread::sleep_for(5ms);
+  }
+}
+
+std::string copy_all(node_rig& rig, const answered& opened) {
+  std::string all;
+  while (all.size() < opened.total) {
+    const answered piece = ask(rig, opened.handle, all.size());
+    REQUIRE_MESSAGE(piece.error.empty(), piece.error);
+    REQUIRE_FALSE(piece.bytes.empty());
+    REQUIRE(piece.bytes.size() <= wire::snapshot_piece_max);
+    all += piece.bytes;
+  }
+  return all;
+}
+
+} // namespace
+
+TEST_CASE("a snapshot is copied in pieces, whole, with what was acknowledged before") {
+  node_rig rig(alone());
+  const std::string large(600'000, 'x');
+  for (int i = 0; i < 6; ++i) put(rig, "key" + std::to_string(i), large + std::to_string(i));
+  const answered first = open_one(rig);
+  CHECK(first.total > 3 * wire::snapshot_piece_max);
+  // Another takes its place, and it stays readable.
+  put(rig, "key6", "later");
+  const answered second = open_one(rig);
+  CHECK(second.index > first.index);
+  const std::string bytes = copy_all(rig, first);
+  CHECK(ask(rig, first.handle, first.total).bytes.empty());
+  CHECK(ask(rig, first.handle, UINT64_MAX).bytes.empty());
+
+  memory_files files;
+  REQUIRE(files.make_directory("/d").has_value());
+  files.set_contents("/d/copy.snap", {reinterpret_cast<const std::byte*>(bytes.data()),
+                                    reinterpret_cast<const std::byte*>(bytes.data()) + bytes.size()});
+  const auto reader = storage::snapshot_reader::open(files, "/d/copy.snap");
+  REQUIRE_MESSAGE(reader.has_value(), reader.error().message());
+  CHECK((*reader)->info().mark.index == first.index);
+  CHECK((*reader)->verify().has_value());
+  // Nothing was applied since: the same one will do.
+  CHECK(open_one(rig).index == second.index);
+}
+
+TEST_CASE("what cannot be copied is said") {
+  node_rig rig(alone());
+  put(rig, "a", "1");
+  CHECK(ask(rig, 4711).says("not open any more"));
+  CHECK(ask(rig, 0, 0, log_index(1'000'000)).says("has not applied"));
+  std::vector<answered> open;
+  for (int i = 0; i < 4; ++i) open.push_back(open_one(rig));
+  const auto fifth = rig.call(wire::snapshot_request{}, 500ms);
+  REQUIRE(fifth.has_error());
+  CHECK(fifth.error().message().find("so many clients copy a snapshot") != std::string::npos);
+  CHECK_FALSE(copy_all(rig, open.back()).empty());
+}
