@@ -12,7 +12,7 @@ struct entry {
   std::string_view answer;
 };
 
-constexpr std::array<entry, 22> commands{{
+constexpr std::array<entry, 23> commands{{
     {" set insert write store cas ", "a key is set with 'put' (see 'quorumd help put')"},
     {" read fetch show cat ", "a key is read with 'get' (see 'quorumd help get')"},
     {" ls list scan keys range ", "keys are listed with 'get PREFIX --prefix', which with --keys-only leaves the "
@@ -21,9 +21,12 @@ constexpr std::array<entry, 22> commands{{
     {" delete rm remove unset erase ", "keys are deleted with 'del' (see 'quorumd help del')"},
     {" transaction multi batch begin ", "several operations at once are a 'txn' (see 'quorumd help txn')"},
     {" compaction ", "history is forgotten with 'compact' (see 'quorumd help compact')"},
-    {" snapshot backup dump save ",
-     "a copy of every key is made with 'export' and read back with 'import' (see 'quorumd help export')"},
-    {" restore load ", "what 'export' wrote is read back with 'import' (see 'quorumd help import')"},
+    {" backup dump save ", "a whole cluster is backed up with 'snapshot save', and its keys as text with 'export' (see "
+                           "'quorumd help snapshot')"},
+    {" restore load ",
+     "a cluster begins with a backup by 'snapshot restore', and what 'export' wrote is read back with 'import'"},
+    {" force-new-cluster repair rescue ",
+     "what a lost majority leaves goes on with 'recover' (see 'quorumd help recover')"},
     {" make-mirror mirror ", "a copy of every key is 'quorumd export | quorumd import - --endpoint OTHER'"},
     {" endpoint ping ", "whether a node serves says 'health', and 'status' has a row for each node"},
     {" members nodes peers join ", "the members are listed and changed with 'member' (see 'quorumd help member')"},

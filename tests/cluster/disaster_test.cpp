@@ -103,7 +103,8 @@ TEST_CASE("a snapshot is saved under load and begins another cluster") {
   std::filesystem::rename(c.data(2), old);
   for (std::size_t i = 0; i < 3; ++i) {
     std::filesystem::remove_all(c.data(i));
-    done(c.run({"snapshot", "restore", file, "--config", c.config(i), "--bump-revision", "1000000", "--mark-compacted"}));
+    done(c.run(
+        {"snapshot", "restore", file, "--config", c.config(i), "--bump-revision", "1000000", "--mark-compacted"}));
   }
   c.start(0);
   c.start(1);

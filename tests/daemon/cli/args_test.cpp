@@ -146,7 +146,7 @@ TEST_CASE("words of other tools") {
       {"members", "'member'"},
       {"move-leader", "'leader transfer [NODE]'"},
       {"endpoint", "'health'"},
-      {"snapshot", "'export'"},
+      {"backup", "'snapshot save'"},
       {"compaction", "'compact'"},
       {"start", "'serve'"},
       {"defrag", "nothing to do"},

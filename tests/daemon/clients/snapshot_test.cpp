@@ -1,4 +1,5 @@
 #include "consensus/storage/snapshot_file.hpp"
+#include "tests/cluster/raw_client.hpp"
 #include "tests/daemon/fixture/node_rig.hpp"
 #include "tests/support/memory_files.hpp"
 
@@ -88,7 +89,7 @@ TEST_CASE("a snapshot is copied in pieces, whole, with what was acknowledged bef
   memory_files files;
   REQUIRE(files.make_directory("/d").has_value());
   files.set_contents("/d/copy.snap", {reinterpret_cast<const std::byte*>(bytes.data()),
-                                    reinterpret_cast<const std::byte*>(bytes.data()) + bytes.size()});
+                                      reinterpret_cast<const std::byte*>(bytes.data()) + bytes.size()});
   const auto reader = storage::snapshot_reader::open(files, "/d/copy.snap");
   REQUIRE_MESSAGE(reader.has_value(), reader.error().message());
   CHECK((*reader)->info().mark.index == first.index);
@@ -108,4 +109,28 @@ TEST_CASE("what cannot be copied is said") {
   REQUIRE(fifth.has_error());
   CHECK(fifth.error().message().find("so many clients copy a snapshot") != std::string::npos);
   CHECK_FALSE(copy_all(rig, open.back()).empty());
+}
+
+// Whoever asks for pieces and reads none costs no more than another client, and keeps nobody waiting.
+TEST_CASE("pieces that nobody reads are bounded") {
+  constexpr std::size_t queue = std::size_t{4} << 20;
+  node_rig::options o = alone();
+  o.clients.session.queue_bytes_max = queue;
+  node_rig rig(o);
+  put(rig, "large", std::string(1'200'000, 'x'));
+  const answered opened = open_one(rig);
+  wire::byte_buffer out;
+  for (std::uint64_t id = 1; id <= 20'000; ++id)
+    wire::encode_request(out, id, 20s, wire::snapshot_request{.handle = opened.handle, .offset = 0, .at_least = {}});
+  std::vector<std::unique_ptr<raw_connection>> deaf;
+  for (int i = 0; i < 3; ++i) {
+    deaf.push_back(std::make_unique<raw_connection>(place{"127.0.0.1", rig.port()}, 4096));
+    deaf.back()->send(std::string_view(reinterpret_cast<const char*>(out.bytes().data()), out.size()), 1s);
+  }
+  const auto until = std::chrono::steady_clock::now() + 500ms;
+  while (std::chrono::steady_clock::now() < until) {
+    put(rig, "small", "value");
+    CHECK(rig.held_bytes() <= 3 * (queue + 2 * wire::snapshot_piece_max));
+  }
+  deaf.clear();
 }

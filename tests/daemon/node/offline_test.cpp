@@ -48,11 +48,11 @@ applier::state sample_state() {
   applier::state s;
   s.store = std::make_unique<kv::store>(kv::options{});
   const auto apply = [&](const kv::command& c) { REQUIRE(s.store->apply(s.store->applied().next(), c).has_value()); };
-  apply(kv::put{.key = "a", .value = "1"});  // revision 2
-  apply(kv::put{.key = "b", .value = "2"});  // 3
-  apply(kv::put{.key = "a", .value = "3"});  // 4
-  apply(kv::delete_range{.key = "b"});       // 5
-  apply(kv::put{.key = "c", .value = "4"});  // 6
+  apply(kv::put{.key = "a", .value = "1"}); // revision 2
+  apply(kv::put{.key = "b", .value = "2"}); // 3
+  apply(kv::put{.key = "a", .value = "3"}); // 4
+  apply(kv::delete_range{.key = "b"});      // 5
+  apply(kv::put{.key = "c", .value = "4"}); // 6
   apply(kv::compact{.revision = revision(3)});
   REQUIRE(s.members.record(membership::encode(node_id(n1), incarnation(7))));
   return s;
@@ -270,8 +270,8 @@ TEST_CASE("a restore that is cut off leaves no data directory") {
       ++cut_off;
       REQUIRE_FALSE(whole);
       const auto opened = storage::data_directory::open(
-          *files, plan.data_dir, {.cluster = cluster_id(1), .cluster_name = "c", .node = node_id(n1), .node_name = "n1"},
-          entropy);
+          *files, plan.data_dir,
+          {.cluster = cluster_id(1), .cluster_name = "c", .node = node_id(n1), .node_name = "n1"}, entropy);
       // Nothing of it was there yet, or it is not taken for an empty one.
       if (opened) CHECK_FALSE(files->list(plan.data_dir + "/snapshots").has_error());
       continue;
@@ -326,9 +326,11 @@ TEST_CASE("a survivor becomes the only member, with all of its log") {
 }
 
 TEST_CASE("a member that was removed or replaced begins no cluster") {
-  const member_records two{{node_id(n2), {.name = "n2", .address = "h2:1"}}, {node_id(n3), {.name = "n3", .address = "h3:1"}}};
+  const member_records two{{node_id(n2), {.name = "n2", .address = "h2:1"}},
+                           {node_id(n3), {.name = "n3", .address = "h3:1"}}};
   memory_files files;
-  make_log(files, 3, 3, {members_entry(4, {.voters = {node_id(n2), node_id(n3)}, .outgoing = {}, .learners = {}}, two)});
+  make_log(files, 3, 3,
+           {members_entry(4, {.voters = {node_id(n2), node_id(n3)}, .outgoing = {}, .learners = {}}, two)});
   const directory_contents before = look(files);
   CHECK(force(files).find("removed or replaced") != std::string::npos);
   CHECK(look(files).identity == before.identity);
@@ -338,12 +340,14 @@ TEST_CASE("a member that was removed or replaced begins no cluster") {
   member_records mine = two;
   mine[node_id(n1)] = {.name = "n1", .address = "h9:1", .void_data = look(replaced).identity.incarnation};
   coro::system_entropy entropy;
-  const storage::write w{.group = g1,
-                         .number = {},
-                         .hard = {},
-                         .install = {},
-                         .entries = {members_entry(4, {.voters = {node_id(n2), node_id(n3)}, .outgoing = {}, .learners = {node_id(n1)}}, mine)},
-                         .commit = {}};
+  const storage::write w{
+      .group = g1,
+      .number = {},
+      .hard = {},
+      .install = {},
+      .entries = {members_entry(4, {.voters = {node_id(n2), node_id(n3)}, .outgoing = {}, .learners = {node_id(n1)}},
+                                mine)},
+      .commit = {}};
   REQUIRE(storage::append_to_log(replaced, data + "/wal", small_log(), entropy, {}, w).has_value());
   CHECK(force(replaced).find("removed or replaced") != std::string::npos);
 }
