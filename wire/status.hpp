@@ -23,6 +23,10 @@ struct state_mark {
 /// Of one row.
 inline constexpr std::size_t state_marks_max = 64;
 
+/// What members must all know before one of them uses it, counted up: 1 the first version, 2 changes of members. The
+/// handshake's features say which single ones a stream has (handshake.hpp).
+inline constexpr std::uint16_t protocol_level = 2;
+
 /// What a node says of itself and one of its groups: a row of the status table.
 struct status_row {
   node_id id;
@@ -44,6 +48,7 @@ struct status_row {
   std::uint64_t history_bytes = 0; ///< of them, for old revisions
   std::optional<kv::settings> settings;
   std::vector<state_mark> marks; ///< at some earlier indexes, ascending, and at `applied`
+  std::uint16_t speaks = 1;      ///< protocol_level of its build
   std::string error;             ///< not empty: the node did not answer, and only id, name and address are known
 
   friend bool operator==(const status_row&, const status_row&) = default;

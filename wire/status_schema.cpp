@@ -29,6 +29,7 @@ void fill(schema::StatusRow::Builder to, const status_row& r) {
   to.setAccepting(r.accepting);
   to.setStoreBytes(r.store_bytes);
   to.setHistoryBytes(r.history_bytes);
+  to.setSpeaks(r.speaks);
   if (r.settings) fill(to.initSettings(), *r.settings);
   if (r.marks.empty()) return;
   auto marks = to.initMarks(static_cast<unsigned>(r.marks.size()));
@@ -70,6 +71,7 @@ status_row read(schema::StatusRow::Reader from) {
           .history_bytes = from.getHistoryBytes(),
           .settings = from.hasSettings() ? std::optional<kv::settings>(read(from.getSettings())) : std::nullopt,
           .marks = read_marks(from.getMarks()),
+          .speaks = from.getSpeaks(),
           .error = std::string(text(from.getError()))};
 }
 

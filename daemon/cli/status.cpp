@@ -60,7 +60,7 @@ void append_rows(json_writer& w, std::span<const wire::status_row> rows) {
     if (!r.error.empty()) {
       w.key("role").text(unreachable);
       for (std::size_t i = 3; i < columns.size(); ++i) w.key(columns[i]).null();
-      w.key("error").text(r.error).end_object();
+      w.key("speaks").null().key("error").text(r.error).end_object();
       continue;
     }
     w.key("role").text(wire::name_of(r.role)).key("leader");
@@ -71,7 +71,8 @@ void append_rows(json_writer& w, std::span<const wire::status_row> rows) {
     w.key("term").number(r.term.value()).key("commit").number(r.commit.value());
     w.key("applied").number(r.applied.value()).key("revision").number(r.revision.value());
     w.key("keys").number(r.keys).key("store_bytes").number(r.store_bytes).key("disk_bytes").number(r.disk_bytes);
-    w.key("version").text(r.version).key("lag").number(r.lag).end_object();
+    w.key("version").text(r.version).key("lag").number(r.lag);
+    w.key("speaks").number(std::uint64_t{r.speaks}).end_object();
   }
   w.end_array();
 }
@@ -93,7 +94,11 @@ coro::task<int> status(session* s, bool verified) {
   for (const coro::time_point until = s->loop.now() + verify_at_most;;) {
     const auto rows = co_await ask_members(s);
     if (rows.has_error()) co_return complain(rows.error());
-    if (!verified) co_return print(s->json ? status_json(*rows) : status_table(*rows));
+    if (!verified) {
+      const int code = print(s->json ? status_json(*rows) : status_table(*rows));
+      if (const std::string mixed = mixed_versions(*rows); !mixed.empty()) remark(mixed);
+      co_return code;
+    }
     const verification v = verify(*rows);
     if (v.at || s->loop.now() >= until) co_return show_verified(*s, *rows, v);
     // A member that is behind tells nobody when it has caught up.
@@ -111,6 +116,26 @@ std::string status_table(std::span<const wire::status_row> rows) {
   std::vector<std::vector<std::string>> lines{{columns.begin(), columns.end()}};
   for (const auto& r : rows) lines.push_back(cells_of(rows, r));
   return in_columns(lines);
+}
+
+std::string mixed_versions(std::span<const wire::status_row> rows) {
+  std::uint16_t least = UINT16_MAX;
+  std::uint16_t most = 0;
+  for (const wire::status_row& r : rows) {
+    if (!r.error.empty()) continue;
+    least = std::min(least, r.speaks);
+    most = std::max(most, r.speaks);
+  }
+  if (least >= most) return {};
+  std::string names;
+  for (const wire::status_row& r : rows) {
+    if (!r.error.empty() || r.speaks != least) continue;
+    names += names.empty() ? "" : ", ";
+    append_escaped(names, r.name);
+  }
+  return "the cluster speaks version " + std::to_string(least) + " of its protocol and not yet " +
+         std::to_string(most) + ", which these do not know: " + names +
+         ". What came with it, changes of members for one, waits until they are upgraded";
 }
 
 std::string status_json(std::span<const wire::status_row> rows) {
@@ -149,7 +174,8 @@ command_spec status_command() {
           "term, commit, applied, revision, keys, store_bytes (about what the state takes in memory, with its "
           "history:\n"
           "what storage.quota_bytes bounds), disk_bytes, version, lag (entries committed and not yet applied there). "
-          "A member that does not answer has the role 'unreachable' and the reason behind its row.",
+          "A member that does not answer has the role 'unreachable' and the reason behind its row. While some members\n"
+          "run an earlier version, which keeps the others from using what they know, a note says which.",
       .examples = {"quorumd status", "quorumd status --verify",
                    "quorumd status --endpoint 10.0.0.1:2379,10.0.0.2:2379 --output json"},
       .run = run_status};

@@ -41,6 +41,7 @@ wire::status_row status_collector::own_row() const {
           .history_bytes = store.history_bytes(),
           .settings = store.settings(),
           .marks = state_.marks(),
+          .speaks = wire::protocol_level,
           .error = {}};
 }
 

@@ -150,7 +150,7 @@ bool cluster::logged_within(std::size_t i, const std::string& text, milliseconds
 
 void cluster::start(std::size_t i, const std::vector<std::string>& set) {
   launch l;
-  l.arguments = {quorumd_program(), "serve", "--config", config(i)};
+  l.arguments = {nodes_[i].program, "serve", "--config", config(i)};
   for (const std::vector<std::string>* list : {&std::as_const(options_.set), &set})
     for (const std::string& s : *list) {
       l.arguments.emplace_back("--set");

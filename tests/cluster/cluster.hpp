@@ -19,6 +19,9 @@ namespace quorumd::testing {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+/// The program under test: this build's, or what CLUSTER_PROGRAM names.
+[[nodiscard]] std::string quorumd_program();
+
 /// What a command printed, and how it ended.
 struct command_result {
   int code = -1;
@@ -53,6 +56,8 @@ class cluster {
   // --- nodes, by their number from 0 ---
   void start(std::size_t i, const std::vector<std::string>& set = {});
   void start_all();
+  /// From its next start on the node runs this program.
+  void run_program(std::size_t i, const std::string& program) { nodes_[i].program = program; }
   /// SIGKILL; under `lose_unsynced` what was not synced is lost, in parts if the seed is not 0.
   void kill(std::size_t i, std::uint64_t seed = 0);
   /// SIGKILL to all before any is waited for.
@@ -111,6 +116,7 @@ class cluster {
   friend class import_run;
   struct node_state {
     std::unique_ptr<process> daemon;
+    std::string program = quorumd_program();
     bool paused = false;
   };
   [[nodiscard]] std::uint16_t port(std::size_t i, unsigned purpose) const {
@@ -148,8 +154,5 @@ class import_run {
   std::string errors_;
   process process_;
 };
-
-/// The program under test: this build's, or what CLUSTER_PROGRAM names.
-[[nodiscard]] std::string quorumd_program();
 
 } // namespace quorumd::testing

@@ -121,6 +121,7 @@ status_row sampler::row() {
           .history_bytes = random_(),
           .settings = coin() ? std::optional(settings()) : std::nullopt,
           .marks = std::vector<state_mark>(below(state_marks_max + 1), {log_index(number()), random_()}),
+          .speaks = static_cast<std::uint16_t>(below(65536)),
           .error = text(30)};
 }
 

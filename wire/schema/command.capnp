@@ -176,4 +176,5 @@ struct StatusRow {
   historyBytes @17 :UInt64;  # of them
   settings @18 :Settings;    # null: none yet
   marks @19 :List(StateMark);  # at some earlier indexes, ascending, and at `applied`
+  speaks @20 :UInt16 = 1;  # the members' protocol: what all of them know is used
 }

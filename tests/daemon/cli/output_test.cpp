@@ -45,13 +45,15 @@ TEST_CASE("status table") {
 
 // The same as JSON, with the agreed names and null for what is not known.
 TEST_CASE("status json") {
-  CHECK(status_json(rows()) ==
-        R"([{"id":"00000000000000ab","name":"n1","role":"leader","leader":"00000000000000ab","term":2,"commit":10,)"
-        R"("applied":9,"revision":5,"keys":4,"store_bytes":512,"disk_bytes":4096,"version":"0.1.0","lag":1},)"
-        R"({"id":"00000000000000cd","name":"n2","role":"unreachable","leader":null,"term":null,"commit":null,)"
-        R"("applied":null,"revision":null,"keys":null,"store_bytes":null,"disk_bytes":null,"version":null,"lag":null,)"
-        R"("error":"no stream to it"}])"
-        "\n");
+  CHECK(
+      status_json(rows()) ==
+      R"([{"id":"00000000000000ab","name":"n1","role":"leader","leader":"00000000000000ab","term":2,"commit":10,)"
+      R"("applied":9,"revision":5,"keys":4,"store_bytes":512,"disk_bytes":4096,"version":"0.1.0","lag":1,"speaks":1},)"
+      R"({"id":"00000000000000cd","name":"n2","role":"unreachable","leader":null,"term":null,"commit":null,)"
+      R"("applied":null,"revision":null,"keys":null,"store_bytes":null,"disk_bytes":null,"version":null,"lag":null,)"
+      R"("speaks":null,)"
+      R"("error":"no stream to it"}])"
+      "\n");
 }
 
 // The highest index that all who answered have in common decides, whoever is ahead.
