@@ -44,10 +44,12 @@ class target_file {
     file_ = std::move(*opened);
     return {};
   }
+  /// Durable piece by piece: on a node's own disk a whole file in the cache would be in the way of the log's syncs.
   [[nodiscard]] storage::result<void> append(std::string_view bytes) {
-    auto written = file_->write(size_, std::as_bytes(std::span(bytes.data(), bytes.size())));
-    if (written) size_ += bytes.size();
-    return written;
+    if (auto written = file_->write(size_, std::as_bytes(std::span(bytes.data(), bytes.size()))); !written)
+      return written;
+    size_ += bytes.size();
+    return file_->sync();
   }
   /// Durable, read again and compared with its checksums, and only then called FILE.
   [[nodiscard]] storage::result<void> publish() {

@@ -29,7 +29,7 @@ void snapshot_copies::ask(const wire::snapshot_request& r, receiver done) {
     tasks_.spawn(read(ticket, r.handle, r.offset));
     return;
   }
-  if (open_copies() >= copies_max)
+  if (!has_place())
     return done(refused(wire::request_errc::overloaded, "so many clients copy a snapshot of this node already: try "
                                                         "again later, or ask another"));
   const log_index wanted = r.at_least ? r.at_least : context_.state.applied();
@@ -38,6 +38,16 @@ void snapshot_copies::ask(const wire::snapshot_request& r, receiver done) {
   ++opening_;
   waiting_.emplace(ticket, std::move(done));
   tasks_.spawn(open(ticket, wanted));
+}
+
+/// One that was copied to its end is only kept in case its last piece is asked for again.
+bool snapshot_copies::has_place() {
+  if (copies_.size() + opening_ < copies_max) return true;
+  const auto ended =
+      std::find_if(copies_.begin(), copies_.end(), [](const auto& c) { return c.second.ended && !c.second.busy; });
+  if (ended == copies_.end()) return false;
+  copies_.erase(ended);
+  return true;
 }
 
 coro::task<void> snapshot_copies::open(std::uint64_t ticket, log_index wanted) {
@@ -85,6 +95,7 @@ coro::task<void> snapshot_copies::read(std::uint64_t ticket, std::uint64_t handl
   if (const auto found = copies_.find(handle); found != copies_.end()) {
     found->second.busy = false;
     found->second.asked = context_.loop.now();
+    if (got && (*got == 0 || offset + *got >= file->bytes())) found->second.ended = true;
     if (!got) copies_.erase(found);
   }
   answer(ticket, a);

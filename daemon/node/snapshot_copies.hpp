@@ -47,11 +47,12 @@ class snapshot_copies {
     std::shared_ptr<storage::snapshot_reader> file;
     coro::time_point asked; ///< for a piece
     bool busy = false;
+    bool ended = false; ///< its end was read: it gives way to another
   };
   [[nodiscard]] coro::task<void> open(std::uint64_t ticket, log_index wanted);
   [[nodiscard]] coro::task<void> read(std::uint64_t ticket, std::uint64_t handle, std::uint64_t offset);
   void answer(std::uint64_t ticket, const snapshot_answer& a);
-  [[nodiscard]] std::size_t open_copies() const { return copies_.size() + opening_; }
+  [[nodiscard]] bool has_place();
 
   snapshot_context& context_;
   snapshot_taker& taker_;
