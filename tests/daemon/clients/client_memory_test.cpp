@@ -92,7 +92,9 @@ TEST_CASE("requests that wait keep nobody from asking how the node is") {
     rig.hold_disk();
     std::vector<std::unique_ptr<raw_connection>> others;
     wire::byte_buffer out;
-    for (std::uint64_t id = 1; id <= 20; ++id) put(out, id, "key", std::string(by_number ? 100 : 200'000, 'v'));
+    // By number each asks for more than all may: whoever comes first, everyone is refused something.
+    const std::uint64_t requests = by_number ? 40 : 20;
+    for (std::uint64_t id = 1; id <= requests; ++id) put(out, id, "key", std::string(by_number ? 100 : 200'000, 'v'));
     const std::string all(reinterpret_cast<const char*>(out.bytes().data()), out.size());
     std::vector<std::thread> sending;
     for (int i = 0; i < 4; ++i) {
