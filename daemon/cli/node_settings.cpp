@@ -2,6 +2,7 @@
 
 #include "config/exit_codes.hpp"
 #include "daemon/cli/terminal.hpp"
+#include "daemon/options.hpp"
 
 #include <unistd.h>
 
@@ -34,6 +35,10 @@ result<settings_source> settings_of(const invocation& in) {
 int complain(const config::mistakes& m) {
   for (const config::mistake& one : m.list()) complain(one.text());
   return config::exit_code::configuration;
+}
+
+int complain(const storage::error& e) {
+  return complain(error(daemon::exit_code_of(e), e.message()));
 }
 
 } // namespace quorumd::cli

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "config/config.hpp"
+#include "consensus/storage/error.hpp"
 #include "daemon/cli/args.hpp"
 
 #include <functional>
@@ -20,5 +21,6 @@ using settings_source = std::function<config::result<config::settings>()>;
 
 /// Tells a person what is wrong, and returns the exit code for it.
 [[nodiscard]] int complain(const config::mistakes& m);
+[[nodiscard]] int complain(const storage::error& e);
 
 } // namespace quorumd::cli

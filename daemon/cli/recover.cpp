@@ -7,7 +7,6 @@
 #include "daemon/cli/terminal.hpp"
 #include "daemon/cli/text.hpp"
 #include "daemon/node/offline.hpp"
-#include "daemon/options.hpp"
 
 #include <utility>
 
@@ -29,6 +28,7 @@ result<survivor> survivor_of(const invocation& in) {
                    " is no HOST:PORT at which other members could dial this one");
   }
   if (!in.has("config")) {
+    if (in.has("set")) return usage("recover: --set overrides a key of the configuration: add --config FILE");
     if (s.data_dir.empty()) return usage("recover: --data-dir D or --config FILE is missing");
     return s;
   }
@@ -99,7 +99,7 @@ int run_recover(const invocation& in) {
   const auto done = forced ? node::force_new_cluster(files, entropy, s->data_dir, s->address)
                            : node::examine(files, entropy, s->data_dir);
   if (done) return forced ? tell_done(in, *done) : show(in, *s, *done);
-  return complain(error(daemon::exit_code_of(done.error()), done.error().message()));
+  return complain(done.error());
 }
 
 } // namespace

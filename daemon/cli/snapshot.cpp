@@ -12,16 +12,13 @@
 #include "daemon/options.hpp"
 
 #include <algorithm>
+#include <array>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 namespace quorumd::cli {
 namespace {
-
-int complain_of(const storage::error& e) {
-  return complain(error(daemon::exit_code_of(e), e.message()));
-}
 
 /// A bar of bytes, for as long as the file is worked on.
 class file_bar {
@@ -47,7 +44,7 @@ int run_status(const invocation& in) {
     file_bar bar("bytes read");
     return node::examine_snapshot(files, path, bar.progress());
   }();
-  if (!found) return complain_of(found.error());
+  if (!found) return complain(found.error());
   return print(in.json() ? snapshot_json(path, *found) : snapshot_text(path, *found));
 }
 
@@ -71,15 +68,34 @@ int run_restore(const invocation& in) {
     file_bar bar("bytes");
     return node::restore_snapshot(files, entropy, in.argument(1), plan, bar.progress());
   }();
-  if (!restored) return complain_of(restored.error());
+  if (!restored) return complain(restored.error());
   const int code = print(in.json() ? snapshot_json(plan.data_dir, *restored) : snapshot_text(plan.data_dir, *restored));
   if (settings->cluster.members.size() > 1)
     remark("restore the same file with the same options on every member, and then start them");
   return code;
 }
 
+/// The options that mean something to one action alone.
+struct own_option {
+  std::string_view name;
+  std::string_view action;
+};
+constexpr std::array<own_option, 9> own_options{{{"config", "restore"},
+                                                 {"data-dir", "restore"},
+                                                 {"name", "restore"},
+                                                 {"set", "restore"},
+                                                 {"revision", "restore"},
+                                                 {"bump-revision", "restore"},
+                                                 {"mark-compacted", "restore"},
+                                                 {"stale", "save"},
+                                                 {"force", "save"}}};
+
 int run_snapshot(const invocation& in) {
   const std::string& action = in.argument(0);
+  for (const own_option& o : own_options)
+    if (in.has(o.name) && o.action != action)
+      return complain(usage("snapshot " + action + ": --" + std::string(o.name) + " is an option of snapshot " +
+                            std::string(o.action)));
   if (action == "status") return run_status(in);
   if (action == "restore") return run_restore(in);
   if (action == "save") return run_save(in);

@@ -4,12 +4,12 @@
 #include "consensus/storage/posix_files.hpp"
 #include "consensus/storage/snapshot_file.hpp"
 #include "daemon/cli/json.hpp"
+#include "daemon/cli/node_settings.hpp"
 #include "daemon/cli/pages.hpp"
 #include "daemon/cli/progress.hpp"
 #include "daemon/cli/session.hpp"
 #include "daemon/cli/terminal.hpp"
 #include "daemon/cli/text.hpp"
-#include "daemon/options.hpp"
 
 #include <chrono>
 #include <memory>
@@ -23,10 +23,6 @@ namespace {
 constexpr auto look_interval = std::chrono::milliseconds(200);
 /// So long a node may fail to take a snapshot.
 constexpr auto failing_max = std::chrono::seconds(15);
-
-int complain_of(const storage::error& e) {
-  return complain(error(daemon::exit_code_of(e), e.message()));
-}
 
 /// The file that is written, which has its name only once it is whole.
 class target_file {
@@ -135,6 +131,7 @@ class saving {
       if (failing && session_.loop.now() - *failing > failing_max)
         co_return complain(error(config::exit_code::unavailable,
                                  node_ + ": the node cannot take a snapshot: " + std::string(reply->note)));
+      // No request waits at the node until a snapshot is taken, which may last longer than any deadline.
       co_await session_.loop.timers().sleep_for(look_interval);
     }
   }
@@ -153,11 +150,11 @@ class saving {
         co_return complain(error(config::exit_code::unavailable,
                                  session_.client.endpoint() + ": the snapshot ends after " +
                                      std::to_string(to_.size()) + " of " + std::to_string(total_) + " bytes"));
-      if (auto written = to_.append(piece->bytes); !written) co_return complain_of(written.error());
+      if (auto written = to_.append(piece->bytes); !written) co_return complain(written.error());
       bar.update(static_cast<double>(to_.size()) / static_cast<double>(total_), to_.size(), session_.loop.now());
     }
     bar.clear();
-    if (auto published = to_.publish(); !published) co_return complain_of(published.error());
+    if (auto published = to_.publish(); !published) co_return complain(published.error());
     co_return std::nullopt;
   }
 
@@ -190,7 +187,7 @@ int run_save(const invocation& in) {
   if (!in.has("force") && files.open(path, storage::file_system::mode::read).has_value())
     return complain(usage("snapshot save: " + shown(path) + " is there already: give another name, or --force"));
   target_file to(files, path);
-  if (auto opened = to.open(); !opened) return complain_of(opened.error());
+  if (auto opened = to.open(); !opened) return complain(opened.error());
   return run_client(in, [&](session& s) { return save(&s, &to, &path, in.has("stale")); });
 }
 

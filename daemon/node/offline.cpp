@@ -156,7 +156,12 @@ snapshot_contents contents_of(const applier::state& s, const storage::snapshot_i
           .roster = s.members.roster()};
 }
 
-result<void> check_revision(const std::string& path, const snapshot_contents& c, revision as_of) {
+result<void> check_revision(const std::string& path, const snapshot_contents& c, const kv::restoration& how) {
+  if (how.raise > number_max - c.current.value())
+    return error(error_code::not_found, path,
+                 "a revision that is " + std::to_string(how.raise) + " above " + std::to_string(c.current.value()) +
+                     " is beyond the largest, " + std::to_string(number_max));
+  const revision as_of = how.as_of;
   if (!as_of || (as_of <= c.current && as_of >= c.compacted && as_of.value() >= 1)) return {};
   return error(error_code::not_found, path,
                "the snapshot holds the revisions " + std::to_string(std::max<std::uint64_t>(c.compacted.value(), 1)) +
@@ -249,7 +254,7 @@ result<snapshot_contents> restore_snapshot(storage::file_system& files, coro::en
   // All of it is checked first, also where only a part of it is restored.
   auto whole = examine_snapshot(files, path, progress);
   if (!whole) return whole.error();
-  if (auto there = check_revision(path, *whole, plan.state.as_of); !there) return there.error();
+  if (auto there = check_revision(path, *whole, plan.state); !there) return there.error();
   storage::snapshot_info info;
   std::uint64_t bytes = 0;
   auto state = build(files, path, plan.state, info, bytes, progress);

@@ -167,6 +167,8 @@ TEST_CASE("a snapshot without a majority, and files that are none") {
   REQUIRE_FALSE(std::filesystem::exists(nowhere + "/identity"));
   REQUIRE(c.run({"snapshot", "save"}).code == 64);
   REQUIRE(c.run({"snapshot", "burn", file}).code == 64);
+  REQUIRE(c.run({"snapshot", "status", file, "--stale"}).errors.find("option of snapshot save") != std::string::npos);
+  REQUIRE(c.run({"recover", "--data-dir", c.data(1), "--set", "node.name=x"}).code == 64);
   REQUIRE(c.run({"snapshot", "status", c.folder() + "/none"}).code == 64);
   REQUIRE(c.at(0, {"snapshot", "save", c.folder() + "/no/such/folder.snap"}).code != 0);
 }

@@ -54,7 +54,7 @@ answered open_one(node_rig& rig) {
     REQUIRE_MESSAGE(a.error.empty(), a.error);
     if (a.handle != 0) return a;
     wanted = a.index;
-    std::this_thread::sleep_for(5ms);
+    std::this_thread::sleep_for(5ms); // as a client asks again: nobody is told when it is taken
   }
 }
 

@@ -228,6 +228,11 @@ TEST_CASE("a restore to an earlier revision leaves out what came later") {
     REQUIRE(refused.has_error());
     CHECK(refused.error().message().find("holds the revisions 3 to 6") != std::string::npos);
   }
+  plan.state = {.as_of = {}, .raise = UINT64_MAX};
+  coro::system_entropy entropy;
+  const auto beyond = restore_snapshot(files, entropy, path, plan, {});
+  REQUIRE(beyond.has_error());
+  CHECK(beyond.error().message().find("beyond the largest") != std::string::npos);
 }
 
 TEST_CASE("a restored cluster may begin with a higher revision and no history") {
