@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 
 using namespace quorumd::testing;
@@ -14,11 +13,6 @@ using namespace quorumd::testing;
 namespace {
 
 constexpr uid_t nobody = 65534;
-
-std::string text_of(const std::string& path) {
-  std::ifstream in(path);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
 
 /// Runs a command at a node's socket as another user, from a copy of the program that this one can reach.
 command_result as_user(cluster& c, std::size_t i, uid_t user, const std::vector<std::string>& arguments) {
@@ -36,7 +30,7 @@ command_result as_user(cluster& c, std::size_t i, uid_t user, const std::vector<
   process p(l);
   const auto code = p.wait(seconds(30));
   REQUIRE(code.has_value());
-  return {*code, text_of(l.output), text_of(l.errors)};
+  return {*code, read_file(l.output), read_file(l.errors)};
 }
 
 } // namespace
@@ -97,7 +91,7 @@ TEST_CASE("a file at the admin socket's path is named and not removed") {
   REQUIRE(c.node(0).wait(seconds(10)) == 78);
   REQUIRE(c.logged(0, path));
   REQUIRE(c.logged(0, "not a socket"));
-  REQUIRE(text_of(path) == "years of work");
+  REQUIRE(read_file(path) == "years of work");
 }
 
 // The path of a Unix socket has room for 107 bytes.

@@ -22,11 +22,6 @@
 namespace quorumd::testing {
 namespace {
 
-std::string read_file(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
 /// 127.x.y.z, of the test and the process.
 std::string address_of(const std::string& name) {
   std::uint64_t h = 14695981039346656037ULL ^ static_cast<std::uint64_t>(::getpid());
@@ -59,6 +54,11 @@ unsigned next_number() {
 }
 
 } // namespace
+
+std::string read_file(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
 
 std::string quorumd_program() {
   const char* other = std::getenv("CLUSTER_PROGRAM");

@@ -22,6 +22,9 @@ using std::chrono::seconds;
 /// The program under test: this build's, or what CLUSTER_PROGRAM names.
 [[nodiscard]] std::string quorumd_program();
 
+/// All of a file; empty if there is none.
+[[nodiscard]] std::string read_file(const std::string& path);
+
 /// What a command printed, and how it ended.
 struct command_result {
   int code = -1;

@@ -76,11 +76,6 @@ std::string disks_root(const char* name) {
   return std::string(QUORUMD_CLUSTER_FOLDER) + "/disks." + name + "." + std::to_string(::getpid());
 }
 
-std::string read_file(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
 void write_file(const std::string& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
 }

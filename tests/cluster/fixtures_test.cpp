@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -22,13 +20,6 @@ std::vector<std::filesystem::path> fixtures() {
   return all;
 }
 
-std::string contents(const std::string& path) {
-  std::ifstream f(path, std::ios::binary);
-  std::stringstream s;
-  s << f.rdbuf();
-  return s.str();
-}
-
 } // namespace
 
 TEST_CASE("data directories of earlier builds are opened") {
@@ -40,7 +31,7 @@ TEST_CASE("data directories of earlier builds are opened") {
     const std::string unpack = "tar -xzf '" + fixture.string() + "' -C '" + c.folder() + "' && rm -rf '" + c.data(0) +
                                "' && mv '" + c.folder() + "/data' '" + c.data(0) + "'";
     REQUIRE(std::system(unpack.c_str()) == 0);
-    const std::string exported = contents(c.folder() + "/export.tsv");
+    const std::string exported = read_file(c.folder() + "/export.tsv");
     REQUIRE(exported.size() > 1'000'000);
 
     REQUIRE(c.run({"inspect", "wal", c.data(0)}).code == 0);

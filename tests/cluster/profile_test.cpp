@@ -5,7 +5,6 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <memory>
 #include <thread>
@@ -14,11 +13,6 @@ using namespace quorumd::testing;
 namespace wire = quorumd::wire;
 
 namespace {
-
-std::string text_of(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
 
 /// A command of the program that runs beside the test.
 std::unique_ptr<process> beside(cluster& c, const std::string& name, std::vector<std::string> arguments) {
@@ -35,7 +29,7 @@ bool names_functions_of_the_store(cluster& c, const std::string& profile) {
   const std::string command =
       "google-pprof --text " + quorumd_program() + " " + profile + " >" + report + " 2>/dev/null";
   if (std::system(command.c_str()) != 0) return false;
-  return text_of(report).find("quorumd::") != std::string::npos;
+  return read_file(report).find("quorumd::") != std::string::npos;
 }
 
 } // namespace
@@ -61,7 +55,7 @@ TEST_CASE("profiles of a busy node name its functions") {
     CHECK(r.output.empty());
     CHECK(r.errors.find("google-pprof") != std::string::npos);
     CHECK(std::filesystem::file_size(file) > 1000);
-    if (kind == "heap") CHECK(text_of(file).find("heap profile:") == 0);
+    if (kind == "heap") CHECK(read_file(file).find("heap profile:") == 0);
     if (std::system("command -v google-pprof >/dev/null") == 0) {
       CHECK(names_functions_of_the_store(c, file));
     } else {
