@@ -119,7 +119,7 @@ coro::task<void> client::stop() {
   wake_ready();
 }
 
-coro::task<call_result> client::call(client_body body, coro::time_point deadline, repeat r) {
+coro::task<call_result> client::call(client_body body, coro::time_point deadline, repeat r, kv::session_call as) {
   loop_.assert_here();
   if (is_too_large(body))
     co_return call_error(request_errc::too_large, "",
@@ -134,14 +134,13 @@ coro::task<call_result> client::call(client_body body, coro::time_point deadline
   for (unsigned attempt = 0;; ++attempt) {
     if (!connected()) co_await wait_for_connection(c);
     if (c->end == call_end::none) {
-      encode(*c, body);
+      encode(*c, body, as);
       co_await c->done.wait(loop_);
     }
     verdict v = judge(*c);
     if (v.succeeded) {
       redirects_ = 0;
-      const bool repeated = learned.code() == request_errc::unknown;
-      co_return client_answer{std::move(*c->reply), std::move(c->bytes), repeated};
+      co_return client_answer{std::move(*c->reply), std::move(c->bytes)};
     }
     // What was learned is not forgotten for a later try that came to nothing, nor that an earlier one may have come to
     // something.
@@ -249,7 +248,7 @@ coro::task<void> client::take_completions(std::vector<completion>& out) {
   completions_.clear();
 }
 
-void client::encode(client_call& c, const client_body& body) {
+void client::encode(client_call& c, const client_body& body, const kv::session_call& as) {
   const std::size_t before = out_.size();
   const coro::time_point now = loop_.now();
   request_limits limits(remaining_behind(until(c.deadline, now)));
@@ -258,7 +257,10 @@ void client::encode(client_call& c, const client_body& body) {
     c.sent_at = now;
     c.leave_at = now + limits.leader_wait + silence_margin;
   }
-  std::visit([&](const auto& b) { encode_request(out_, c.id, limits, b); }, body);
+  if (const auto* command = std::get_if<kv::command>(&body))
+    encode_request(out_, c.id, limits, *command, as);
+  else
+    std::visit([&](const auto& b) { encode_request(out_, c.id, limits, b); }, body);
   c.frame_bytes = out_.size() - before;
   enqueued_bytes_ += c.frame_bytes;
   c.frame_end = enqueued_bytes_;

@@ -47,9 +47,6 @@ struct client_options {
 struct client_answer {
   client_reply reply;
   chunk_ref bytes;
-  /// An earlier try's outcome is unknown: a node that has it may still carry it out, until as much time from now on as
-  /// the call had in all.
-  bool repeated = false;
 };
 
 /// Why a call has no answer.
@@ -113,7 +110,9 @@ class client {
 
   /// Sends a request and returns its answer, which is never a client_error: that is the error. What the views of
   /// `body` refer to lives until then. A server's answer that says why is never replaced by this client's own expiry.
-  [[nodiscard]] coro::task<call_result> call(client_body body, coro::time_point deadline, repeat r = repeat::certain);
+  /// A command of a session says which one it is.
+  [[nodiscard]] coro::task<call_result> call(client_body body, coro::time_point deadline, repeat r = repeat::certain,
+                                             kv::session_call as = {});
 
   // --- for whoever keeps many requests in flight from one coroutine: nothing is sent again ---
 
@@ -157,7 +156,7 @@ class client {
   std::string take_frames();
   void take_reply(client_reply reply);
   bool flush(coro::stream& s);
-  void encode(client_call& c, const client_body& body);
+  void encode(client_call& c, const client_body& body, const kv::session_call& as = {});
   void complete(client_call& c, call_end how);
   void wake_ready();
   void sweep();

@@ -105,6 +105,7 @@ struct request_limits {
 struct client_request {
   std::uint64_t id = 0;
   request_limits limits;
+  kv::session_call call; ///< of a command
   std::variant<client_hello, kv::command, range_read, status_request, health_request, metrics_request, profile_request,
                members_request, member_change, leader_transfer, join_request, snapshot_request>
       body;
@@ -160,7 +161,8 @@ struct client_reply {
 // Requests: each appends one frame. A command or range is within what validate() allows, and its nesting within
 // txn_depth_max.
 void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, const client_hello& h);
-void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, const kv::command& c);
+void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, const kv::command& c,
+                    const kv::session_call& call = {});
 void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, const range_read& r);
 void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, const status_request& s);
 void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, const health_request& h);

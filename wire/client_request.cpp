@@ -59,9 +59,10 @@ void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, c
   });
 }
 
-void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, const kv::command& c) {
-  append_request(out, id, limits, struct_words<schema::Command> + words_behind(c),
-                 [&](schema::Request::Builder to) { fill(to.initCommand(), c); });
+void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, const kv::command& c,
+                    const kv::session_call& call) {
+  append_request(out, id, limits, struct_words<schema::Command> + words_behind(c, call),
+                 [&](schema::Request::Builder to) { fill(to.initCommand(), c, call); });
 }
 
 void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, const range_read& r) {
@@ -126,7 +127,10 @@ void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, c
 }
 
 void encode_request(byte_buffer& out, const client_request& r) {
-  std::visit([&](const auto& body) { encode_request(out, r.id, r.limits, body); }, r.body);
+  if (const auto* c = std::get_if<kv::command>(&r.body))
+    encode_request(out, r.id, r.limits, *c, r.call);
+  else
+    std::visit([&](const auto& body) { encode_request(out, r.id, r.limits, body); }, r.body);
 }
 
 decoded<client_request> decode_request(std::span<const std::byte> frame) {
@@ -139,7 +143,10 @@ decoded<client_request> decode_request(std::span<const std::byte> frame) {
       r.body = read_hello(from.getHello());
       return r;
     case schema::Request::COMMAND:
-      r.body = read(from.getCommand());
+      if (kv::logged_command c = read(from.getCommand()); true) {
+        r.call = c.call;
+        r.body = std::move(c.what);
+      }
       return r;
     case schema::Request::RANGE:
       r.body = read_range(from.getRange());

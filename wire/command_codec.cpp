@@ -19,24 +19,27 @@ void check_version(std::uint16_t version) {
                                        ", and this quorumd knows 1 to " + std::to_string(command_version));
 }
 
+std::uint16_t needed_version(const kv::command& c, const kv::session_call& call) {
+  return kv::needs_sessions(c, call) ? 2 : 1;
+}
+
 } // namespace
 
-proposal encode_command(chunk_arena& arena, const kv::command& c) {
-  const std::size_t words = root_words<schema::Command> + words_behind(c);
+proposal encode_command(chunk_arena& arena, const kv::command& c, const kv::session_call& call) {
+  const std::size_t words = root_words<schema::Command> + words_behind(c, call);
   proposal p(arena, words * word_bytes);
   const std::size_t used = build_at<schema::Command>(p.payload().data(), words, 0, [&](schema::Command::Builder to) {
-    fill(to, c);
-    to.setVersion(command_version);
+    fill(to, c, call);
+    to.setVersion(needed_version(c, call));
   });
   QUORUMD_INVARIANT(used == words * word_bytes, "a command takes what was computed for it");
   p.finish();
   return p;
 }
 
-decoded<kv::command> decode_command(std::span<const std::byte> payload) {
+decoded<kv::logged_command> decode_command(std::span<const std::byte> payload) {
   return decode_segment<schema::Command>(payload, command_nesting_max, [](schema::Command::Reader from) {
     check_version(from.getVersion());
-    require(!from.hasContext(), codec_errc::unknown_kind, "a command has a context, which this version cannot honour");
     return read(from);
   });
 }

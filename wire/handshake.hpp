@@ -16,6 +16,8 @@ inline constexpr std::uint16_t peer_version_max = 2;
 /// This build changes the members by joint consensus (features below); one that lacks it knows those of its
 /// configuration file only.
 inline constexpr std::uint64_t feature_member_changes = 1;
+/// It understands clients' sessions (kv::session_level).
+inline constexpr std::uint64_t feature_sessions = 2;
 
 /// A member: as configured, which all nodes must agree on, or as the log says.
 struct member {

@@ -123,6 +123,23 @@ kv::configure read_configure(schema::Configure::Reader from) {
   return c;
 }
 
+void fill_open(schema::OpenSession::Builder to, const kv::open_session& o) {
+  to.setNonce(o.nonce);
+  to.setIdleMsMax(o.idle_ms_max);
+}
+
+void fill_context(schema::Context::Builder to, const kv::session_call& c) {
+  to.setSession(c.session.value());
+  to.setSequence(c.sequence);
+  to.setAnswered(c.answered);
+}
+
+kv::session_call read_context(schema::Context::Reader from) {
+  require(!from.hasPrincipal() && from.getTimeMs() == 0, codec_errc::unknown_kind,
+          "a command has a context, which this version cannot honour");
+  return {.session = session_id(from.getSession()), .sequence = from.getSequence(), .answered = from.getAnswered()};
+}
+
 kv::put read_put(schema::Put::Reader from) {
   return {.key = view(from.getKey()),
           .value = view(from.getValue()),
@@ -191,6 +208,31 @@ class txn_reader {
   std::size_t items_left_ = items_max;
 };
 
+kv::command read_command(schema::Command::Reader from) {
+  switch (from.which()) {
+  case schema::Command::PUT:
+    return read_put(from.getPut());
+  case schema::Command::DELETE_RANGE:
+    return read_delete(from.getDeleteRange());
+  case schema::Command::TXN:
+    return txn_reader().read(from.getTxn(), 1);
+  case schema::Command::COMPACT:
+    return kv::compact{number<revision>(from.getCompact())};
+  case schema::Command::CONFIGURE:
+    return read_configure(from.getConfigure());
+  case schema::Command::OPEN_SESSION:
+    return kv::open_session{.nonce = from.getOpenSession().getNonce(),
+                            .idle_ms_max = from.getOpenSession().getIdleMsMax()};
+  case schema::Command::CLOSE_SESSION:
+    return kv::close_session{session_id(from.getCloseSession())};
+  case schema::Command::PASS_TIME:
+    return kv::pass_time{from.getPassTime()};
+  case schema::Command::RAISE_LEVEL:
+    return kv::raise_level{from.getRaiseLevel()};
+  }
+  refuse(codec_errc::unknown_kind, "a command is of an unknown kind");
+}
+
 } // namespace
 
 void fill(schema::Settings::Builder to, const kv::settings& s) {
@@ -243,36 +285,35 @@ kv::range_request read(schema::Range::Reader from) {
           .skip_count = from.getSkipCount()};
 }
 
-std::size_t words_behind(const kv::command& c) {
-  if (const auto* p = std::get_if<kv::put>(&c)) return struct_words<schema::Put> + behind(*p);
-  if (const auto* d = std::get_if<kv::delete_range>(&c)) return struct_words<schema::DeleteRange> + behind(*d);
-  if (const auto* t = std::get_if<kv::txn>(&c)) return struct_words<schema::Txn> + behind(*t, 1);
-  if (std::holds_alternative<kv::configure>(c)) return struct_words<schema::Configure> + struct_words<schema::Settings>;
-  return 0;
+std::size_t words_behind(const kv::command& c, const kv::session_call& call) {
+  const std::size_t context = call ? struct_words<schema::Context> : 0;
+  if (const auto* p = std::get_if<kv::put>(&c)) return context + struct_words<schema::Put> + behind(*p);
+  if (const auto* d = std::get_if<kv::delete_range>(&c))
+    return context + struct_words<schema::DeleteRange> + behind(*d);
+  if (const auto* t = std::get_if<kv::txn>(&c)) return context + struct_words<schema::Txn> + behind(*t, 1);
+  if (std::holds_alternative<kv::configure>(c))
+    return context + struct_words<schema::Configure> + struct_words<schema::Settings>;
+  if (std::holds_alternative<kv::open_session>(c)) return context + struct_words<schema::OpenSession>;
+  return context;
 }
 
-void fill(schema::Command::Builder to, const kv::command& c) {
+void fill(schema::Command::Builder to, const kv::command& c, const kv::session_call& call) {
   if (const auto* p = std::get_if<kv::put>(&c)) fill_put(to.initPut(), *p);
   if (const auto* d = std::get_if<kv::delete_range>(&c)) fill_delete(to.initDeleteRange(), *d);
   if (const auto* t = std::get_if<kv::txn>(&c)) fill_txn(to.initTxn(), *t);
   if (const auto* k = std::get_if<kv::compact>(&c)) to.setCompact(k->revision.value());
   if (const auto* s = std::get_if<kv::configure>(&c)) fill_configure(to.initConfigure(), *s);
+  if (const auto* o = std::get_if<kv::open_session>(&c)) fill_open(to.initOpenSession(), *o);
+  if (const auto* e = std::get_if<kv::close_session>(&c)) to.setCloseSession(e->session.value());
+  if (const auto* t = std::get_if<kv::pass_time>(&c)) to.setPassTime(t->ms);
+  if (const auto* r = std::get_if<kv::raise_level>(&c)) to.setRaiseLevel(r->level);
+  if (call) fill_context(to.initContext(), call);
 }
 
-kv::command read(schema::Command::Reader from) {
-  switch (from.which()) {
-  case schema::Command::PUT:
-    return read_put(from.getPut());
-  case schema::Command::DELETE_RANGE:
-    return read_delete(from.getDeleteRange());
-  case schema::Command::TXN:
-    return txn_reader().read(from.getTxn(), 1);
-  case schema::Command::COMPACT:
-    return kv::compact{number<revision>(from.getCompact())};
-  case schema::Command::CONFIGURE:
-    return read_configure(from.getConfigure());
-  }
-  refuse(codec_errc::unknown_kind, "a command is of an unknown kind");
+kv::logged_command read(schema::Command::Reader from) {
+  kv::logged_command c{read_command(from), {}};
+  if (from.hasContext()) c.call = read_context(from.getContext());
+  return c;
 }
 
 } // namespace quorumd::wire::detail

@@ -155,7 +155,7 @@ kv::range_reply read(schema::RangeReply::Reader from) {
 }
 
 kv::error read(schema::StoreError::Reader from) {
-  const kv::errc last = kv::errc::snapshot_hash;
+  const kv::errc last = kv::errc::answer_not_kept;
   const std::uint8_t code = from.getCode();
   require(code != 0 && code <= static_cast<std::uint8_t>(last), codec_errc::unknown_kind, "a store's error is unknown");
   return kv::error(static_cast<kv::errc>(code), number<revision>(from.getBound()));
@@ -189,6 +189,8 @@ void fill(schema::Outcome::Builder to, const kv::result<kv::reply>& r) {
   if (const auto* t = std::get_if<kv::txn_reply>(&reply.body)) fill_txn(to.initTxn(), *t);
   if (std::holds_alternative<kv::compact_reply>(reply.body)) to.setCompact();
   if (const auto* c = std::get_if<kv::configure_reply>(&reply.body)) fill(to.initConfigure(), c->now);
+  if (const auto* s = std::get_if<kv::open_session_reply>(&reply.body)) to.setOpenSession(s->session.value());
+  if (std::holds_alternative<kv::done_reply>(reply.body)) to.setDone();
 }
 
 kv::result<kv::reply> read(schema::Outcome::Reader from) {
@@ -209,6 +211,12 @@ kv::result<kv::reply> read(schema::Outcome::Reader from) {
     return r;
   case schema::Outcome::CONFIGURE:
     r.body = kv::configure_reply{read(from.getConfigure())};
+    return r;
+  case schema::Outcome::OPEN_SESSION:
+    r.body = kv::open_session_reply{session_id(from.getOpenSession())};
+    return r;
+  case schema::Outcome::DONE:
+    r.body = kv::done_reply();
     return r;
   case schema::Outcome::ERROR:
     return read(from.getError());

@@ -17,9 +17,9 @@ namespace quorumd::wire::detail {
 inline constexpr int command_nesting_max = 8 + 3 * static_cast<int>(txn_depth_max);
 
 // What is behind the pointer of the struct, without the struct itself.
-[[nodiscard]] std::size_t words_behind(const kv::command& c);
-void fill(schema::Command::Builder to, const kv::command& c);
-[[nodiscard]] kv::command read(schema::Command::Reader from);
+[[nodiscard]] std::size_t words_behind(const kv::command& c, const kv::session_call& call);
+void fill(schema::Command::Builder to, const kv::command& c, const kv::session_call& call);
+[[nodiscard]] kv::logged_command read(schema::Command::Reader from);
 
 void fill(schema::Settings::Builder to, const kv::settings& s);
 [[nodiscard]] kv::settings read(schema::Settings::Reader from);

@@ -49,6 +49,45 @@ kv::record_view read_record(schema::SnapshotRecord::Reader from) {
           .lease = lease_id(from.getLease())};
 }
 
+// --- a session ---
+
+enum : std::uint8_t { kept_plain_put = 0, kept_nothing = 1, kept_outcome = 2 };
+
+bool has_outcome(const kv::kept_answer& k) {
+  return std::holds_alternative<kv::error>(k.what) ||
+         std::holds_alternative<std::shared_ptr<const kv::owned_reply>>(k.what);
+}
+
+std::size_t outcome_words(const kv::kept_answer& k) {
+  return has_outcome(k) ? struct_words<schema::Outcome> + words_behind(k.answer()) : 0;
+}
+
+void fill_answer(schema::SnapshotAnswer::Builder to, const kv::kept_answer& k) {
+  to.setSequence(k.sequence);
+  to.setAfter(k.after.value());
+  if (std::holds_alternative<kv::kept_answer::not_kept>(k.what)) to.setKept(kept_nothing);
+  if (!has_outcome(k)) return;
+  to.setKept(kept_outcome);
+  fill(to.initOutcome(), k.answer());
+}
+
+kv::kept_answer read_answer(schema::SnapshotAnswer::Reader from) {
+  kv::kept_answer k{
+      .sequence = from.getSequence(), .after = number<revision>(from.getAfter()), .what = kv::kept_answer::plain_put{}};
+  if (from.getKept() == kept_plain_put) return k;
+  if (from.getKept() == kept_nothing) {
+    k.what = kv::kept_answer::not_kept{};
+    return k;
+  }
+  require(from.getKept() == kept_outcome, codec_errc::unknown_kind, "a session's answer is of an unknown kind");
+  const kv::result<kv::reply> r = read(from.getOutcome());
+  if (r)
+    k.what = std::make_shared<const kv::owned_reply>(*r);
+  else
+    k.what = r.error();
+  return k;
+}
+
 } // namespace
 
 void encode_snapshot_section(byte_buffer& out, snapshot_section kind, std::span<const std::byte> body) {
@@ -67,7 +106,7 @@ decoded<snapshot_section_view> take_snapshot_section(std::span<const std::byte>&
     const auto version = load_le<std::uint16_t>(rest.data() + 2);
     const std::size_t bytes = load_le<std::uint32_t>(rest.data() + 4);
     if (kind < static_cast<std::uint16_t>(snapshot_section::state) ||
-        kind > static_cast<std::uint16_t>(snapshot_section::settings) || version != snapshot_section_version)
+        kind > static_cast<std::uint16_t>(snapshot_section::session) || version != snapshot_section_version)
       refuse(codec_errc::unknown_kind, "a section of kind " + std::to_string(kind) + ", version " +
                                            std::to_string(version) + ", which this quorumd does not know");
     rest = rest.subspan(snapshot_section_head_bytes);
@@ -86,6 +125,8 @@ void encode_snapshot_header(byte_buffer& out, const kv::snapshot_header& header)
                                            to.setCurrent(header.current.value());
                                            to.setCompacted(header.compacted.value());
                                            to.setContentHash(header.content_hash);
+                                           to.setLevel(header.level);
+                                           to.setTimeMs(header.time_ms);
                                          });
   if (!header.settings) return;
   append_message<schema::Settings>(out, snapshot_section::settings, root_words<schema::Settings>,
@@ -102,7 +143,37 @@ decoded<kv::snapshot_header> decode_snapshot_header(std::span<const std::byte> b
                                .current = number<revision>(from.getCurrent()),
                                .compacted = number<revision>(from.getCompacted()),
                                .settings = {},
+                               .level = from.getLevel(),
+                               .time_ms = from.getTimeMs(),
                                .content_hash = from.getContentHash()};
+  });
+}
+
+void encode_snapshot_session(byte_buffer& out, const kv::session_record& s) {
+  std::size_t words = root_words<schema::SnapshotSession> + list_words<schema::SnapshotAnswer>(s.kept.size());
+  for (const kv::kept_answer& k : s.kept) words += outcome_words(k);
+  append_message<schema::SnapshotSession>(out, snapshot_section::session, words,
+                                          [&](schema::SnapshotSession::Builder to) {
+                                            to.setId(s.id.value());
+                                            to.setIdleMsMax(s.idle_ms_max);
+                                            to.setUsedMs(s.used_ms);
+                                            to.setAnswered(s.answered);
+                                            auto list = to.initAnswers(static_cast<unsigned>(s.kept.size()));
+                                            for (unsigned i = 0; i < list.size(); ++i) fill_answer(list[i], s.kept[i]);
+                                          });
+}
+
+decoded<kv::session_record> decode_snapshot_session(std::span<const std::byte> body) {
+  return decode_segment<schema::SnapshotSession>(body, command_nesting_max, [](schema::SnapshotSession::Reader from) {
+    kv::session_record s{.id = session_id(from.getId()),
+                         .idle_ms_max = from.getIdleMsMax(),
+                         .used_ms = from.getUsedMs(),
+                         .answered = from.getAnswered(),
+                         .kept = {}};
+    const auto list = from.getAnswers();
+    require(list.size() <= kv::session_window, codec_errc::count, "a session has more answers than it may");
+    for (const schema::SnapshotAnswer::Reader a : list) s.kept.push_back(read_answer(a));
+    return s;
   });
 }
 

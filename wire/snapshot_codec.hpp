@@ -19,6 +19,7 @@ enum class snapshot_section : std::uint16_t {
   members = 2,  ///< whose data directory is on record: node::membership::encode()
   records = 3,  ///< a message
   settings = 4, ///< a message; left out where there are none
+  session = 5,  ///< a message for each
 };
 /// Of every section: raised together with what is in one.
 inline constexpr std::uint16_t snapshot_section_version = 1;
@@ -36,12 +37,16 @@ void encode_snapshot_section(byte_buffer& out, snapshot_section kind, std::span<
 void encode_snapshot_header(byte_buffer& out, const kv::snapshot_header& header);
 void encode_snapshot_records(byte_buffer& out, std::span<const kv::record_view> records);
 
+void encode_snapshot_session(byte_buffer& out, const kv::session_record& s);
+
 /// Takes the first section off what is left of a block, which is 8-byte aligned and not empty. `unknown_kind`: a later
 /// version wrote it.
 [[nodiscard]] decoded<snapshot_section_view> take_snapshot_section(std::span<const std::byte>& rest);
 /// Reads a section's body.
 [[nodiscard]] decoded<kv::snapshot_header> decode_snapshot_header(std::span<const std::byte> body);
 [[nodiscard]] decoded<kv::settings> decode_snapshot_settings(std::span<const std::byte> body);
+/// It has bytes of its own.
+[[nodiscard]] decoded<kv::session_record> decode_snapshot_session(std::span<const std::byte> body);
 /// Replaces `out`; the views hold as long as the body's bytes.
 [[nodiscard]] decoded<void> decode_snapshot_records(std::span<const std::byte> body, std::vector<kv::record_view>& out);
 

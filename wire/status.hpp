@@ -23,9 +23,10 @@ struct state_mark {
 /// Of one row.
 inline constexpr std::size_t state_marks_max = 64;
 
-/// What members must all know before one of them uses it, counted up: 1 the first version, 2 changes of members. The
-/// handshake's features say which single ones a stream has (handshake.hpp).
-inline constexpr std::uint16_t protocol_level = 2;
+/// What members must all know before one of them uses it, counted up: 1 the first version, 2 changes of members,
+/// 3 clients' sessions (kv::session_level). The handshake's features say which single ones a stream has
+/// (handshake.hpp).
+inline constexpr std::uint16_t protocol_level = 3;
 
 /// What a node says of itself and one of its groups: a row of the status table.
 struct status_row {

@@ -48,6 +48,8 @@ using group_id = strong_u64<struct group_id_tag>;
 using revision = strong_u64<struct revision_tag>;
 /// A lease of the store; 0 is none.
 using lease_id = strong_u64<struct lease_id_tag>;
+/// A client's session with the store; 0 is none.
+using session_id = strong_u64<struct session_id_tag>;
 /// Drawn once when a data directory is created; a wiped directory has another one.
 using incarnation = strong_u64<struct incarnation_tag>;
 /// Drawn at each start of a daemon.

@@ -16,13 +16,12 @@ struct del_options {
   key_range range;
   bool prev_kv = false;
   spelling how = spelling::escaped;
+  again retry = again::no;
 };
 
 coro::task<int> del(session* s, const del_options* o) {
-  wire::client_body body =
-      kv::command(kv::delete_range{.key = o->range.key, .range_end = o->range.range_end, .prev_kv = o->prev_kv});
-  const coro::time_point deadline = s->deadline();
-  const wire::call_result answer = co_await s->client.call(std::move(body), deadline);
+  kv::command command = kv::delete_range{.key = o->range.key, .range_end = o->range.range_end, .prev_kv = o->prev_kv};
+  const wire::call_result answer = co_await send(s, std::move(command), o->retry);
   if (answer.has_error()) co_return complain(answer.error());
   const auto* done = body_of<kv::reply>(answer);
   const auto* gone = done == nullptr ? nullptr : std::get_if<kv::delete_range_reply>(&done->body);
@@ -50,7 +49,8 @@ coro::task<int> del(session* s, const del_options* o) {
 int run_del(const invocation& in) {
   auto range = key_range_of(in);
   if (range.has_error()) return complain(range.error());
-  const del_options o{std::move(*range), in.has("prev-kv"), in.has("hex") ? spelling::hex : spelling::escaped};
+  const del_options o{std::move(*range), in.has("prev-kv"), in.has("hex") ? spelling::hex : spelling::escaped,
+                      retry_of(in)};
   if (in.has("hex") && (!o.prev_kv || in.json()))
     return complain(usage("del: --hex is for what --prev-kv prints as text"));
   return run_client(in, [&](session& s) { return del(&s, &o); });
@@ -60,6 +60,7 @@ std::vector<option_spec> del_option_table() {
   auto out = key_range_options();
   out.push_back({"prev-kv", "", option_kind::flag, "print what it deletes too, as key<TAB>value lines"});
   out.push_back({"hex", "", option_kind::flag, "every byte of that as \\xHH"});
+  out.push_back(retry_option());
   return out;
 }
 

@@ -17,7 +17,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <map>
 #include <optional>
 #include <set>
 #include <utility>
@@ -69,41 +68,12 @@ class input_file {
   std::uint64_t bytes_ = 0;
 };
 
-/// The keys of puts that were sent more than once and are done: an earlier try may still be in a node's hands, and must
-/// not come behind a later line's. Bounded by `full`, where the next put waits as for its own key.
-class held_keys {
- public:
-  void hold(std::string key, coro::time_point until) {
-    bytes_ += key.size();
-    const auto [at, added] = until_.try_emplace(std::move(key), until);
-    if (added) return;
-    bytes_ -= at->first.size();
-    at->second = std::max(at->second, until);
-  }
-  [[nodiscard]] bool holds(std::string_view key, coro::time_point now) const {
-    const auto found = until_.find(key);
-    return found != until_.end() && now < found->second;
-  }
-  [[nodiscard]] bool full(coro::time_point now) {
-    if (!beyond()) return false;
-    std::erase_if(until_, [&](const auto& k) { return k.second <= now; });
-    bytes_ = 0;
-    for (const auto& [key, until] : until_) bytes_ += key.size();
-    return beyond();
-  }
-
- private:
-  [[nodiscard]] bool beyond() const { return until_.size() >= 16 * window_puts || bytes_ >= window_bytes; }
-
-  std::map<std::string, coro::time_point, std::less<>> until_;
-  std::size_t bytes_ = 0; ///< of the keys
-};
-
-/// One import: a feeder that cuts the input into pairs, and a put for each, so many at a time.
+/// One import: a feeder that cuts the input into pairs, and a put for each, so many at a time, in one session.
 class importer {
  public:
   importer(session& s, const input_file& in, pair_format format)
       : session_(s)
+      , cluster_session_(s.client, s.entropy)
       , input_(in)
       , lines_(format)
       , reader_("import")
@@ -113,12 +83,25 @@ class importer {
       , progress_at_(s.loop.now()) {}
 
   coro::task<int> run() {
+    co_await begin();
     co_await feed();
     co_await puts_.join();
+    if (failure_.empty()) co_await cluster_session_.close(session_.loop.now() + session_close_max);
     co_return report();
   }
 
  private:
+  coro::task<void> begin() {
+    const auto opened = co_await cluster_session_.open(session_.deadline(), session_idle_max);
+    if (!opened.has_error()) co_return;
+    const auto code = opened.error().code();
+    if (code != wire::request_errc::refused && code != wire::request_errc::invalid)
+      fail(opened.error().message());
+    else
+      remark("the cluster has no sessions, so that a put whose outcome stays unknown ends the import (" +
+             opened.error().message() + ")");
+  }
+
   /// Hands every pair of the input out, until it ends or something is wrong.
   coro::task<void> feed() {
     bool ended = false;
@@ -145,43 +128,28 @@ class importer {
         co_return;
       }
       if (!*pair) co_return;
-      // A later line for the same key must not overtake an earlier one that is sent again, nor be overtaken by it.
+      // A later line for the same key must not overtake an earlier one.
       while (!has_room((*pair)->key)) co_await room_.wait();
-      if (is_held((*pair)->key)) co_await wait_for_held((*pair)->key);
       if (!failure_.empty()) co_return;
       keys_.insert((*pair)->key);
       bytes_ += (*pair)->key.size() + (*pair)->value.size();
-      puts_.spawn(put(std::move((*pair)->key), std::move((*pair)->value)));
+      auto turn = cluster_session_.is_open() ? cluster_session_.begin() : wire::client_session::turn();
+      puts_.spawn(put(std::move((*pair)->key), std::move((*pair)->value), std::move(turn)));
       show();
     }
   }
 
   [[nodiscard]] bool has_room(const std::string& key) const {
     if (!failure_.empty()) return true; // nothing more is sent
-    return keys_.size() < window_puts && bytes_ < window_bytes && keys_.count(key) == 0;
+    return keys_.size() < window_puts && bytes_ < window_bytes && cluster_session_.has_room() && keys_.count(key) == 0;
   }
 
-  [[nodiscard]] bool is_held(const std::string& key) {
-    const coro::time_point now = session_.loop.now();
-    return failure_.empty() && (held_.holds(key, now) || held_.full(now));
-  }
-
-  coro::task<void> wait_for_held(std::string key) {
-    // The end of a hold is a moment in time, that of too many holds any of theirs: nothing tells of either.
-    while (is_held(key)) co_await session_.loop.timers().sleep_for(short_pause);
-    progress_at_ = session_.loop.now(); // meanwhile nothing may have been asked that could be answered
-  }
-
-  coro::task<void> put(std::string key, std::string value) {
-    coro::time_point held_until;
+  coro::task<void> put(std::string key, std::string value, wire::client_session::turn turn) {
+    const auto repeat = cluster_session_.is_open() ? wire::client::repeat::idempotent : wire::client::repeat::certain;
     while (failure_.empty()) {
       wire::client_body body = kv::command(kv::put{.key = key, .value = value});
       const coro::time_point deadline = session_.deadline();
-      const wire::call_result answer =
-          co_await session_.client.call(std::move(body), deadline, wire::client::repeat::idempotent);
-      const bool open = answer.has_value() ? answer->repeated : answer.error().code() == wire::request_errc::unknown;
-      // A node that has read it keeps it for as long as the call could take, and none reads it any more.
-      if (open) held_until = session_.loop.now() + session_.timeout;
+      const wire::call_result answer = co_await session_.client.call(std::move(body), deadline, repeat, turn.call());
       if (answer.has_value()) {
         ++acknowledged_;
         progress_at_ = session_.loop.now();
@@ -194,18 +162,18 @@ class importer {
       if (answer.error().code() == wire::request_errc::unknown) ++repeated_;
       co_await session_.loop.timers().sleep_for(short_pause);
     }
+    { const auto ended = std::move(turn); } // before another put may begin
     keys_.erase(key);
     bytes_ -= key.size() + value.size();
-    if (session_.loop.now() < held_until) held_.hold(std::move(key), held_until);
     show();
     room_.set();
   }
 
-  /// A put is idempotent as long as no later one for its key was sent: so an unknown one may be sent again.
   [[nodiscard]] bool may_repeat(const wire::call_error& e) const {
     using enum wire::request_errc;
     const auto code = e.code();
-    const bool passing = code == none || code == unknown || code == timeout || wire::worth_retrying(code);
+    const bool passing = code == none || code == timeout || wire::worth_retrying(code) ||
+                         (code == unknown && cluster_session_.is_open());
     return passing && session_.loop.now() - progress_at_ < session_.timeout;
   }
 
@@ -230,7 +198,7 @@ class importer {
     repeated_ += session_.client.counters().repeats;
     if (repeated_ != 0)
       remark(counted(repeated_, "put") + " without an answer " + (repeated_ == 1 ? "was" : "were") +
-             " sent again (a put is idempotent)");
+             " sent again; each takes effect once");
     std::string out;
     if (session_.json)
       json_writer(out)
@@ -248,6 +216,7 @@ class importer {
   }
 
   session& session_;
+  wire::client_session cluster_session_;
   const input_file& input_;
   pair_lines lines_;
   coro::thread_worker reader_;
@@ -259,7 +228,6 @@ class importer {
   std::uint64_t acknowledged_ = 0;
   std::uint64_t repeated_ = 0;
   coro::time_point progress_at_;
-  held_keys held_;
   std::optional<error> bad_input_; ///< why no more of the input is taken; what was taken before is put
   std::string failure_;            ///< why nothing more is put
 };
@@ -291,15 +259,17 @@ command_spec import_command() {
           "FILE '-' is standard input. A line is key<TAB>value with \\t \\n \\\\ \\xHH escapes; with --format jsonl it "
           "is\n"
           "{\"key\": …, \"value\": …}, or key_base64 and value_base64 for bytes that are not UTF-8.\n"
-          "Puts are pipelined. A change of leader, or an endpoint that falls silent, is survived: a put without an\n"
-          "answer is sent again, to the next endpoint, and a note says how many were. Lines for one key keep their\n"
-          "order: after a put that was sent again, the next one for its key waits for --timeout, until no node can\n"
-          "still carry out the first. Not covered is a node that was stopped and, at the same time, cut off from "
-          "here:\n"
-          "it may take up late what had reached it. The import ends when nothing was acknowledged for --timeout. A "
-          "bad\n"
-          "line is named by its number and ends the import with 64: the lines before it are in, none after it; with 2\n"
-          "if one of those could not be put. The last line printed is the number of puts that were acknowledged.",
+          "Puts are pipelined, in a session: a change of leader, or an endpoint that falls silent, is survived, since "
+          "a\n"
+          "put without an answer is sent again, to the next endpoint, and takes effect once; a note says how many "
+          "were.\n"
+          "Lines for one key keep their order. The import ends when nothing was acknowledged for --timeout. A bad line "
+          "is\n"
+          "named by its number and ends the import with 64: the lines before it are in, none after it; with 2 if one "
+          "of\n"
+          "those could not be put. The last line printed is the number of puts that were acknowledged. While some "
+          "member\n"
+          "runs a version without sessions, a put whose outcome stays unknown ends the import.",
       .examples = {"quorumd import words.tsv", "quorumd export | quorumd import - --endpoint 10.0.0.9:2379",
                    "quorumd import backup.jsonl --format jsonl --output json"},
       .run = run_import,

@@ -15,12 +15,12 @@ struct put_options {
   std::string value;
   bool prev_kv = false;
   spelling how = spelling::escaped;
+  again retry = again::no;
 };
 
 coro::task<int> put(session* s, const put_options* o) {
-  wire::client_body body = kv::command(kv::put{.key = o->key, .value = o->value, .prev_kv = o->prev_kv});
-  const coro::time_point deadline = s->deadline();
-  const wire::call_result answer = co_await s->client.call(std::move(body), deadline);
+  kv::command command = kv::put{.key = o->key, .value = o->value, .prev_kv = o->prev_kv};
+  const wire::call_result answer = co_await send(s, std::move(command), o->retry);
   if (answer.has_error()) co_return complain(answer.error());
   const auto* done = body_of<kv::reply>(answer);
   const auto* was = done == nullptr ? nullptr : std::get_if<kv::put_reply>(&done->body);
@@ -40,7 +40,8 @@ coro::task<int> put(session* s, const put_options* o) {
 }
 
 int run_put(const invocation& in) {
-  put_options o{in.argument(0), in.argument(1), in.has("prev-kv"), in.has("hex") ? spelling::hex : spelling::escaped};
+  put_options o{in.argument(0), in.argument(1), in.has("prev-kv"), in.has("hex") ? spelling::hex : spelling::escaped,
+                retry_of(in)};
   if (o.key.empty()) return complain(usage("put: the key is empty"));
   if (in.has("hex") && (!o.prev_kv || in.json()))
     return complain(usage("put: --hex is for what --prev-kv prints as text"));
@@ -59,12 +60,13 @@ command_spec put_command() {
           .summary = "set a key",
           .arguments = {{"KEY"}, {"VALUE"}},
           .options = {{"prev-kv", "", option_kind::flag, "print what it replaces too, as key<TAB>value"},
-                      {"hex", "", option_kind::flag, "every byte of that as \\xHH"}},
+                      {"hex", "", option_kind::flag, "every byte of that as \\xHH"},
+                      retry_option()},
           .details =
               "VALUE '-' reads the value from standard input, byte for byte. Prints OK once a majority has it on\n"
               "disk; as JSON, the revision that it made.",
           .examples = {"quorumd put greeting hello", "quorumd put logo - < logo.png", "quorumd put -- -dashed-key -5",
-                       "quorumd put greeting hi --prev-kv"},
+                       "quorumd put greeting hi --prev-kv", "quorumd put ticket 7 --retry --timeout 30s"},
           .run = run_put};
 }
 

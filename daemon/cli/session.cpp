@@ -80,6 +80,31 @@ int run_client(const invocation& in, const std::function<coro::task<int>(session
   return code.get();
 }
 
+option_spec retry_option() {
+  return {"retry", "", option_kind::flag, "send it again if its outcome is unknown; it takes effect once"};
+}
+
+again retry_of(const invocation& in) {
+  return in.has("retry") ? again::yes : again::no;
+}
+
+coro::task<wire::call_result> send(session* s, kv::command c, again a) {
+  const coro::time_point deadline = s->deadline();
+  wire::client_body body(std::move(c));
+  if (a == again::no) {
+    wire::call_result answer = co_await s->client.call(std::move(body), deadline);
+    co_return answer;
+  }
+  wire::client_session own(s->client, s->entropy);
+  const auto opened = co_await own.open(deadline, session_idle_max);
+  if (opened.has_error()) co_return opened.error();
+  const wire::client_session::turn only = own.begin();
+  wire::call_result answer =
+      co_await s->client.call(std::move(body), deadline, wire::client::repeat::idempotent, only.call());
+  if (answer.has_value()) co_await own.close(s->loop.now() + session_close_max);
+  co_return answer;
+}
+
 int complain(const wire::call_error& e) {
   constexpr int code = config::exit_code::unavailable;
   if (!speaks_json()) {

@@ -83,10 +83,9 @@ struct json_printer {
   }
 };
 
-coro::task<int> txn(session* s, const parsed_txn* t, bool hex) {
-  wire::client_body body = kv::command(t->what);
-  const coro::time_point deadline = s->deadline();
-  const wire::call_result answer = co_await s->client.call(std::move(body), deadline);
+coro::task<int> txn(session* s, const parsed_txn* t, bool hex, again retry) {
+  kv::command command = t->what;
+  const wire::call_result answer = co_await send(s, std::move(command), retry);
   if (answer.has_error()) co_return complain(answer.error());
   const auto* done = body_of<kv::reply>(answer);
   const auto* ran = done == nullptr ? nullptr : std::get_if<kv::txn_reply>(&done->body);
@@ -115,7 +114,7 @@ int run_txn(const invocation& in) {
   if (text.has_error()) return complain(text.error());
   const auto parsed = parse_txn(*text);
   if (parsed.has_error()) return complain(usage("txn: " + parsed.error().message()));
-  return run_client(in, [&](session& s) { return txn(&s, &*parsed, hex); });
+  return run_client(in, [&](session& s) { return txn(&s, &*parsed, hex, retry_of(in)); });
 }
 
 } // namespace
@@ -124,7 +123,7 @@ command_spec txn_command() {
   return {
       .name = "txn",
       .summary = "compare, then do one thing or the other, all at once",
-      .options = {{"hex", "", option_kind::flag, "every byte of keys and values as \\xHH"}},
+      .options = {{"hex", "", option_kind::flag, "every byte of keys and values as \\xHH"}, retry_option()},
       .details =
           "Reads etcdctl's text form from standard input: lines of compares, an empty line, the operations if all\n"
           "compares hold, an empty line, the operations otherwise.\n"

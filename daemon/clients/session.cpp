@@ -216,7 +216,7 @@ void session::take(const wire::client_request& r) {
   const auto wait = r.limits.leader_wait.count() > 0 ? std::min(r.limits.leader_wait, remaining) : remaining;
   const time_limits until{.deadline = read_at_ + remaining, .leader_by = read_at_ + wait};
   if (const auto* c = std::get_if<kv::command>(&r.body)) {
-    take_command(r.id, until, *c);
+    take_command(r.id, until, *c, r.call);
   } else if (const auto* read = std::get_if<wire::range_read>(&r.body)) {
     take_range(r.id, until, *read, asked::plain);
   } else if (const auto* s = std::get_if<wire::status_request>(&r.body)) {

@@ -107,7 +107,7 @@ class session final : public node::reply_sink {
   [[nodiscard]] bool refuse_too_large(const std::string& why);
   void take(std::span<const std::byte> frame);
   void take(const wire::client_request& r);
-  void take_command(std::uint64_t id, time_limits until, const kv::command& c);
+  void take_command(std::uint64_t id, time_limits until, const kv::command& c, const kv::session_call& call);
   void read_transaction(std::uint64_t id, time_limits until, const proposal& encoded);
   void take_range(std::uint64_t id, time_limits until, const wire::range_read& r, asked what);
   void take_status(std::uint64_t id, bool all);

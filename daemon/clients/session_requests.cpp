@@ -20,7 +20,15 @@ std::string_view copy_into(std::byte*& at, std::string_view text) {
 
 } // namespace
 
-void session::take_command(std::uint64_t id, time_limits until, const kv::command& c) {
+void session::take_command(std::uint64_t id, time_limits until, const kv::command& c, const kv::session_call& call) {
+  if (kv::is_leaders_own(c)) {
+    refuse_request(id, wire::request_errc::invalid, "only a leader proposes this command");
+    return;
+  }
+  if (auto numbers = kv::validate(call); !numbers) {
+    reply_at_once(id, kv::result<kv::reply>(numbers.error()));
+    return;
+  }
   if (auto valid = kv::validate(c, options_.request_bytes_max); !valid) {
     if (valid.error().code() == kv::errc::request_too_large)
       refuse_request(id, wire::request_errc::too_large,
@@ -31,7 +39,7 @@ void session::take_command(std::uint64_t id, time_limits until, const kv::comman
     return;
   }
   if (!admit(id)) return;
-  proposal command = wire::encode_command(arena_, c);
+  proposal command = wire::encode_command(arena_, c, call);
   const std::size_t bytes = std::as_const(command).payload().size();
   if (const auto* t = std::get_if<kv::txn>(&c); t != nullptr && kv::only_reads(*t)) {
     read_transaction(id, until, command);
@@ -43,7 +51,8 @@ void session::take_command(std::uint64_t id, time_limits until, const kv::comman
                      .command = std::move(command),
                      .grows = node::may_grow(c),
                      .answers = node::answers_much(c),
-                     .bulk = bulk_});
+                     .bulk = bulk_,
+                     .sessions = kv::needs_sessions(c, call)});
 }
 
 /// It never comes into the log: any node answers it from its own state, as of a moment after it was asked.

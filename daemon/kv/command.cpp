@@ -18,6 +18,15 @@ bool only_reads(const txn& t) {
   return only_reads(t.success) && only_reads(t.failure);
 }
 
+bool is_leaders_own(const command& c) {
+  return std::holds_alternative<pass_time>(c) || std::holds_alternative<raise_level>(c);
+}
+
+bool needs_sessions(const command& c, const session_call& call) {
+  return call || is_leaders_own(c) || std::holds_alternative<open_session>(c) ||
+         std::holds_alternative<close_session>(c);
+}
+
 std::string prefix_end(std::string_view prefix) {
   std::string end(prefix);
   while (!end.empty()) {

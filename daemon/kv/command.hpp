@@ -130,8 +130,57 @@ struct configure {
   bool initial = false; ///< only if there are none yet; it has no effect otherwise
 };
 
+/// Begins a client's session; the answer names it.
+struct open_session {
+  std::uint64_t nonce = 0;       ///< drawn by the client: no other cluster's session has the same name
+  std::uint64_t idle_ms_max = 0; ///< without a command of it for so long, it ends: see session_idle_ms_least
+};
+/// Ends it: none of its commands will be sent again.
+struct close_session {
+  session_id session;
+};
+/// How long a session may be idle, in the log's time (pass_time).
+inline constexpr std::uint64_t session_idle_ms_least = 1000;
+inline constexpr std::uint64_t session_idle_ms_most = std::uint64_t{24} * 60 * 60 * 1000;
+
+/// So much time went by while a leader led. The log's time is the sum of these: no clock that is set wrong can move it,
+/// and it never runs faster than the leaders' own.
+struct pass_time {
+  std::uint64_t ms = 0;
+};
+/// Every member knows this level of the protocol (wire/status.hpp), so that what it brings may be used. It never falls.
+struct raise_level {
+  std::uint16_t level = 0;
+};
+
 /// What is replicated.
-using command = std::variant<put, delete_range, txn, compact, configure>;
+using command =
+    std::variant<put, delete_range, txn, compact, configure, open_session, close_session, pass_time, raise_level>;
+/// Whether it is a leader's to propose, and no client's.
+[[nodiscard]] bool is_leaders_own(const command& c);
+
+/// From which level on sessions exist.
+inline constexpr std::uint16_t session_level = 3;
+/// How many commands of a session may be under way, or answered without the client's having said so.
+inline constexpr std::uint64_t session_window = 1024;
+
+/// Which of a session's commands this is, so that it takes effect once however often it is sent (thesis 6.3).
+struct session_call {
+  session_id session;         ///< 0: of none
+  std::uint64_t sequence = 0; ///< from 1 on
+  std::uint64_t answered = 0; ///< it has the answers of all up to this one, and sends none of them again
+
+  [[nodiscard]] explicit operator bool() const { return static_cast<bool>(session); }
+  friend bool operator==(const session_call&, const session_call&) = default;
+};
+
+/// A command as the log has it.
+struct logged_command {
+  command what;
+  session_call call;
+};
+/// Whether only members that know session_level understand it.
+[[nodiscard]] bool needs_sessions(const command& c, const session_call& call);
 
 /// Whether the transaction, whichever lists run, changes nothing.
 [[nodiscard]] bool only_reads(const txn& t);

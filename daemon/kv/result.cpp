@@ -42,6 +42,20 @@ const char* describe(errc code) {
     return "a record of the snapshot contradicts its header or the record before it";
   case errc::snapshot_hash:
     return "the snapshot's records do not hash to what its header says";
+  case errc::session_unknown:
+    return "the session has ended, since it was closed or idle for too long: whether a command that it sent before "
+           "took "
+           "effect can no longer be told";
+  case errc::session_answered:
+    return "the session has said that it has the answer of this command already";
+  case errc::session_call:
+    return "no command of a session can have this number: they count from 1, and at most 1024 are unanswered at a time";
+  case errc::session_idle:
+    return "a session may be idle for 1 s at least and 24 h at most";
+  case errc::too_many_sessions:
+    return "1024 sessions are open, and none of them was idle for a minute; nothing was changed. Close some, or wait";
+  case errc::answer_not_kept:
+    return "the command took effect when it was sent before, but its answer was too large to be kept";
   }
   return "unknown";
 }
@@ -50,6 +64,7 @@ std::string error::message() const {
   std::string text = describe(code_);
   if (code_ == errc::compacted) text += " (the compaction floor is " + std::to_string(bound_.value()) + ")";
   if (code_ == errc::future_revision) text += " (the current one is " + std::to_string(bound_.value()) + ")";
+  if (code_ == errc::answer_not_kept) text += " (the revision after it is " + std::to_string(bound_.value()) + ")";
   return text;
 }
 

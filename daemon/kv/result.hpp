@@ -34,6 +34,12 @@ enum class errc : std::uint8_t {
   snapshot_order,      ///< a snapshot's records are not in order of key and revision
   snapshot_record,     ///< a snapshot's record contradicts its header or its neighbours
   snapshot_hash,       ///< a snapshot's records are not those that its header was taken of
+  session_unknown,     ///< there is no such session: it ended, or never began
+  session_answered,    ///< the session has said that it has this command's answer
+  session_call,        ///< a number that no command of a session can have
+  session_idle,        ///< a session that may be idle for less or more than is allowed
+  too_many_sessions,   ///< as many are open as may be, and none was idle for long
+  answer_not_kept,     ///< the command took effect before; its answer was too large to be kept for one who asks again
 };
 
 /// What the code means, in words.
@@ -48,7 +54,8 @@ class error {
       , code_(code) {}
 
   [[nodiscard]] errc code() const { return code_; }
-  /// The compaction floor for `compacted`, the current revision for `future_revision`, else 0.
+  /// The compaction floor for `compacted`, the current revision for `future_revision`, the one after the command for
+  /// `answer_not_kept`, else 0.
   [[nodiscard]] revision bound() const { return bound_; }
   /// One sentence, with the bound where there is one.
   [[nodiscard]] std::string message() const;
@@ -112,10 +119,18 @@ struct configure_reply {
   settings now; ///< all of them, after the command
 };
 
+struct open_session_reply {
+  session_id session;
+};
+
+/// Of whatever has nothing to say but that it is done: close_session and a leader's own.
+struct done_reply {};
+
 /// What a command did; the body is of the command's kind.
 struct reply {
   quorumd::revision revision; ///< the store's revision after the command
-  std::variant<put_reply, delete_range_reply, txn_reply, compact_reply, configure_reply> body;
+  std::variant<put_reply, delete_range_reply, txn_reply, compact_reply, configure_reply, open_session_reply, done_reply>
+      body;
 };
 
 } // namespace quorumd::kv

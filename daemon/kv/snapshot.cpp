@@ -26,7 +26,14 @@ record_view view_of_record(const record& r, const version& v) {
 
 snapshot_cursor::snapshot_cursor(store& s)
     : store_(s)
-    , header_{s.applied_, s.current_, s.compacted_, s.settings_, s.content_hash()} {
+    , header_{.applied = s.applied_,
+              .current = s.current_,
+              .compacted = s.compacted_,
+              .settings = s.settings_,
+              .level = s.level_,
+              .time_ms = s.sessions_.now_ms(),
+              .content_hash = s.content_hash()}
+    , sessions_(s.sessions_.capture()) {
   store_.pinned_floors_.insert(header_.compacted);
 }
 
@@ -75,6 +82,8 @@ store_builder::store_builder(const options& o, const snapshot_header& header, co
   store_->current_ = header.current;
   store_->compacted_ = header.compacted;
   store_->settings_ = header.settings;
+  store_->level_ = header.level;
+  store_->sessions_.restore_time(header.time_ms);
 }
 
 store_builder::~store_builder() = default;
@@ -100,6 +109,10 @@ bool store_builder::sound(const record_view& r) const {
   if (r.create_revision.value() < 2 || r.create_revision > r.mod_revision) return false;
   return (r.version == 1) == (r.create_revision == r.mod_revision) &&
          r.version - 1 <= r.mod_revision - r.create_revision;
+}
+
+result<void> store_builder::add(session_record s) {
+  return store_->sessions_.restore(std::move(s));
 }
 
 result<void> store_builder::add(const record_view& r) {
@@ -154,6 +167,7 @@ result<std::unique_ptr<store>> store_builder::finish() {
   }
   left_behind_.clear();
   store_->changed_ = store_->now_;
+  if (how_.without_sessions) store_->sessions_ = {};
   if (how_.as_of) store_->current_ = how_.as_of;
   store_->current_ = store_->current_ + how_.raise;
   return std::move(store_);

@@ -21,6 +21,8 @@ struct snapshot_header {
   revision current;
   revision compacted;
   std::optional<kv::settings> settings;
+  std::uint16_t level = 0;        ///< store::level()
+  std::uint64_t time_ms = 0;      ///< the log's, that sessions end by
   std::uint64_t content_hash = 0; ///< store::content_hash() then: the builder's proof that nothing is missing
 
   friend bool operator==(const snapshot_header&, const snapshot_header&) = default;
@@ -51,6 +53,8 @@ class snapshot_cursor {
   ~snapshot_cursor();
 
   [[nodiscard]] const snapshot_header& header() const { return header_; }
+  /// The clients' sessions then.
+  [[nodiscard]] const std::vector<std::shared_ptr<const session_record>>& sessions() const { return sessions_; }
   [[nodiscard]] bool done() const { return done_; }
   /// The next records, ordered by key and then by revision: everything that can be read at a revision from
   /// header().compacted to header().current, and the tombstones in between. Stops once it has visited about
@@ -63,6 +67,7 @@ class snapshot_cursor {
  private:
   store& store_;
   snapshot_header header_;
+  std::vector<std::shared_ptr<const session_record>> sessions_;
   std::string key_; ///< where to go on: this key,
   revision after_;  ///< its versions above this revision
   bool done_ = false;
@@ -74,6 +79,8 @@ class snapshot_cursor {
 struct restoration {
   revision as_of;          ///< later changes are left out; 0: none are
   std::uint64_t raise = 0; ///< the current revision is so much higher than the last change
+  /// No session goes on: it would be of another cluster.
+  bool without_sessions = false;
 };
 
 /// Makes a store of a snapshot's header and records, in the order in which a cursor yields them. The input may be
@@ -86,6 +93,7 @@ class store_builder {
 
   /// Once at most, before finish().
   void add(const kv::settings& s) { store_->settings_ = s; }
+  [[nodiscard]] result<void> add(session_record s);
   /// Copies the record's bytes.
   [[nodiscard]] result<void> add(const record_view& r);
   /// The store, whose content_hash() is the header's; once, after the last record.

@@ -29,10 +29,15 @@ void store::skip(log_index index) {
 
 // --- a command's course ---
 
-void store::begin(log_index index, const command& c, bool answered) {
+void store::begin(log_index index, const command& c, bool answered, const session_call& call) {
   QUORUMD_INVARIANT(index > applied_ && !busy(), "log entries are applied in order, each once");
   beginning_ = index;
+  call_ = call;
   outcome_.reset();
+  if (call) {
+    outcome_ = sessions_.known(call);
+    if (outcome_) return;
+  }
   if (const result<void> ok = validate(c); !ok) {
     outcome_ = ok.error();
     return;
@@ -41,7 +46,7 @@ void store::begin(log_index index, const command& c, bool answered) {
   state_->at = current_;
   state_->floor = compacted_;
   state_->making = &making_;
-  state_->answered = answered;
+  state_->answered = answered || call; // a session's is kept
   state_->visits_max = txn_visits_max;
   std::visit([this](const auto& each) { start(each); }, c);
 }
@@ -58,11 +63,12 @@ result<reply> store::finish() {
   QUORUMD_INVARIANT(busy() && outcome_ && !running_, "a command is finished once, when it has come to something");
   applied_ = beginning_;
   beginning_ = {};
+  if (call_) sessions_.settle(call_, *outcome_);
   return std::move(*outcome_);
 }
 
-result<reply> store::apply(log_index index, const command& c) {
-  begin(index, c);
+result<reply> store::apply(log_index index, const command& c, const session_call& call) {
+  begin(index, c, true, call);
   while (!proceed(std::numeric_limits<std::size_t>::max())) {
   }
   return finish();
@@ -121,6 +127,26 @@ void store::start(const configure& c) {
   }
   settings_ = next;
   outcome_ = reply{current_, configure_reply{next}};
+}
+
+void store::start(const open_session& o) {
+  const result<session_id> made = sessions_.open(beginning_, o);
+  outcome_ = made ? result<reply>(reply{current_, open_session_reply{*made}}) : made.error();
+}
+
+void store::start(const close_session& c) {
+  const result<void> closed = sessions_.close(c.session);
+  outcome_ = closed ? result<reply>(reply{current_, done_reply{}}) : closed.error();
+}
+
+void store::start(const pass_time& t) {
+  sessions_.pass(t.ms);
+  outcome_ = reply{current_, done_reply{}};
+}
+
+void store::start(const raise_level& r) {
+  level_ = std::max(level_, r.level);
+  outcome_ = reply{current_, done_reply{}};
 }
 
 sliced<result<reply>> store::execute(const delete_range& d) {
@@ -334,14 +360,17 @@ std::optional<revision> store::due_compaction() const {
 }
 
 std::uint64_t store::content_hash() const {
-  return content_hash(now_.versions_hash);
+  return content_hash(now_.versions_hash, sessions_.hash());
 }
 
-std::uint64_t store::content_hash(std::uint64_t versions) const {
+std::uint64_t store::content_hash(std::uint64_t versions, std::uint64_t sessions) const {
   const kv::settings s = settings_.value_or(kv::settings{0, 0, 0});
-  const std::uint64_t parts[] = {versions,         current_.value(),    compacted_.value(),
-                                 s.keep_revisions, s.history_bytes_max, s.quota_bytes};
-  return hash_of(std::span(parts).first(settings_ ? 6 : 3));
+  const std::uint64_t parts[] = {
+      versions, current_.value(), compacted_.value(), s.keep_revisions, s.history_bytes_max, s.quota_bytes,
+      level_,   sessions};
+  // What a version before this one does not know is left out while there is none of it: its hashes are the same.
+  const std::size_t known = level_ != 0 || sessions != 0 ? 8 : settings_ ? 6 : 3;
+  return hash_of(std::span(parts).first(known));
 }
 
 std::uint64_t store::recompute_content_hash() const {
@@ -349,7 +378,7 @@ std::uint64_t store::recompute_content_hash() const {
   for (key_tree::iterator r = tree_.begin(); r != tree_.end(); ++r)
     for (std::size_t i = r->first_readable(compacted_), n = r->up_to(current_); i < n; ++i)
       sum += version_hash(r->key(), (*r)[i]);
-  return content_hash(sum);
+  return content_hash(sum, sessions_.recompute_hash());
 }
 
 } // namespace quorumd::kv

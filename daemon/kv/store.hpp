@@ -6,6 +6,7 @@
 #include "daemon/kv/key_tree.hpp"
 #include "daemon/kv/record.hpp"
 #include "daemon/kv/result.hpp"
+#include "daemon/kv/sessions.hpp"
 #include "daemon/kv/work.hpp"
 
 #include <cstddef>
@@ -41,8 +42,9 @@ class store {
 
   /// Begins with the command of the log entry at that index, which is above applied(); the command and its bytes stay
   /// until finish(). Judges it as validate() does; an error changes nothing but applied(). Nobody waits for an answer:
-  /// the reply need not hold what the command read.
-  void begin(log_index index, const command& c, bool answered = true);
+  /// the reply need not hold what the command read. What a session had carried out before is not carried out again: it
+  /// comes to what it came to then.
+  void begin(log_index index, const command& c, bool answered = true, const session_call& call = {});
   /// Goes on with it for so many visits of records at most; whether it is ready to be finished.
   [[nodiscard]] bool proceed(std::size_t visits_max);
   /// What it came to; once. The reply's views hold until the next begin or compact_step.
@@ -52,7 +54,7 @@ class store {
   /// Records that the command which was begun last has visited.
   [[nodiscard]] std::size_t visits() const { return state_ ? state_->work.visits() : 0; }
   /// All of that at once.
-  [[nodiscard]] result<reply> apply(log_index index, const command& c);
+  [[nodiscard]] result<reply> apply(log_index index, const command& c, const session_call& call = {});
   /// Notes an entry that carries no command for the state machine.
   void skip(log_index index);
 
@@ -85,8 +87,8 @@ class store {
   [[nodiscard]] std::uint64_t held_bytes() const { return held_bytes_; }
 
   /// A hash of everything that can be read: the versions that a read at some revision from compacted() on can find,
-  /// the tombstones above compacted(), the two revisions, and the settings. Equal on two nodes at the same applied
-  /// index, however far their physical compaction is. O(1).
+  /// the tombstones above compacted(), the two revisions, the settings, the level and the sessions. Equal on two nodes
+  /// at the same applied index, however far their physical compaction is. O(1).
   [[nodiscard]] std::uint64_t content_hash() const;
   /// The same computed anew from the versions held: for tests.
   [[nodiscard]] std::uint64_t recompute_content_hash() const;
@@ -102,6 +104,9 @@ class store {
   [[nodiscard]] std::optional<revision> due_compaction() const;
   /// Nothing before the first configure command.
   [[nodiscard]] const std::optional<kv::settings>& settings() const { return settings_; }
+  /// What every member knows, and may be used; 0 before the first raise_level.
+  [[nodiscard]] std::uint16_t level() const { return level_; }
+  [[nodiscard]] const kv::sessions& sessions() const { return sessions_; }
 
  private:
   friend class reading;
@@ -192,6 +197,10 @@ class store {
   void start(const txn& t);
   void start(const compact& c);
   void start(const configure& c);
+  void start(const open_session& o);
+  void start(const close_session& c);
+  void start(const pass_time& t);
+  void start(const raise_level& r);
   [[nodiscard]] sliced<result<reply>> execute(const delete_range& d);
   [[nodiscard]] sliced<result<reply>> execute(const txn& t);
   [[nodiscard]] sliced<result<reply>> execute_reads(const txn& t, run_state& s);
@@ -240,7 +249,7 @@ class store {
   /// Gives the record its next version and keeps the books. `at` is its place in the tree, if that is known.
   void write(record& r, version next, change& c, std::optional<key_tree::iterator> at = {});
   void complete(const change& c);
-  [[nodiscard]] std::uint64_t content_hash(std::uint64_t versions) const;
+  [[nodiscard]] std::uint64_t content_hash(std::uint64_t versions, std::uint64_t sessions) const;
   /// By all changes up to current().
   [[nodiscard]] const sums& left_behind() const { return making_.main ? making_.sum_before : superseded_sum_; }
   void forget_up_to(revision floor);
@@ -264,12 +273,15 @@ class store {
   revision current_{1};
   revision compacted_;
   std::optional<kv::settings> settings_;
+  std::uint16_t level_ = 0;
+  kv::sessions sessions_;
   totals now_;     ///< at current_
   totals changed_; ///< with what is being made
   std::uint64_t held_bytes_ = 0;
 
   // The command under way.
   log_index beginning_; ///< 0: none
+  session_call call_;   ///< of a session's
   change making_;       ///< main is 0 while nothing is being made
   std::optional<run_state> state_;
   std::optional<sliced<result<reply>>> running_;

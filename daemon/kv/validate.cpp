@@ -42,6 +42,15 @@ class shape {
   /// What is not given is for the store to know.
   result<void> check(const configure&) { return {}; }
 
+  result<void> check(const open_session& o) {
+    if (o.idle_ms_max < session_idle_ms_least || o.idle_ms_max > session_idle_ms_most) return error(errc::session_idle);
+    return {};
+  }
+  /// Whether there is such a session is for the store to say.
+  result<void> check(const close_session&) { return {}; }
+  result<void> check(const pass_time&) { return {}; }
+  result<void> check(const raise_level&) { return {}; }
+
  private:
   result<void> check(const txn& t, std::size_t budget) {
     const std::size_t longest = std::max({t.compares.size(), t.success.size(), t.failure.size()});
@@ -120,6 +129,12 @@ result<void> validate(const command& c, std::size_t bytes_max) {
   if (!ok) return ok;
   if (const txn* t = std::get_if<txn>(&c)) return check_duplicates(*t);
   return ok;
+}
+
+result<void> validate(const session_call& c) {
+  if (!c) return {};
+  if (c.sequence <= c.answered || c.sequence - c.answered > session_window) return error(errc::session_call);
+  return {};
 }
 
 result<void> validate(const range_request& r) {

@@ -16,5 +16,7 @@ namespace quorumd::kv {
 /// A node may accept less than request_bytes_max, but judges what is in the log by that alone.
 [[nodiscard]] result<void> validate(const command& c, std::size_t bytes_max = request_bytes_max);
 [[nodiscard]] result<void> validate(const range_request& r);
+/// Whether a command of a session can have these numbers.
+[[nodiscard]] result<void> validate(const session_call& c);
 
 } // namespace quorumd::kv

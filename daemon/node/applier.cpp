@@ -69,7 +69,8 @@ bool applier::begin(const entry& e) {
     // Whoever accepted it had checked it: it is of a later version.
     if (!command) return stop_at(e, command.error().what());
     command_ = std::move(*command);
-    state_.store->begin(e.index(), *command_, somebody_waits(e));
+    if (bugs_.ignore_sessions) command_->call = {};
+    state_.store->begin(e.index(), command_->what, somebody_waits(e), command_->call);
     return true;
   }
   }
@@ -104,13 +105,13 @@ void applier::finish(const entry& e) {
 
 bool applier::somebody_waits(const entry& e) const {
   const pending_table::record* r = pending_.find(e.index());
-  return r != nullptr && r->to.sink != nullptr && (r->term == e.term() || complete_by_index_);
+  return r != nullptr && r->to.sink != nullptr && (r->term == e.term() || bugs_.complete_by_index);
 }
 
 void applier::answer(const entry& e, const kv::result<kv::reply>& r) {
   const auto waiting = pending_.take(e.index());
   if (!waiting) return;
-  if (waiting->term == e.term() || complete_by_index_)
+  if (waiting->term == e.term() || bugs_.complete_by_index)
     sinks_.wrote(waiting->to, r);
   else
     sinks_.failed(waiting->to, request_errc::not_applied);

@@ -30,13 +30,18 @@ class applier {
     membership members;
   };
 
-  /// `complete_by_index` is a deliberate bug for the simulator: it completes a request whatever term its entry has.
-  applier(state s, pending_table& pending, sink_set& sinks, observer& o, bool complete_by_index = false)
+  /// Deliberate bugs for the simulator.
+  struct bugs {
+    bool complete_by_index = false; ///< it completes a request whatever term its entry has
+    bool ignore_sessions = false;   ///< it carries out a session's command as often as it comes
+  };
+
+  applier(state s, pending_table& pending, sink_set& sinks, observer& o, bugs b)
       : state_(std::move(s))
       , pending_(pending)
       , sinks_(sinks)
       , observer_(o)
-      , complete_by_index_(complete_by_index) {}
+      , bugs_(b) {}
 
   /// Takes committed entries, the first of which follows the last one taken.
   void take(std::vector<entry>& committed);
@@ -75,9 +80,9 @@ class applier {
   pending_table& pending_;
   sink_set& sinks_;
   observer& observer_;
-  bool complete_by_index_;
-  std::deque<entry> waiting_;          ///< taken and not applied
-  std::optional<kv::command> command_; ///< of the first of them, which is under way
+  const bugs bugs_;
+  std::deque<entry> waiting_;                 ///< taken and not applied
+  std::optional<kv::logged_command> command_; ///< of the first of them, which is under way
   bool members_changed_ = false;
   std::string why_stopped_;
   std::deque<wire::state_mark> marks_;

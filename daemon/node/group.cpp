@@ -40,7 +40,7 @@ group::group(group_options o, seams s, const raft::initial_state& recovered, app
     , reads_(
           options_.self.boot, [this](const read_request& r, request_errc why) { sinks_.failed(r.to, why); },
           [this](read_request r) { ready_reads_.add(std::move(r)); })
-    , applier_(std::move(state), pending_, sinks_, s.observer, options_.complete_by_index)
+    , applier_(std::move(state), pending_, sinks_, s.observer, options_.bugs)
     , pins_(options_.pins)
     , ready_reads_([this](read_request& r) { return serve(r); },
                    [this](const read_request& r, request_errc why) { sinks_.failed(r.to, why); })
@@ -368,7 +368,9 @@ void group::follow(const raft::soft_state& s) {
     proposed_.clear(); // whether they come to be applied or not
     proposed_bytes_ = {};
     compaction_proposed_.reset();
+    time_counted_.reset();
   }
+  if (before.role != raft::role::leader && s.role == raft::role::leader) led_since_ = ticks_;
   if (before.term != s.term || before.role != s.role) stages_.role_changed();
   if (s.leader) retry_waiting();
 }
@@ -407,7 +409,8 @@ queue_depths group::depths() const {
   return {.proposed = pending_.size(),
           .forwarded = forwards_.size(),
           .waiting = writes_.size(),
-          .reads = reads_.size() + ready_reads_.size()};
+          .reads = reads_.size() + ready_reads_.size(),
+          .sessions = applier_.store().sessions().size()};
 }
 
 void group::add_to(group_mailboxes& sum) {

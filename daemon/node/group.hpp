@@ -52,7 +52,8 @@ struct group_options {
   std::size_t slice_cost = 256; ///< of applying and reading, between two looks at the clock: see applier::proceed
   kv::settings initial;         ///< of the cluster, if this node leads it before there are any
   revision_pin_options pins;
-  std::size_t waiting_max = 65'536; ///< requests that wait for a leader
+  coro::duration time_interval = std::chrono::seconds(20); ///< between two words of the leader on how time passes
+  std::size_t waiting_max = 65'536;                        ///< requests that wait for a leader
   /// Commands, in bytes, that are proposed and not applied, or forwarded and not answered, at a time; the others wait
   /// for their turn. Enough to keep the disks busy, little enough to wait behind.
   std::size_t ahead_bytes_max = std::size_t{4} * 1024 * 1024;
@@ -63,8 +64,9 @@ struct group_options {
   std::function<node_id(std::string_view)> id_of = [](std::string_view) { return node_id(); };
   /// Of a node that joined: what the log said of it before this entry was of an earlier node of its name.
   log_index joined_at;
-  bool complete_by_index = false; ///< a deliberate bug for the simulator
-  bool join_anywhere = false;     ///< another: whoever is asked lets a node join, also as a voter
+  applier::bugs bugs;
+  bool join_anywhere =
+      false; ///< a deliberate bug for the simulator: whoever is asked lets a node join, also as a voter
 };
 
 /// What happened to the stream of a peer, in order with its messages.
@@ -211,6 +213,11 @@ class group final : public storage::completion {
   void propose_own(entry_kind kind, std::span<const std::byte> payload);
   void keep_house();
   void keep_settings();
+  [[nodiscard]] std::string raise_level();
+  void keep_time();
+  [[nodiscard]] bool knows_level() const;
+  struct session_objection;
+  [[nodiscard]] session_objection without_sessions() const;
   void compact_history();
   [[nodiscard]] std::string over_quota(std::uint64_t more) const;
 
@@ -314,10 +321,13 @@ class group final : public storage::completion {
   std::uint64_t ticks_ = 0;
   std::optional<revision> compaction_proposed_; ///< in this term, as leader
   std::optional<term> settings_proposed_;
+  std::optional<term> level_proposed_;
+  std::optional<coro::time_point> time_counted_; ///< up to when, as leader; nothing: there is no session
   std::optional<kv::settings> settings_seen_;
   bool draining_ = false;
   bool failed_ = false;
   bool space_ = true;
+  std::uint64_t led_since_ = 0;           ///< tick
   std::uint64_t members_recorded_at_ = 0; ///< tick
   std::uint64_t room_asked_at_ = 0;       ///< tick
   std::uint64_t handed_over_at_ = 0;      ///< tick

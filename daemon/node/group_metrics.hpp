@@ -66,6 +66,7 @@ struct queue_depths {
   std::uint64_t forwarded = 0; ///< sent to the leader
   std::uint64_t waiting = 0;   ///< for a leader, or for their turn
   std::uint64_t reads = 0;     ///< asked for, or to be served
+  std::uint64_t sessions = 0;  ///< of clients, that are open
 };
 
 } // namespace quorumd::node

@@ -63,7 +63,7 @@ void group::receive(node_id from, wire::raft_message m) {
 void group::receive(node_id from, wire::forward_request m) {
   const reply_to to = forward_replies_.answer_to(from, m.id);
   const auto command = wire::decode_command(std::as_const(m.command).payload());
-  if (m.group != options_.raft.group || !command || !kv::validate(*command)) {
+  if (m.group != options_.raft.group || !command || !kv::validate(command->what) || !kv::validate(command->call)) {
     sinks_.failed(to, request_errc::invalid);
     return;
   }
@@ -71,13 +71,14 @@ void group::receive(node_id from, wire::forward_request m) {
     sinks_.failed(to, request_errc::not_leader);
     return;
   }
-  const bool answers = answers_much(*command);
+  const bool answers = answers_much(command->what);
   admit(write_request{.to = to,
                       .deadline = seams_.loop.now() + m.remaining,
                       .command = std::move(m.command),
-                      .grows = may_grow(*command),
+                      .grows = may_grow(command->what),
                       .answers = answers,
-                      .bulk = m.bulk});
+                      .bulk = m.bulk,
+                      .sessions = kv::needs_sessions(command->what, command->call)});
 }
 
 void group::receive(node_id from, wire::forward_reply m) {

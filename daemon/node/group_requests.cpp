@@ -1,3 +1,4 @@
+#include "consensus/raft/quorum.hpp"
 #include "daemon/kv/store.hpp"
 #include "daemon/node/group.hpp"
 #include "daemon/node/reply_estimate.hpp"
@@ -13,7 +14,8 @@ namespace {
 constexpr std::size_t write_cost = 256; // what a command costs besides its bytes, in bytes
 constexpr int reads_share = 2;          // of the turn's budget
 constexpr int reads_share_beside_writes = 8;
-constexpr std::size_t visit_cost = 32; // of a record that a read visits, in bytes of a reply
+constexpr std::uint64_t meeting_ticks = 200; // that a new leader waits for a member's stream
+constexpr std::size_t visit_cost = 32;       // of a record that a read visits, in bytes of a reply
 } // namespace
 
 void group::admit(write_request r) {
@@ -86,10 +88,16 @@ bool group::take_write(write_request& r) {
     sinks_.failed(r.to, request_errc::timeout); // to nobody
     return true;
   }
+  if (leads && r.sessions && applier_.store().level() < kv::session_level) {
+    const std::string why = raise_level();
+    if (why.empty()) return false; // until that is applied
+    sinks_.failed(r.to, request_errc::refused, why);
+    return true;
+  }
   if (r.to.sink != nullptr && r.answers) {
     if (!r.to.sink->has_room(r.to)) return false;
     const auto command = wire::decode_command(std::as_const(r.command).payload());
-    if (command) r.to.reserved = static_cast<std::uint32_t>(estimate_reply(applier_.store(), *command));
+    if (command) r.to.reserved = static_cast<std::uint32_t>(estimate_reply(applier_.store(), command->what));
     r.to.sink->reserve(r.to);
   }
   if (leads) {
@@ -299,6 +307,7 @@ void group::keep_house() {
   seek_room();
   record_members();
   keep_settings();
+  keep_time();
   compact_history();
 }
 
@@ -311,6 +320,58 @@ void group::keep_settings() {
                                       .initial = true};
   proposal p = wire::encode_command(arena_, c);
   if (core_.propose({&p, 1})) settings_proposed_ = soft_.term;
+}
+
+/// Whether what is applied is all that earlier leaders did.
+bool group::knows_level() const {
+  return core_.term_at(applier_.applied()) == soft_.term;
+}
+
+/// Whether every member understands sessions, which is why they may begin; else who is in the way.
+struct group::session_objection {
+  std::string text; ///< empty: nobody
+  bool unmet = false;
+};
+
+group::session_objection group::without_sessions() const {
+  for (const auto& [id, record] : admin_.in_force().records) {
+    if (id == options_.raft.self || !raft::is_member(core_.members(), id)) continue;
+    const auto p = peers_.find(id);
+    if (p == peers_.end() || !p->second.incarnation)
+      return {record.name + " was not met yet, and may run a version that knows no sessions: start it, or remove it",
+              true};
+    if ((p->second.features & wire::feature_sessions) == 0)
+      return {record.name + " runs a version that knows no sessions: upgrade it first", false};
+  }
+  return {};
+}
+
+/// Switches on what all members know, for the first who wants it: before that there is a way back to an earlier
+/// version. Why it cannot be; empty: it is under way.
+std::string group::raise_level() {
+  if (level_proposed_ == soft_.term || !knows_level()) return {};
+  const session_objection why = without_sessions();
+  if (why.unmet && ticks_ - led_since_ < meeting_ticks) return {}; // it may be about to connect
+  if (!why.text.empty()) return why.text;
+  proposal p = wire::encode_command(arena_, kv::raise_level{wire::protocol_level});
+  if (core_.propose({&p, 1})) level_proposed_ = soft_.term;
+  return {};
+}
+
+/// Sessions end by the time that leaders count. A pause of the process ends none at once.
+void group::keep_time() {
+  const coro::time_point now = seams_.loop.now();
+  if (applier_.store().sessions().size() == 0) {
+    time_counted_.reset();
+    return;
+  }
+  if (!time_counted_) time_counted_ = now;
+  const coro::duration passed = now - *time_counted_;
+  if (passed < options_.time_interval) return;
+  const auto counted =
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::min(passed, 2 * options_.time_interval));
+  proposal p = wire::encode_command(arena_, kv::pass_time{static_cast<std::uint64_t>(counted.count())});
+  if (core_.propose({&p, 1})) time_counted_ = now;
 }
 
 void group::compact_history() {

@@ -257,7 +257,9 @@ result<snapshot_contents> restore_snapshot(storage::file_system& files, coro::en
   if (auto there = check_revision(path, *whole, plan.state); !there) return there.error();
   storage::snapshot_info info;
   std::uint64_t bytes = 0;
-  auto state = build(files, path, plan.state, info, bytes, progress);
+  kv::restoration how = plan.state;
+  how.without_sessions = true;
+  auto state = build(files, path, how, info, bytes, progress);
   if (!state) return state.error();
 
   info.cluster = number_of(*whole, plan);

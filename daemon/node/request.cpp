@@ -31,8 +31,10 @@ struct much {
   bool operator()(const kv::delete_range& d) const { return d.prev_kv; }
   bool operator()(const kv::range_request& r) const { return !r.count_only; }
   bool operator()(const kv::txn& t) const { return answers_much(t.success) || answers_much(t.failure); }
-  bool operator()(const kv::compact&) const { return false; }
-  bool operator()(const kv::configure&) const { return false; }
+  template <class Other>
+  bool operator()(const Other&) const {
+    return false;
+  }
 };
 
 bool answers_much(const std::vector<kv::operation>& list) {
@@ -48,8 +50,9 @@ read_under_way::read_under_way(kv::store& s, const read_request& r)
     return;
   }
   auto decoded = wire::decode_command(r.transaction);
-  QUORUMD_INVARIANT(decoded && std::holds_alternative<kv::txn>(*decoded), "this node encoded the transaction itself");
-  transaction_ = std::move(*decoded);
+  QUORUMD_INVARIANT(decoded && std::holds_alternative<kv::txn>(decoded->what),
+                    "this node encoded the transaction itself");
+  transaction_ = std::move(decoded->what);
   reading_.emplace(s, std::get<kv::txn>(transaction_));
 }
 

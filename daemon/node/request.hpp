@@ -78,9 +78,10 @@ struct write_request {
   coro::time_point leader_by = coro::time_point::max(); ///< when to give up waiting for a leader, if not earlier
   proposal command;
   node::arrival arrival{};
-  bool grows = true;    ///< may need disk space that is not given back: refused when there is little
-  bool answers = false; ///< its reply may carry keys and values
-  bool bulk = false;    ///< of a client that yields to the others
+  bool grows = true;     ///< may need disk space that is not given back: refused when there is little
+  bool answers = false;  ///< its reply may carry keys and values
+  bool bulk = false;     ///< of a client that yields to the others
+  bool sessions = false; ///< kv::needs_sessions
 };
 
 /// A read that goes on over several turns, with the request that it refers to.

@@ -1,8 +1,5 @@
 #include "daemon/node/snapshot_taker.hpp"
 
-#include "daemon/node/state_writer.hpp"
-#include "wire/snapshot_codec.hpp"
-
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -82,7 +79,7 @@ void snapshot_taker::take_now() {
 
 void snapshot_taker::forget(log_index installed) {
   forgotten_ = true;
-  cursor_.reset();
+  blocks_.reset();
   last_taken_ = installed;
   newest_ = {};
   if (waits_for_log_) persisted_.set();
@@ -120,26 +117,20 @@ coro::task<void> snapshot_taker::run() {
 coro::task<storage::result<storage::snapshot_file>> snapshot_taker::take() {
   const log_index at = context_.state.applied();
   mark_ = {.index = at, .term = context_.core.term_at(at), .members = context_.core.members_at(at)};
-  cursor_.emplace(context_.state.store());
-  block_.clear();
-  encode_state_head(block_, cursor_->header(), context_.state.members());
+  blocks_.emplace(context_.state.store(), context_.state.members());
 
   const storage::snapshot_info info{
       .cluster = context_.place.cluster, .group = context_.place.group, .mark = mark_, .created_unix_ms = 0};
-  auto create = [place = context_.place, info,
-                 first = block_.bytes()]() -> storage::result<std::unique_ptr<storage::snapshot_writer>> {
-    auto writer = storage::snapshot_writer::create(place.files, place.directory, info);
-    if (!writer) return writer;
-    if (auto written = (*writer)->append(first); !written) return written.error();
-    return writer;
+  auto create = [place = context_.place, info] {
+    return storage::snapshot_writer::create(place.files, place.directory, info);
   };
   auto writer = co_await coro::run_on(context_.worker, context_.loop, std::move(create));
   if (!writer) {
-    cursor_.reset();
+    blocks_.reset();
     co_return writer.error();
   }
   auto written = co_await write_blocks(**writer);
-  cursor_.reset();
+  blocks_.reset();
   while (written && !forgotten_ && !hopeless_ && context_.core.persisted_index() < mark_.index) {
     waits_for_log_ = true;
     co_await persisted_.wait();
@@ -160,17 +151,15 @@ coro::task<storage::result<storage::snapshot_file>> snapshot_taker::take() {
 }
 
 coro::task<storage::result<void>> snapshot_taker::write_blocks(storage::snapshot_writer& writer) {
-  while (cursor_ && !cursor_->done()) {
+  while (blocks_ && !blocks_->done()) {
     const coro::time_point slice_begun = context_.loop.now();
-    const auto records = cursor_->next(policy_.slice_bytes);
+    blocks_->next(block_, policy_.slice_bytes);
     context_.slices.record(context_.loop.now() - slice_begun);
-    context_.loop.worked(cursor_->visits());
-    if (records.empty()) { // only keys that are younger than it
+    context_.loop.worked(blocks_->visits());
+    if (block_.bytes().empty()) { // only keys that are younger than it
       co_await context_.loop.yield();
       continue;
     }
-    block_.clear();
-    wire::encode_snapshot_records(block_, records);
     auto append = [&writer, block = block_.bytes()] { return writer.append(block); };
     const coro::time_point begun = context_.loop.now();
     auto appended = co_await coro::run_on(context_.worker, context_.loop, std::move(append));

@@ -2,8 +2,8 @@
 
 #include "coro/event.hpp"
 #include "coro/task.hpp"
-#include "daemon/kv/snapshot.hpp"
 #include "daemon/node/snapshot_place.hpp"
+#include "daemon/node/state_writer.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -75,7 +75,7 @@ class snapshot_taker {
   snapshot_context& context_;
   coro::event due_;
   coro::event persisted_;
-  std::optional<kv::snapshot_cursor> cursor_;
+  std::optional<state_blocks> blocks_; ///< of the one that is being taken, until they are written
   wire::byte_buffer block_;
   snapshot_mark mark_;     ///< of the one that is being taken
   snapshot_mark newest_;   ///< of the last one taken in this life of the node, unless another was installed since

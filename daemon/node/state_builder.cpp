@@ -57,6 +57,12 @@ storage::result<void> state_builder::take(const wire::snapshot_section_view& sec
     store_->add(*settings);
     return {};
   }
+  case wire::snapshot_section::session: {
+    auto session = wire::decode_snapshot_session(section.body);
+    if (!session) return damaged(path_, session.error().what());
+    if (const auto added = store_->add(std::move(*session)); !added) return damaged(path_, added.error().message());
+    return {};
+  }
   case wire::snapshot_section::records:
     return take_records(section.body);
   }

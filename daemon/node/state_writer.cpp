@@ -7,9 +7,32 @@ namespace {
 constexpr std::size_t slice_bytes = std::size_t{256} * 1024;
 } // namespace
 
-void encode_state_head(wire::byte_buffer& out, const kv::snapshot_header& header, const membership& members) {
-  wire::encode_snapshot_header(out, header);
-  wire::encode_snapshot_section(out, wire::snapshot_section::members, members.encode());
+state_blocks::state_blocks(kv::store& store, const membership& members)
+    : cursor_(store)
+    , members_(members.encode()) {}
+
+void state_blocks::next(wire::byte_buffer& out, std::size_t bytes_max) {
+  out.clear();
+  if (!begun_) {
+    begun_ = true;
+    visits_ = 1;
+    wire::encode_snapshot_header(out, header());
+    wire::encode_snapshot_section(out, wire::snapshot_section::members, members_);
+    return;
+  }
+  const auto& sessions = cursor_.sessions();
+  if (next_session_ != sessions.size()) {
+    visits_ = 0;
+    do {
+      const kv::session_record& s = *sessions[next_session_++];
+      wire::encode_snapshot_session(out, s);
+      visits_ += 1 + s.kept.size();
+    } while (next_session_ != sessions.size() && out.bytes().size() < bytes_max);
+    return;
+  }
+  const auto records = cursor_.next(bytes_max);
+  visits_ = cursor_.visits();
+  if (!records.empty()) wire::encode_snapshot_records(out, records);
 }
 
 storage::result<storage::snapshot_file> write_state(storage::file_system& files, const std::string& directory,
@@ -17,15 +40,11 @@ storage::result<storage::snapshot_file> write_state(storage::file_system& files,
                                                     const storage::snapshot_progress& progress) {
   auto writer = storage::snapshot_writer::create(files, directory, info);
   if (!writer) return writer.error();
-  kv::snapshot_cursor cursor(*state.store);
+  state_blocks blocks(*state.store, state.members);
   wire::byte_buffer block;
-  encode_state_head(block, cursor.header(), state.members);
-  if (auto written = (*writer)->append(block.bytes()); !written) return written.error();
-  for (std::uint64_t done = block.bytes().size(); !cursor.done();) {
-    const auto records = cursor.next(slice_bytes);
-    if (records.empty()) continue;
-    block.clear();
-    wire::encode_snapshot_records(block, records);
+  for (std::uint64_t done = 0; !blocks.done();) {
+    blocks.next(block, slice_bytes);
+    if (block.bytes().empty()) continue;
     if (auto written = (*writer)->append(block.bytes()); !written) return written.error();
     done += block.bytes().size();
     if (progress) progress(done, state.store->held_bytes());

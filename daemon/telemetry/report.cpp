@@ -93,6 +93,7 @@ void name_machinery(namer& n, const raw_report& r, const wire::local_identity& s
 void name_readings(namer& n, const raw_report& r, const wire::local_identity& self) {
   n.now("client.connections", r.connections);
   n.now("client.requests", r.requests);
+  n.now("client.sessions", r.depths.sessions);
   n.now("queue.proposed", r.depths.proposed);
   n.now("queue.forwarded", r.depths.forwarded);
   n.now("queue.waiting", r.depths.waiting);

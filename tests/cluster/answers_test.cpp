@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <memory>
 #include <optional>
@@ -19,11 +18,6 @@ namespace quorumd::testing {
 namespace {
 
 using std::chrono::steady_clock;
-
-std::string read_all(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
 
 /// A command in the background, whose output is read when the test wants to.
 class background {
@@ -61,7 +55,7 @@ class background {
     return code;
   }
   [[nodiscard]] const std::string& output() const { return output_; }
-  [[nodiscard]] std::string errors() const { return read_all(errors_); }
+  [[nodiscard]] std::string errors() const { return read_file(errors_); }
 
  private:
   bool take() {
@@ -191,10 +185,10 @@ TEST_CASE("an import leaves a silent member") {
   REQUIRE(import.feed(to_lines(words, 10000, words.size())));
   import.end_of_feed();
   const auto code = import.wait(seconds(30));
-  REQUIRE_MESSAGE(code == 0, read_all(c.folder() + "/import.err"));
-  REQUIRE(read_all(c.folder() + "/import.out") == "acknowledged 20000\n");
-  const std::string note = read_all(c.folder() + "/import.err");
-  REQUIRE_MESSAGE(note.find("sent again (a put is idempotent)") != std::string::npos, note);
+  REQUIRE_MESSAGE(code == 0, read_file(c.folder() + "/import.err"));
+  REQUIRE(read_file(c.folder() + "/import.out") == "acknowledged 20000\n");
+  const std::string note = read_file(c.folder() + "/import.err");
+  REQUIRE_MESSAGE(note.find("sent again; each takes effect once") != std::string::npos, note);
   REQUIRE(std::stoul(note.substr(note.find("note: ") + 6)) <= 1024);
   c.resume(first);
   c.check_all_hold(words);
@@ -218,7 +212,7 @@ TEST_CASE("a member that wakes up brings no earlier line of an import") {
   REQUIRE(import.feed("key\told\nkey\tnew\n"));
   import.end_of_feed();
   const auto code = import.wait(seconds(20));
-  REQUIRE_MESSAGE(code == 0, read_all(c.folder() + "/import.err"));
+  REQUIRE_MESSAGE(code == 0, read_file(c.folder() + "/import.err"));
   c.resume(first);
   c.wait_healthy(first);
   const command_result got = c.at(first, {"get", "key", "-w", "json"});

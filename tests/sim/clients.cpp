@@ -42,15 +42,24 @@ void clients::think(client& c) {
   clock_.after(pause, [this, &c] { next(c); });
 }
 
-void clients::next(client& c) {
-  if (stopped_ || c.busy) return;
+/// One that is up; 0: none is.
+node_id clients::some_node() {
   std::vector<node_id> up = patient_ ? cluster_.members() : cluster_.ids();
   std::erase_if(up, [&](node_id id) { return !cluster_.up(id); });
-  if (up.empty() || history_.size() >= operations_max_) {
+  return up.empty() ? node_id() : up[random_.below(up.size())];
+}
+
+void clients::next(client& c) {
+  if (stopped_ || c.busy) return;
+  const node_id at = some_node();
+  if (!at || history_.size() >= operations_max_) {
     think(c);
     return;
   }
-  const node_id at = up[random_.below(up.size())];
+  if (has_sessions(c)) {
+    maybe_leave_session(c);
+    if (!c.call) return open_session(c, at);
+  }
   ask(c, at, draw());
 }
 
@@ -69,19 +78,27 @@ void clients::ask(client& c, node_id at, operation o) {
   o.id = history_.size() + 1;
   o.client = c.number;
   o.invoked = ++moment_;
-  c.busy = true;
-  ++c.generation;
-  c.asked = at;
   c.current = history_.size();
-  c.deadline = clock_.now() +
-               (patient_ ? coro::duration(4s) : random_.between(plan_.load.deadline_least, plan_.load.deadline_most));
+  c.asked = at;
+  c.tries = 0;
   clock_.record("ask", at.value(), o.id, static_cast<std::uint64_t>(o.what));
   history_.push_back(std::move(o));
   const operation& asked = history_.back();
-  if (asked.what == operation::kind::write || asked.what == operation::kind::compact)
+  const bool writes = asked.what == operation::kind::write || asked.what == operation::kind::compact;
+  if (writes && c.call) ++c.call.sequence;
+  watch(c);
+  if (writes)
     send_write(c, asked);
   else
     send_read(c, asked);
+}
+
+/// It is about to ask for something, and is answered by a deadline.
+void clients::watch(client& c) {
+  c.busy = true;
+  ++c.generation;
+  c.deadline = clock_.now() +
+               (patient_ ? coro::duration(4s) : random_.between(plan_.load.deadline_least, plan_.load.deadline_most));
   clock_.at(c.deadline + grace, [this, n = c.number, g = c.generation] { wait_no_longer(n, g); });
 }
 
@@ -91,16 +108,23 @@ void clients::send_write(client& c, const operation& o) {
     cluster_.complain("the load made a command that is not valid: " + good.error().message());
     return;
   }
+  send_command(c, command);
+  std::vector<std::uint64_t>& sent = sent_[c.command];
+  if (sent.empty() || sent.back() != o.id) sent.push_back(o.id);
+}
+
+void clients::send_command(client& c, const kv::command& command) {
+  const kv::session_call call = c.what == client::doing::opening ? kv::session_call() : c.call;
   std::vector<node::write_request> batch(1);
-  batch[0].to = {this, c.number, c.generation, o.id};
+  batch[0].to = {this, c.number, c.generation, history_.size()};
   batch[0].arrival = {.received = clock_.now(), .handed = clock_.now()};
   batch[0].deadline = c.deadline;
-  batch[0].command = wire::encode_command(arena_, command);
+  batch[0].command = wire::encode_command(arena_, command, call);
   batch[0].grows = node::may_grow(command);
   batch[0].answers = node::answers_much(command);
   batch[0].bulk = c.number % 2 == 1;
+  batch[0].sessions = kv::needs_sessions(command, call);
   c.command = payload_hash(std::as_const(batch[0].command).payload());
-  sent_[c.command].push_back(o.id);
   cluster_.the_node(c.asked).submit(batch);
 }
 
@@ -129,6 +153,10 @@ void clients::send_read(client& c, const operation& o) {
   cluster_.the_node(c.asked).submit(batch);
 }
 
+std::string clients::asked_by(const client& c) const {
+  return c.what == client::doing::opening ? std::string("a session") : describe(history_[c.current]);
+}
+
 /// A node answers by the deadline, if only that it cannot.
 void clients::wait_no_longer(std::uint32_t number, std::uint32_t generation) {
   client& c = clients_[number];
@@ -141,18 +169,21 @@ void clients::wait_no_longer(std::uint32_t number, std::uint32_t generation) {
         wait_no_longer(number, generation);
         return;
       }
-      cluster_.complain("no answer long after a pause: " + describe(history_[late.current]));
+      cluster_.complain("no answer long after a pause: " + asked_by(late));
     });
     return;
   }
-  cluster_.complain("no answer within the deadline: " + describe(history_[c.current]));
+  cluster_.complain("no answer within the deadline: " + asked_by(c));
 }
 
 void clients::node_gone(node_id id) {
   for (client& c : clients_) {
     if (!c.busy || c.asked != id) continue;
     ++counters_[counter::unknown_outcomes];
-    close(c, outcome::unknown);
+    if (c.what != client::doing::operation)
+      rest(c);
+    else if (!try_again(c))
+      close(c, outcome::unknown);
   }
 }
 
@@ -166,7 +197,13 @@ void clients::close(client& c, outcome how) {
   o.result = how;
   o.returned = ++moment_;
   clock_.record("answer", c.asked.value(), o.id, static_cast<std::uint64_t>(how));
+  if (!ask_again(c)) rest(c);
+}
+
+void clients::rest(client& c) {
+  c.what = client::doing::operation;
   c.busy = false;
+  ++c.generation; // what it may have been about to send stays unsent
   think(c);
 }
 
@@ -175,6 +212,7 @@ void clients::answered(client& c) {
   const operation& o = history_[c.current];
   remember(o);
   if (o.made_revision()) {
+    if (c.tries != 0) ++counters_[counter::settled_by_repeating];
     ++acknowledged_writes_;
     ++counters_[counter::acknowledged_writes];
     cluster_.complain(cluster_.acknowledgements().acknowledged(o.revision, c.command));
@@ -189,9 +227,13 @@ void clients::answered(client& c) {
 void clients::wrote(const node::reply_to& to, const kv::result<kv::reply>& r) {
   client* c = waiting(to);
   if (c == nullptr) return;
+  if (c->what != client::doing::operation) return ended_in_session(*c, r);
   if (!r) {
     ++counters_[counter::refused_requests];
-    close(*c, outcome::not_applied);
+    if (c->call)
+      refused_in_session(*c, r.error());
+    else
+      close(*c, outcome::not_applied);
     return;
   }
   if (take_reply(*r, history_[c->current]))
@@ -218,7 +260,9 @@ void clients::failed(const node::reply_to& to, node::request_errc why, std::stri
   const bool known = wire::certainly_not_applied(why);
   ++counters_[known ? counter::refused_requests : counter::unknown_outcomes];
   clock_.record("refused", c->asked.value(), static_cast<std::uint64_t>(why));
-  close(*c, known ? outcome::not_applied : outcome::unknown);
+  if (c->what != client::doing::operation) return rest(*c);
+  if ((!known || c->tries != 0) && try_again(*c)) return;
+  close(*c, known && c->tries == 0 ? outcome::not_applied : outcome::unknown);
 }
 
 void clients::remember(const operation& o) {

@@ -13,7 +13,8 @@
 namespace quorumd::sim {
 
 /// The load of a run: clients that each ask one thing at a time, of any node, and write down what they asked and what
-/// came back.
+/// came back. Some do so in sessions: a write whose outcome is unknown is sent again, and is one operation all the
+/// same.
 class clients final : private node::reply_sink {
  public:
   clients(scheduler& s, cluster& c, const plan& p, counters& n);
@@ -46,14 +47,30 @@ class clients final : private node::reply_sink {
     coro::time_point deadline;
     std::size_t current = 0;   ///< in the history
     std::uint64_t command = 0; ///< a hash of what it sent
-    std::uint64_t resting = 0;
+    kv::session_call call;     ///< its newest command; no session: it has none
+    unsigned tries = 0;        ///< that came to nothing, of its present operation
+    enum class doing : std::uint8_t { operation, opening, asking_again } what = doing::operation;
   };
 
   void think(client& c);
   void next(client& c);
+  [[nodiscard]] node_id some_node();
+  void watch(client& c);
   void ask(client& c, node_id at, operation o);
   void send_write(client& c, const operation& o);
+  void send_command(client& c, const kv::command& command);
   void send_read(client& c, const operation& o);
+  // Sessions (client_sessions.cpp).
+  [[nodiscard]] bool has_sessions(const client& c) const { return c.number < plan_.load.session_clients; }
+  void open_session(client& c, node_id at);
+  void maybe_leave_session(client& c);
+  [[nodiscard]] bool try_again(client& c);
+  void send_again(std::uint32_t number, std::uint32_t generation);
+  [[nodiscard]] bool ask_again(client& c);
+  void ended_in_session(client& c, const kv::result<kv::reply>& r);
+  void refused_in_session(client& c, const kv::error& e);
+  void rest(client& c);
+  [[nodiscard]] std::string asked_by(const client& c) const;
   void wait_no_longer(std::uint32_t number, std::uint32_t generation);
   [[nodiscard]] client* waiting(const node::reply_to& to);
   void close(client& c, outcome how);

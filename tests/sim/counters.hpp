@@ -46,6 +46,10 @@ enum class counter : std::size_t {
   replaced_disks,
   impostors,
   transfers,
+  sessions,
+  repeated_commands,
+  settled_by_repeating,
+  answers_repeated,
   count,
 };
 
@@ -92,6 +96,10 @@ inline constexpr std::array<counter_info, static_cast<std::size_t>(counter::coun
     {"replaced disks", true},
     {"wiped nodes refused", true},
     {"transfers of leadership", true},
+    {"sessions", true},
+    {"commands sent again", true},
+    {"acknowledged when sent again", true},
+    {"answers asked for again", true},
 }};
 
 class counters {

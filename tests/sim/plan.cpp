@@ -21,7 +21,8 @@ constexpr std::array named_mutants{
     named_mutant{"accept-stale-batch", {.storage = storage::mutant::accept_stale_batch}},
     named_mutant{"free-last-vote", {.storage = storage::mutant::free_last_vote}},
     named_mutant{"cut-without-sync", {.storage = storage::mutant::cut_without_sync}},
-    named_mutant{"complete-by-index", {.complete_by_index = true}},
+    named_mutant{"complete-by-index", {.applier = {.complete_by_index = true}}},
+    named_mutant{"ignore-sessions", {.applier = {.ignore_sessions = true}}},
     named_mutant{"skip-conflict-check", {.raft = raft::mutant::skip_conflict_check}},
     named_mutant{"read-without-round", {.raft = raft::mutant::read_without_round}},
     named_mutant{"change-in-one-step", {.raft = raft::mutant::change_in_one_step}},
@@ -84,7 +85,7 @@ node::group_options draw_group(prng p, const mutants& m) {
   o.raft.cache_bytes_max = pick<3>(p, {0, 4096, 33554432});
   o.raft.committed_bytes_max = pick<3>(p, {1, 2048, 4194304});
   o.raft.mutant = m.raft;
-  o.complete_by_index = m.complete_by_index;
+  o.bugs = m.applier;
   o.join_anywhere = m.join_anywhere;
   static constexpr std::array budget{100us, 500us, 2000us};
   o.turn_budget = p.fork(1).pick(budget);
@@ -98,6 +99,7 @@ node::group_options draw_group(prng p, const mutants& m) {
   o.waiting_max = pick<2>(p, {2, 1000});
   o.ahead_bytes_max = pick<3>(p, {1, 2048, 4194304});
   o.bulk_ahead_bytes_max = pick<2>(p, {1, 1048576});
+  o.time_interval = p.fork(3).between(coro::duration(100ms), coro::duration(1s));
   return o;
 }
 
@@ -220,6 +222,7 @@ std::string describe(const plan& p) {
   number("unsent", p.transport.unsent_bytes_max);
   number("read", p.transport.read_bytes);
   number("load: clients", p.load.clients);
+  number("in sessions", p.load.session_clients);
   number("keys", p.load.keys);
   number("value bytes", p.load.value_bytes_max);
   time("think us", p.load.think_most);
@@ -257,6 +260,8 @@ plan draw_plan(std::uint64_t seed, const mutants& m) {
   o.nodes = root.fork(11).pick(std::array<std::uint64_t, 4>{3, 3, 5, 7});
   o.flips_a_start = root.fork(14).below(3);
   o.spares = root.fork(15).pick(std::array<std::uint64_t, 5>{0, 0, 0, 1, 2});
+  prng sessions = root.fork(16);
+  o.load.session_clients = sessions.below(3) == 0 ? 0 : sessions.between(1, o.load.clients);
   if (root.fork(12).below(4) == 0) become_storm(o, root.fork(13));
   return o;
 }

@@ -18,7 +18,7 @@ namespace quorumd::sim {
 struct mutants {
   raft::mutant raft = raft::mutant::none;
   storage::mutant storage = storage::mutant::none;
-  bool complete_by_index = false;
+  node::applier::bugs applier;
   bool join_anywhere = false;
 };
 [[nodiscard]] const std::vector<std::string_view>& mutant_names();
@@ -48,6 +48,7 @@ struct fault_weights {
 
 struct load_plan {
   std::uint64_t clients = 4;
+  std::uint64_t session_clients = 0; ///< of them: the first ones
   std::uint64_t keys = 5;
   std::uint64_t value_bytes_max = 64;
   coro::duration think_most = std::chrono::milliseconds(30);

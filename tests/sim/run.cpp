@@ -108,6 +108,8 @@ class run final : private cluster::listener {
     o.guesses = clients_.made_by();
     const judgement j = check_linearizable(clients_.history(), std::move(o));
     counters_[counter::searched_revisions] += j.explored;
+    if (j.is != judgement::verdict::linearizable && clock_.trace().printing())
+      for (const operation& op : clients_.history()) clock_.trace().note(clock_.now(), describe(op));
     if (j.is == judgement::verdict::violation) cluster_.complain("not linearizable: " + j.why);
     if (j.is == judgement::verdict::undecided) cluster_.complain("linearizability is undecided: " + j.why);
   }

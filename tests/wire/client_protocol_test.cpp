@@ -72,8 +72,8 @@ TEST_CASE("commands and results come back as they were") {
   chunk_arena arena;
   for (std::uint64_t seed = 1; seed <= 1500; ++seed) {
     sampler s(seed);
-    const kv::command c = s.command(txn_depth_max - 1);
-    const proposal p = encode_command(arena, c);
+    const kv::logged_command c{s.command(txn_depth_max - 1), s.session_call()};
+    const proposal p = encode_command(arena, c.what, c.call);
     const auto command = decode_command(p.payload());
     REQUIRE(command.has_value());
     CHECK(dump(*command) == dump(c));

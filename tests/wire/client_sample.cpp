@@ -79,6 +79,7 @@ client_request sampler::request() {
     break;
   default:
     r.body = command();
+    r.call = session_call();
     break;
   }
   return r;

@@ -164,10 +164,8 @@ coro::task<void> nothing_is_left_behind(test_loop* t) {
   const auto client = t->connect_to({late.endpoint(), leader.endpoint()});
   const auto put = co_await client->call(put_of("4"), t->in(1000ms), wire::client::repeat::idempotent);
   CHECK(revision_of(put) == 4);
-  CHECK(put->repeated);
   const auto next = co_await client->call(put_of("5"), t->in(1000ms), wire::client::repeat::idempotent);
   CHECK(revision_of(next) == 5);
-  CHECK_FALSE(next->repeated);
   constexpr coro::duration pause = 10ms;
   while (late.seen.empty()) co_await t->loop.timers().sleep_for(pause);
   CHECK(late.seen.front() == "nothing");

@@ -120,6 +120,12 @@ class out {
     return *this;
   }
 
+  out& operator<<(const kv::open_session& o) { return *this << "open_session" << o.nonce << o.idle_ms_max; }
+  out& operator<<(const kv::close_session& c) { return *this << "close_session" << c.session; }
+  out& operator<<(const kv::pass_time& t) { return *this << "pass_time" << t.ms; }
+  out& operator<<(const kv::raise_level& r) { return *this << "raise_level" << r.level; }
+  out& operator<<(const kv::session_call& c) { return *this << c.session << c.sequence << c.answered; }
+
   out& operator<<(const kv::key_value_view& k) {
     return *this << k.key << k.value << k.create_revision << k.mod_revision << k.version << k.lease;
   }
@@ -136,6 +142,8 @@ class out {
   }
   out& operator<<(const kv::txn_reply& r) { return *this << "txn_reply" << r.succeeded << r.responses; }
   out& operator<<(const kv::compact_reply&) { return *this << "compact_reply"; }
+  out& operator<<(const kv::open_session_reply& r) { return *this << "open_session_reply" << r.session; }
+  out& operator<<(const kv::done_reply&) { return *this << "done_reply"; }
   out& operator<<(const kv::configure_reply& r) { return *this << "configure_reply" << r.now; }
   out& operator<<(const kv::reply& r) {
     *this << r.revision;
@@ -216,8 +224,8 @@ std::string dump(const hello& h) {
     << h.expected << h.client_address << h.software << h.features << h.members << h.members_index;
   return o.text();
 }
-std::string dump(const kv::command& c) {
-  return written(c);
+std::string dump(const kv::logged_command& c) {
+  return written(c.what) + written(c.call);
 }
 std::string dump(const kv::range_request& r) {
   return written(r);
@@ -230,7 +238,7 @@ std::string dump(const kv::range_reply& r) {
 }
 std::string dump(const client_request& r) {
   return std::to_string(r.id) + ' ' + std::to_string(r.limits.remaining.count()) + ' ' +
-         std::to_string(r.limits.leader_wait.count()) + ' ' +
+         std::to_string(r.limits.leader_wait.count()) + ' ' + written(r.call) +
          std::visit([](const auto& body) { return written(body); }, r.body);
 }
 std::string dump(const client_reply& r) {

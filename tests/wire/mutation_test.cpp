@@ -109,7 +109,7 @@ TEST_CASE("damaged requests, commands and replies do no harm") {
       (void)request_id(b);
       return dumped(decode_request(b));
     });
-    const proposal p = encode_command(arena, s.command());
+    const proposal p = encode_command(arena, s.command(), s.session_call());
     torment(p.payload(), s, [](std::span<const std::byte> b) { return dumped(decode_command(b)); });
     torment(encode_result(arena, s.result()).bytes, s, read_result);
     out.clear();

@@ -255,7 +255,7 @@ kv::txn sampler::txn(std::size_t depth) {
 
 kv::command sampler::command(std::size_t depth) {
   kv::configure c{.initial = coin()};
-  switch (below(5)) {
+  switch (below(9)) {
   case 0:
     return put();
   case 1:
@@ -264,12 +264,25 @@ kv::command sampler::command(std::size_t depth) {
     return txn(depth);
   case 3:
     return kv::compact{revision(number())};
+  case 4:
+    return kv::open_session{.nonce = random_(), .idle_ms_max = random_()};
+  case 5:
+    return kv::close_session{session_id(random_())};
+  case 6:
+    return kv::pass_time{random_()};
+  case 7:
+    return kv::raise_level{static_cast<std::uint16_t>(below(65536))};
   default:
     if (coin()) c.keep_revisions = random_();
     if (coin()) c.history_bytes_max = random_();
     if (coin()) c.quota_bytes = random_();
     return c;
   }
+}
+
+kv::session_call sampler::session_call() {
+  if (coin()) return {};
+  return {.session = session_id(random_() | 1), .sequence = random_(), .answered = random_()};
 }
 
 kv::key_value_view sampler::key_value() {
@@ -317,7 +330,7 @@ kv::txn_reply sampler::txn_reply(std::size_t depth) {
 }
 
 kv::error sampler::store_error() {
-  const auto last = static_cast<std::uint64_t>(kv::errc::snapshot_hash);
+  const auto last = static_cast<std::uint64_t>(kv::errc::answer_not_kept);
   return kv::error(static_cast<kv::errc>(1 + below(last)), revision(number()));
 }
 
@@ -329,7 +342,7 @@ kv::result<kv::reply> sampler::result() {
   if (coin()) p.prev = key_value();
   kv::delete_range_reply d{.deleted = random_(), .prev = {}};
   for (std::size_t k = below(3); k > 0; --k) d.prev.push_back(key_value());
-  switch (below(5)) {
+  switch (below(7)) {
   case 0:
     r.body = p;
     break;
@@ -341,6 +354,12 @@ kv::result<kv::reply> sampler::result() {
     break;
   case 3:
     r.body = kv::compact_reply();
+    break;
+  case 4:
+    r.body = kv::open_session_reply{session_id(random_())};
+    break;
+  case 5:
+    r.body = kv::done_reply();
     break;
   default:
     r.body = kv::configure_reply{settings()};

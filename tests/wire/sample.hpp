@@ -38,6 +38,7 @@ class sampler {
   hello greeting();
 
   kv::command command(std::size_t depth = 3);
+  kv::session_call session_call();
   kv::range_request range();
   kv::result<kv::reply> result();
   kv::range_reply range_reply(std::size_t keys_max);
@@ -71,7 +72,7 @@ class sampler {
 
 std::string dump(const peer_message& m);
 std::string dump(const hello& h);
-std::string dump(const kv::command& c);
+std::string dump(const kv::logged_command& c);
 std::string dump(const kv::range_request& r);
 std::string dump(const kv::result<kv::reply>& r);
 std::string dump(const kv::range_reply& r);

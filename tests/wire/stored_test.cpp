@@ -16,14 +16,15 @@ namespace {
 /// A plain put as it stands in the log, where each field has its place.
 struct stored_put {
   chunk_arena arena;
-  proposal p = encode_command(arena, kv::put{.key = "key", .value = "value"});
+  explicit stored_put(const kv::session_call& call = {})
+      : p(encode_command(arena, kv::put{.key = "key", .value = "value"}, call)) {}
+  proposal p;
   [[nodiscard]] std::byte* at(std::size_t word) { return p.payload().data() + word * 8; }
-  [[nodiscard]] decoded<kv::command> read() { return decode_command(p.payload()); }
+  [[nodiscard]] decoded<kv::logged_command> read() { return decode_command(p.payload()); }
 
   // Word 0 is the pointer to the root; two words of numbers, kind and version first; pointers to body and context.
   [[nodiscard]] std::byte* kind() { return at(1); }
   [[nodiscard]] std::byte* version() { return at(1) + 2; }
-  [[nodiscard]] std::byte* context() { return at(4); }
 };
 
 } // namespace
@@ -31,9 +32,18 @@ struct stored_put {
 // The envelope of a put takes no more than the one word in which a context would be announced.
 TEST_CASE("a command in the log carries the version that it needs") {
   stored_put put;
-  CHECK(load_le<std::uint16_t>(put.version()) == command_version);
+  CHECK(load_le<std::uint16_t>(put.version()) == 1);
   CHECK(put.p.payload().size() == 8 * (1 + 4 + 4 + 1 + 1)); // root, command, put, key, value
   REQUIRE(put.read().has_value());
+  CHECK_FALSE(put.read()->call);
+
+  // One of a session is for those who know sessions.
+  const kv::session_call third{.session = session_id(7), .sequence = 3, .answered = 1};
+  stored_put of_session(third);
+  CHECK(load_le<std::uint16_t>(of_session.version()) == 2);
+  CHECK(of_session.p.payload().size() == 8 * (1 + 4 + 4 + 1 + 1 + 5)); // and the context
+  REQUIRE(of_session.read().has_value());
+  CHECK(of_session.read()->call == third);
 }
 
 // A later version put something into a command that this one cannot honour: it is refused, never taken in part.
@@ -46,20 +56,33 @@ TEST_CASE("a command of a later version is refused") {
     CHECK(c.error().code() == codec_errc::unknown_kind);
     return c.error().what();
   };
-  CHECK(why([](stored_put& p) { store_le<std::uint16_t>(p.kind(), 9); }) == "a command is of an unknown kind");
+  CHECK(why([](stored_put& p) { store_le<std::uint16_t>(p.kind(), 99); }) == "a command is of an unknown kind");
   CHECK(why([](stored_put& p) { store_le<std::uint16_t>(p.version(), command_version + 1); }) ==
-        "a command is of version 2, and this quorumd knows 1 to 1");
+        "a command is of version 3, and this quorumd knows 1 to 2");
   CHECK(why([](stored_put& p) { store_le<std::uint16_t>(p.version(), 0); }) ==
-        "a command is of version 0, and this quorumd knows 1 to 1");
-  constexpr std::uint64_t empty_struct = 0xfffffffc; // as Cap'n Proto points to one
-  CHECK(why([](stored_put& p) { store_le<std::uint64_t>(p.context(), empty_struct); }) ==
-        "a command has a context, which this version cannot honour");
+        "a command is of version 0, and this quorumd knows 1 to 2");
+  const auto of_session = [](std::size_t word, std::uint64_t value) {
+    stored_put put({.session = session_id(7), .sequence = 3});
+    store_le<std::uint64_t>(put.at(11 + word), value); // the context is behind everything else
+    const auto c = put.read();
+    return c ? std::string("read") : c.error().what();
+  };
+  constexpr std::uint64_t empty_text = 0xfffffffd | std::uint64_t{2}
+                                                        << 32; // as Cap'n Proto points to one, behind itself
+  CHECK(of_session(1, 4) == "read");                           // the sequence
+  CHECK(of_session(2, 1) == "a command has a context, which this version cannot honour"); // the time
+  CHECK(of_session(4, empty_text) == "a command has a context, which this version cannot honour");
 }
 
 // The sections of one block come back one behind the other, padded or not.
 TEST_CASE("snapshot sections come back as they were") {
-  const kv::snapshot_header header{
-      .applied = log_index(3), .current = revision(9), .compacted = revision(2), .settings = {}, .content_hash = 77};
+  const kv::snapshot_header header{.applied = log_index(3),
+                                   .current = revision(9),
+                                   .compacted = revision(2),
+                                   .settings = {},
+                                   .level = 3,
+                                   .time_ms = 12,
+                                   .content_hash = 77};
   const kv::settings settings{.keep_revisions = 7, .history_bytes_max = 8, .quota_bytes = 9};
   const std::string members = "not a multiple of 8";
   sampler s(5);
@@ -100,6 +123,51 @@ TEST_CASE("snapshot sections come back as they were") {
   CHECK(read == records);
   CHECK_FALSE(decode_snapshot_records(section->body.first(section->body.size() / 2 / 8 * 8), read).has_value());
   CHECK(rest.empty());
+}
+
+// A session with each kind of answer that is kept, and one with none.
+TEST_CASE("a session in a snapshot comes back as it was") {
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    sampler s(seed);
+    kv::session_record r{.id = session_id(s.number()),
+                         .idle_ms_max = s.number(),
+                         .used_ms = s.number(),
+                         .answered = s.below(1000),
+                         .kept = {}};
+    for (std::uint64_t n = s.below(20), at = r.answered; n > 0; --n) {
+      at += 1 + s.below(20);
+      kv::kept_answer k{.sequence = at, .after = revision(s.number()), .what = kv::kept_answer::plain_put{}};
+      const kv::result<kv::reply> outcome = s.result();
+      if (s.below(3) == 0)
+        k.what = kv::kept_answer::not_kept{};
+      else if (s.coin() && outcome)
+        k.what = std::make_shared<const kv::owned_reply>(*outcome);
+      else if (!outcome)
+        k.what = outcome.error();
+      r.kept.push_back(std::move(k));
+    }
+    byte_buffer block;
+    encode_snapshot_session(block, r);
+    std::span<const std::byte> rest = block.bytes();
+    const auto section = take_snapshot_section(rest);
+    REQUIRE(section.has_value());
+    CHECK(section->kind == snapshot_section::session);
+    CHECK(rest.empty());
+    const auto read = decode_snapshot_session(section->body);
+    REQUIRE(read.has_value());
+    CHECK(read->id == r.id);
+    CHECK(read->idle_ms_max == r.idle_ms_max);
+    CHECK(read->used_ms == r.used_ms);
+    CHECK(read->answered == r.answered);
+    REQUIRE(read->kept.size() == r.kept.size());
+    for (std::size_t i = 0; i < r.kept.size(); ++i) {
+      CHECK(read->kept[i].sequence == r.kept[i].sequence);
+      CHECK(read->kept[i].after == r.kept[i].after);
+      CHECK(read->kept[i].what.index() == r.kept[i].what.index());
+      CHECK(dump(read->kept[i].answer()) == dump(r.kept[i].answer()));
+    }
+    CHECK_FALSE(decode_snapshot_session(section->body.first(8)).has_value());
+  }
 }
 
 // A section of another kind or version, or one that is cut short.

@@ -60,12 +60,18 @@ struct Txn {
 }
 
 struct Context {
-  # Who asked, in which session, and when. Room: no version writes one yet, and this one stops at a command that has one,
-  # since it could not honour it.
+  # Who asked, in which session, and when. The principal and the time are room: no version writes them yet, and this one
+  # stops at a command that has one, since it could not honour it.
   principal @0 :Text;
-  client @1 :UInt64;
+  session @1 :UInt64;
   sequence @2 :UInt64;
   timeMs @3 :UInt64;  # since 1970, by the clock of whoever accepted the command
+  answered @4 :UInt64;  # the client has the answers of all up to this sequence
+}
+
+struct OpenSession {
+  nonce @0 :UInt64;
+  idleMsMax @1 :UInt64;
 }
 
 struct Settings {
@@ -87,6 +93,10 @@ struct Command {
     txn @2 :Txn;
     compact @3 :UInt64;  # the revision
     configure @6 :Configure;
+    openSession @7 :OpenSession;
+    closeSession @8 :UInt64;
+    passTime @9 :UInt64;     # milliseconds; a leader's own
+    raiseLevel @10 :UInt16;  # a leader's own
   }
   version @4 :UInt16;    # in the log: the lowest version of commands in which everything here is known; a client's is 0
   context @5 :Context;   # null: none
@@ -146,6 +156,8 @@ struct Outcome {
     compact @4 :Void;
     error @5 :StoreError;
     configure @6 :Settings;  # all of them, afterwards
+    openSession @7 :UInt64;
+    done @8 :Void;
   }
 }
 

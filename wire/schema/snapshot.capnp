@@ -1,6 +1,7 @@
 @0xa7d2e9f1c3b60584;
-# In the sections of a snapshot file: a SnapshotHeader, then SnapshotRecords. docs/disk-format.md explains.
+# In the sections of a snapshot file: a SnapshotHeader, SnapshotSessions, then SnapshotRecords. docs/disk-format.md explains.
 using Cxx = import "/capnp/c++.capnp";
+using Shared = import "command.capnp";
 $Cxx.namespace("quorumd::wire::schema");
 
 struct SnapshotHeader {
@@ -8,6 +9,23 @@ struct SnapshotHeader {
   current @1 :UInt64;
   compacted @2 :UInt64;
   contentHash @3 :UInt64;
+  level @4 :UInt16;
+  timeMs @5 :UInt64;
+}
+
+struct SnapshotAnswer {
+  sequence @0 :UInt64;
+  after @1 :UInt64;
+  kept @2 :UInt8;  # 0 of a put, without what was there before, 1 too large to be kept, 2 as the outcome says
+  outcome @3 :Shared.Outcome;
+}
+
+struct SnapshotSession {
+  id @0 :UInt64;
+  idleMsMax @1 :UInt64;
+  usedMs @2 :UInt64;
+  answered @3 :UInt64;
+  answers @4 :List(SnapshotAnswer);
 }
 
 struct SnapshotRecord {

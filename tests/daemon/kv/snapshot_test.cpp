@@ -61,7 +61,12 @@ TEST_CASE("records of a snapshot") {
   with_history m;
   for (int pass = 0; pass < 2; ++pass, m.finish_compaction()) {
     snapshot_cursor c(m.s);
-    CHECK(c.header() == snapshot_header{log_index(7), revision(7), revision(4), {}, m.s.content_hash()});
+    const snapshot_header expected{.applied = log_index(7),
+                                   .current = revision(7),
+                                   .compacted = revision(4),
+                                   .settings = {},
+                                   .content_hash = m.s.content_hash()};
+    CHECK(c.header() == expected);
     CHECK(drain(c) == history_records);
     CHECK(c.next(1).empty());
     snapshot_cursor whole(m.s);

@@ -26,9 +26,15 @@ struct machine {
   store s{options{}};
   log_index index;
 
-  std::string operator()(const command& c) {
+  std::string operator()(const command& c, const session_call& call = {}) {
     index = index.next();
-    return text(s.apply(index, c));
+    return text(s.apply(index, c, call));
+  }
+  /// Begins a session.
+  session_id open(std::uint64_t idle_ms_max = 60'000, std::uint64_t nonce = 0) {
+    index = index.next();
+    const result<reply> r = s.apply(index, open_session{.nonce = nonce, .idle_ms_max = idle_ms_max});
+    return r ? std::get<open_session_reply>(r->body).session : session_id();
   }
   [[nodiscard]] std::string range(const range_request& r) const { return text(s.range(r)); }
   /// Every key as of a revision; 0: now.

@@ -18,7 +18,7 @@ struct machine final : observer {
   pending_table pending{[](const pending_table::record&, request_errc) {}};
   sink_set sinks;
   chunk_arena arena;
-  applier state{{.store = std::make_unique<kv::store>(kv::options{}), .members = {}}, pending, sinks, *this};
+  applier state{{.store = std::make_unique<kv::store>(kv::options{}), .members = {}}, pending, sinks, *this, {}};
 
   void entry_applied(const entry& e) override { seen.push_back(e.index()); }
   /// The next entry, with the command's payload or, where bytes are given, those.
