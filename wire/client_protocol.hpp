@@ -52,6 +52,9 @@ struct client_hello {
 struct range_read {
   kv::range_request request;
   bool serializable = false;
+  /// It may be of this node's own state if that has everything that was acknowledged so long before the request came;
+  /// where the node cannot know that, the read is linearizable. 0: no such bound.
+  std::chrono::milliseconds max_age{0};
   /// How long the answering node keeps the answer's revision readable for requests like this one, though it be
   /// compacted meanwhile: for whoever reads page by page. 0: not at all.
   std::chrono::milliseconds keep{0};

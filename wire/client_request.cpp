@@ -43,6 +43,7 @@ client_hello read_hello(schema::ClientHello::Reader from) {
 range_read read_range(schema::RangeRead::Reader from) {
   return {.request = read(from.getRequest()),
           .serializable = from.getSerializable(),
+          .max_age = milliseconds(from.getMaxAgeMs()),
           .keep = milliseconds(from.getKeepMs())};
 }
 
@@ -71,6 +72,7 @@ void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, c
     schema::RangeRead::Builder range = to.initRange();
     range.setSerializable(r.serializable);
     range.setKeepMs(count_of(r.keep));
+    range.setMaxAgeMs(count_of(r.max_age));
     fill(range.initRequest(), r.request);
   });
 }

@@ -19,7 +19,7 @@ coro::task<wire::call_result> count_keys(session* s, const range_pages::what* w)
   r.revision = w->revision;
   r.count_only = true;
   wire::client_body body =
-      wire::range_read{.request = r, .serializable = w->serializable, .keep = std::chrono::seconds(30)};
+      wire::range_read{.request = r, .serializable = w->serializable, .max_age = {}, .keep = std::chrono::seconds(30)};
   const coro::time_point deadline = s->deadline();
   wire::call_result answer = co_await s->client.call(std::move(body), deadline);
   co_return answer;

@@ -33,7 +33,8 @@ coro::task<int> count(session* s, range_pages::what w) {
   r.range_end = w.range_end;
   r.revision = w.revision;
   r.count_only = true;
-  wire::client_body body = wire::range_read{.request = r, .serializable = w.serializable, .keep = {}};
+  wire::client_body body =
+      wire::range_read{.request = r, .serializable = w.serializable, .max_age = w.max_age, .keep = {}};
   const coro::time_point deadline = s->deadline();
   const wire::call_result answer = co_await s->client.call(std::move(body), deadline);
   if (answer.has_error()) co_return complain(answer.error());
@@ -163,6 +164,9 @@ int run_get(const invocation& in) {
   o.range.range_end = std::move(range->range_end);
   o.range.revision = revision(in.count("revision"));
   o.range.serializable = in.has("stale");
+  if (in.has("stale") && in.has("max-age"))
+    return complain(usage("get: --stale knows no bound: leave it or --max-age out"));
+  o.range.max_age = in.duration("max-age", {});
   o.limit = in.count("limit");
   const bool only_count = in.has("count-only");
   return run_client(in, [&](session& s) { return only_count ? count(&s, o.range) : get(&s, o); });
@@ -173,6 +177,7 @@ std::vector<option_spec> get_option_table() {
   for (const option_spec& o : std::initializer_list<option_spec>{
            {.name = "revision", .value = "R", .kind = option_kind::count, .help = "as of that revision", .also = "rev"},
            {"stale", "", option_kind::flag, "this node's own state, which may lag behind"},
+           {"max-age", "2s", option_kind::duration, "this node's own state, if it lacks nothing older than that"},
            {"limit", "N", option_kind::count, "at most so many keys"},
            {"sort-by", "key|version|create|modify|value", option_kind::choice, "in this order, all of them read first"},
            {"order", "ascend|descend", option_kind::choice, "of --sort-by, or of the keys"},
@@ -194,10 +199,13 @@ command_spec get_command() {
           .details =
               "A single key prints its value alone, byte for byte; a text without a line end gets one. Of a range\n"
               "each key is a line key<TAB>value with \\t \\n \\\\ \\xHH escapes. Exits with 1 if the single key is\n"
-              "absent. As JSON there are 'count', of the whole range, and 'more', if --limit left some of it out;\n"
+              "absent. With --max-age a node that learned within that time what the leader had committed, and has it,\n"
+              "answers by itself; else it asks the leader, and without one the read fails. As JSON there are 'count', "
+              "of the whole range, and 'more', if --limit left some of it out;\n"
               "keys and values that are not UTF-8 are base64 under key_base64 and value_base64.",
           .examples = {"quorumd get greeting", "quorumd get /users/ --prefix --limit 10",
-                       "quorumd get greeting --revision 42", "quorumd get '' --prefix --count-only",
+                       "quorumd get greeting --revision 42", "quorumd get config/ --prefix --max-age 2s",
+                       "quorumd get '' --prefix --count-only",
                        "quorumd get /jobs/ --prefix --sort-by modify --order descend --limit 3",
                        "quorumd get a --range-end n --print-value-only"},
           .run = run_get};

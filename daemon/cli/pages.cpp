@@ -43,7 +43,8 @@ coro::task<wire::call_result> range_pages::next() {
   r.limit = what_.limit;
   r.keys_only = what_.keys_only;
   r.skip_count = !what_.count;
-  wire::client_body body = wire::range_read{.request = r, .serializable = what_.serializable, .keep = {}};
+  wire::client_body body =
+      wire::range_read{.request = r, .serializable = what_.serializable, .max_age = what_.max_age, .keep = {}};
   // One page needs no more of the node; who asks for a second one comes back.
   if (what_.keep || begun_) std::get<wire::range_read>(body).keep = page_patience;
   const coro::time_point deadline = session_.deadline();

@@ -19,8 +19,9 @@ class range_pages {
     std::uint64_t limit = 0;
     bool keys_only = false;
     bool serializable = false;
-    bool count = false; ///< the whole range, at the first page
-    bool keep = false;  ///< the revision is to stay readable from the first page on
+    std::chrono::milliseconds max_age{0}; ///< see wire::range_read
+    bool count = false;                   ///< the whole range, at the first page
+    bool keep = false;                    ///< the revision is to stay readable from the first page on
   };
 
   range_pages(session& s, what w)

@@ -80,7 +80,8 @@ void session::take_range(std::uint64_t id, time_limits until, const wire::range_
                           .hold = {},
                           .range = r.request,
                           .keep = r.keep,
-                          .stale = r.serializable,
+                          .max_age = r.max_age,
+                          .stale = r.serializable && r.max_age.count() == 0,
                           .bulk = bulk_};
   chunk_arena::piece piece = arena_.allocate(bytes);
   std::byte* at = piece.data;

@@ -55,10 +55,10 @@ struct kept_answer {
 struct session_record {
   session_id id;
   std::uint64_t idle_ms_max = 0;
-  std::uint64_t used_ms = 0;     ///< the log's time when a command of it came last
-  std::uint64_t answered = 0;    ///< none up to this one is sent again
-  std::deque<kept_answer> kept;  ///< of later ones, ascending
-  std::size_t kept_bytes = 0;    ///< of their replies
+  std::uint64_t used_ms = 0;    ///< the log's time when a command of it came last
+  std::uint64_t answered = 0;   ///< none up to this one is sent again
+  std::deque<kept_answer> kept; ///< of later ones, ascending
+  std::size_t kept_bytes = 0;   ///< of their replies
 
   [[nodiscard]] const kept_answer* find(std::uint64_t sequence) const;
 };

@@ -3,6 +3,7 @@
 #include "consensus/types/entry.hpp"
 #include "daemon/kv/command.hpp"
 #include "daemon/kv/store.hpp"
+#include "daemon/node/bugs.hpp"
 #include "daemon/node/membership.hpp"
 #include "daemon/node/observer.hpp"
 #include "daemon/node/pending_table.hpp"
@@ -30,13 +31,7 @@ class applier {
     membership members;
   };
 
-  /// Deliberate bugs for the simulator.
-  struct bugs {
-    bool complete_by_index = false; ///< it completes a request whatever term its entry has
-    bool ignore_sessions = false;   ///< it carries out a session's command as often as it comes
-  };
-
-  applier(state s, pending_table& pending, sink_set& sinks, observer& o, bugs b)
+  applier(state s, pending_table& pending, sink_set& sinks, observer& o, const bugs& b)
       : state_(std::move(s))
       , pending_(pending)
       , sinks_(sinks)

@@ -39,7 +39,7 @@ group::group(group_options o, seams s, const raft::initial_state& recovered, app
               options_.self.boot.value() >> 1 | 1)
     , reads_(
           options_.self.boot, [this](const read_request& r, request_errc why) { sinks_.failed(r.to, why); },
-          [this](read_request r) { ready_reads_.add(std::move(r)); })
+          [this](read_request r) { ready_reads_.add(std::move(r)); }, options_.bugs)
     , applier_(std::move(state), pending_, sinks_, s.observer, options_.bugs)
     , pins_(options_.pins)
     , ready_reads_([this](read_request& r) { return serve(r); },
@@ -77,7 +77,7 @@ group::group(group_options o, seams s, const raft::initial_state& recovered, app
               .state = applier_,
               .peers = peers_,
               .id_of = options_.id_of,
-              .join_anywhere = options_.join_anywhere,
+              .join_anywhere = options_.bugs.join_anywhere,
               .wake = [this] { wake_.set(); }})
     , status_(options_.self, options_.raft.group, core_, applier_, s.wal, s.transport, admin_) {
   writes_inbox_.set_waker(wake_);
@@ -162,7 +162,7 @@ void group::turn() {
   take_writes();
   propose_batch();
   if (reads_.has_gathered()) {
-    const raft::read_context asked = reads_.ask();
+    const raft::read_context asked = reads_.ask(seams_.loop.now());
     stages_.reads_asked(asked.sequence);
     core_.read_index(asked);
   }
@@ -251,7 +251,7 @@ void group::carry_out(raft::ready& r) {
   for (const raft::read_state& answer : r.reads) {
     if (answer.context.boot == options_.self.boot)
       stages_.reads_answered(answer.context.sequence, answer.ok, answer.index, applier_.applied());
-    reads_.answered(answer, applier_.applied());
+    reads_.answered(answer, applier_.applied(), seams_.loop.now());
   }
   for (const raft::load_request& l : r.loads) tasks_.spawn(load(l));
   for (const node_id to : r.snapshots) sender_.start(to, core_.soft().term);

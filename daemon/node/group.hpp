@@ -9,6 +9,7 @@
 #include "coro/task_group.hpp"
 #include "coro/worker.hpp"
 #include "daemon/node/applier.hpp"
+#include "daemon/node/bugs.hpp"
 #include "daemon/node/fair_queue.hpp"
 #include "daemon/node/forward_replies.hpp"
 #include "daemon/node/forward_table.hpp"
@@ -64,9 +65,7 @@ struct group_options {
   std::function<node_id(std::string_view)> id_of = [](std::string_view) { return node_id(); };
   /// Of a node that joined: what the log said of it before this entry was of an earlier node of its name.
   log_index joined_at;
-  applier::bugs bugs;
-  bool join_anywhere =
-      false; ///< a deliberate bug for the simulator: whoever is asked lets a node join, also as a voter
+  node::bugs bugs;
 };
 
 /// What happened to the stream of a peer, in order with its messages.

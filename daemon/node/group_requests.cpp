@@ -204,7 +204,7 @@ void group::accept(read_request r) {
     sinks_.failed(r.to, request_errc::shutting_down);
   else if (r.stale && applier_.applied() < recovered_)
     reads_.wait_for(recovered_, std::move(r));
-  else if (r.stale)
+  else if (r.stale || (r.max_age.count() > 0 && reads_.has_all_since(seams_.loop.now() - r.max_age)))
     ready_reads_.add(std::move(r));
   else
     reads_.add(std::move(r));

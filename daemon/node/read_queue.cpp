@@ -6,34 +6,36 @@
 
 namespace quorumd::node {
 
-raft::read_context read_queue::ask() {
+raft::read_context read_queue::ask(coro::time_point now) {
   std::vector<read_request> next = spare();
   next.swap(gathered_);
-  asked_.push_back({next_sequence_, std::move(next)});
+  asked_.push_back({next_sequence_, now, std::move(next)});
   return {boot_, next_sequence_++};
 }
 
-void read_queue::answered(const raft::read_state& answer, log_index applied) {
+void read_queue::answered(const raft::read_state& answer, log_index applied, coro::time_point now) {
   if (answer.context.boot != boot_) return;
   const auto found = std::lower_bound(asked_.begin(), asked_.end(), answer.context.sequence,
                                       [](const batch& b, std::uint64_t sequence) { return b.sequence < sequence; });
   if (found == asked_.end() || found->sequence != answer.context.sequence) return;
   std::vector<read_request> reads = std::move(found->reads);
+  const coro::time_point asked = bugs_.age_by_answer ? now : found->asked;
   asked_.erase(found);
   if (!answer.ok) {
     std::move(reads.begin(), reads.end(), std::back_inserter(refused_));
     give_back(std::move(reads));
   } else if (answer.index <= applied) {
+    know(asked);
     serve_all(reads);
     give_back(std::move(reads));
   } else {
-    waits_.push_back({answer.index, std::move(reads)});
+    waits_.push_back({answer.index, asked, std::move(reads)});
   }
 }
 
 void read_queue::wait_for(log_index index, read_request r) {
   auto found = std::find_if(waits_.begin(), waits_.end(), [&](const auto& w) { return w.index == index; });
-  if (found == waits_.end()) found = waits_.insert(found, {index, spare()});
+  if (found == waits_.end()) found = waits_.insert(found, {index, {}, spare()});
   found->reads.push_back(std::move(r));
 }
 
@@ -44,6 +46,7 @@ void read_queue::applied(log_index index) {
       continue;
     }
     std::vector<read_request> reads = std::move(waits_[i].reads);
+    know(waits_[i].asked);
     waits_.erase(waits_.begin() + static_cast<std::ptrdiff_t>(i));
     serve_all(reads);
     give_back(std::move(reads));

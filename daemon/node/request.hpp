@@ -106,6 +106,7 @@ struct read_request {
   std::span<const std::byte> transaction; ///< an encoded command; empty: the range is asked for
   node::arrival arrival{};
   std::chrono::milliseconds keep{0};         ///< how long its revision stays readable here for the next such read
+  std::chrono::milliseconds max_age{0};      ///< of what this node has, if it knows; 0: it asks the leader
   bool stale = false;                        ///< answer from what this node has applied, without asking the leader
   bool bulk = false;                         ///< of a client that yields to the others
   bool begun = false;                        ///< the read_server's: a part of it is done

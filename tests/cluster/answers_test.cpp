@@ -164,6 +164,29 @@ TEST_CASE("a member that is cut off and listed first costs a fraction of the tim
   REQUIRE(steady_clock::now() - began < seconds(5));
 }
 
+// A member that was asked a moment ago answers reads of some age by itself though the leader is gone, until it cannot
+// know any more how old what it has is.
+TEST_CASE("a read of bounded age does without the leader while that is known") {
+  cluster c("answers_max_age");
+  c.start_all();
+  c.wait_all_healthy();
+  const std::size_t leader = c.wait_leader();
+  const std::size_t asked = c.follower();
+  REQUIRE(c.at(asked, {"put", "key", "value"}).code == 0);
+  REQUIRE(c.at(asked, {"get", "key", "--max-age", "1ms"}).output == "value\n");
+  for (std::size_t i = 0; i < c.size(); ++i)
+    if (i != asked) c.pause(i);
+  CHECK(c.at(asked, {"get", "key", "--max-age", "30s"}).output == "value\n");
+  CHECK(c.at(asked, {"get", "key", "--max-age", "30s", "--count-only"}).output == "1\n");
+  const command_result young = c.at(asked, {"get", "key", "--max-age", "1ms", "--timeout", "1s"});
+  CHECK(young.code == 2);
+  CHECK(young.errors.find("no quorum") != std::string::npos);
+  CHECK(c.at(asked, {"get", "key", "--max-age", "1s", "--stale"}).code == 64);
+  for (std::size_t i = 0; i < c.size(); ++i)
+    if (i != asked) c.resume(i);
+  REQUIRE(c.at(leader, {"get", "key", "--max-age", "1ms"}).output == "value\n");
+}
+
 // The member that an import goes through is stopped halfway: the import goes on through the others, and its note
 // counts the puts that were sent again, which are no more than were on their way.
 TEST_CASE("an import leaves a silent member") {

@@ -98,8 +98,7 @@ void clients::ended_in_session(client& c, const kv::result<kv::reply>& r) {
     cluster_.complain("a session's command was answered otherwise when it was sent again: " + describe(o) + ", then " +
                       describe(told));
   if (!r && r.error().code() != kv::errc::session_unknown && r.error().code() != kv::errc::answer_not_kept)
-    cluster_.complain("a session's command failed when it was sent again: " + describe(o) + ": " +
-                      r.error().message());
+    cluster_.complain("a session's command failed when it was sent again: " + describe(o) + ": " + r.error().message());
   if (!r && r.error().code() == kv::errc::session_unknown) c.call = {};
   ++counters_[counter::answers_repeated];
   rest(c);

@@ -150,6 +150,11 @@ void clients::send_read(client& c, const operation& o) {
   r.arrival = {.received = clock_.now(), .handed = clock_.now()};
   r.deadline = c.deadline;
   r.stale = o.what == operation::kind::stale_read;
+  if (r.stale && plan_.load.max_age.count() != 0) {
+    r.stale = false;
+    r.max_age = plan_.load.max_age;
+    history_[c.current].not_below = newest_at(clock_.now() - r.max_age);
+  }
   cluster_.the_node(c.asked).submit(batch);
 }
 
@@ -221,6 +226,10 @@ void clients::answered(client& c) {
     if (cluster_.leader() != c.asked) ++counters_[counter::follower_reads];
   } else if (o.what == operation::kind::stale_read) {
     ++counters_[counter::stale_reads];
+    if (o.not_below != 0) ++counters_[counter::reads_of_bounded_age];
+    if (o.revision < o.not_below)
+      cluster_.complain("a read is older than it may be: revision " + std::to_string(o.not_below) +
+                        " was acknowledged long before, " + describe(o));
   }
 }
 
@@ -265,7 +274,15 @@ void clients::failed(const node::reply_to& to, node::request_errc why, std::stri
   close(*c, known && c->tries == 0 ? outcome::not_applied : outcome::unknown);
 }
 
+/// The newest revision that anybody had been told of by then.
+std::uint64_t clients::newest_at(coro::time_point then) const {
+  const auto after = std::upper_bound(newest_since_.begin(), newest_since_.end(), then,
+                                      [](coro::time_point t, const seen_revision& s) { return t < s.at; });
+  return after == newest_since_.begin() ? 0 : std::prev(after)->revision;
+}
+
 void clients::remember(const operation& o) {
+  if (o.revision > newest_) newest_since_.push_back({clock_.now(), o.revision});
   newest_ = std::max(newest_, o.revision);
   for (const action_result& r : o.results)
     for (const seen_key& k : r.kvs) last_seen_[k.key] = k;

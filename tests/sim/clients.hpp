@@ -82,6 +82,7 @@ class clients final : private node::reply_sink {
   [[nodiscard]] action draw_put();
   [[nodiscard]] action draw_range(action::kind what);
   void remember(const operation& o);
+  [[nodiscard]] std::uint64_t newest_at(coro::time_point then) const;
 
   void wrote(const node::reply_to& to, const kv::result<kv::reply>& r) override;
   void ranged(const node::reply_to& to, const kv::result<kv::range_reply>& r) override;
@@ -99,6 +100,11 @@ class clients final : private node::reply_sink {
   std::map<std::uint64_t, std::vector<std::uint64_t>> sent_; ///< command hash to operations
   std::map<std::string, seen_key> last_seen_;
   std::uint64_t newest_ = 1; ///< revision seen
+  struct seen_revision {
+    coro::time_point at;
+    std::uint64_t revision = 0;
+  };
+  std::vector<seen_revision> newest_since_; ///< how newest_ grew
   std::uint64_t moment_ = 0;
   std::uint64_t next_value_ = 1;
   std::uint64_t acknowledged_writes_ = 0;

@@ -50,6 +50,7 @@ enum class counter : std::size_t {
   repeated_commands,
   settled_by_repeating,
   answers_repeated,
+  reads_of_bounded_age,
   count,
 };
 
@@ -100,6 +101,7 @@ inline constexpr std::array<counter_info, static_cast<std::size_t>(counter::coun
     {"commands sent again", true},
     {"acknowledged when sent again", true},
     {"answers asked for again", true},
+    {"reads of bounded age", true},
 }};
 
 class counters {

@@ -24,9 +24,10 @@ wire::member_change change_of(member_action action, node_id id) {
 
 } // namespace
 
-member_changes::member_changes(scheduler& s, cluster& c, const plan& p, counters& n)
+member_changes::member_changes(scheduler& s, cluster& c, nemesis& trouble, const plan& p, counters& n)
     : clock_(s)
     , cluster_(c)
+    , nemesis_(trouble)
     , plan_(p)
     , counters_(n)
     , random_(s.random().fork(7)) {}
@@ -36,7 +37,7 @@ void member_changes::start() {
 }
 
 void member_changes::next() {
-  clock_.after(random_.between(coro::duration(30ms), coro::duration(400ms)), [this] {
+  clock_.after(random_.between(coro::duration(30ms), plan_.change_pause_most), [this] {
     if (stopped_) return;
     poll_joins();
     if (lost_)
@@ -78,8 +79,15 @@ void member_changes::act() {
     break;
   case 6: { // several at once
     if (voters.size() < 3) break;
-    wire::member_change c = change_of(member_action::demote, voters[0]);
-    c.members.push_back(change_of(member_action::demote, voters[1]).members[0]);
+    wire::member_change c = change_of(member_action::demote, {});
+    c.members.clear();
+    const std::size_t most = random_.coin() ? voters.size() - 1 : voters.size() / 2 + 1;
+    std::vector<node_id> left = voters;
+    while (c.members.size() < most) {
+      const node_id who = any_of(left);
+      std::erase(left, who);
+      c.members.push_back(change_of(member_action::demote, who).members[0]);
+    }
     ask(std::move(c));
     break;
   }
@@ -148,6 +156,10 @@ void member_changes::ask(wire::member_change c) {
   if (!leader) return;
   asked_at_ = clock_.now();
   clock_.record("members", leader.value(), static_cast<std::uint64_t>(c.action));
+  std::vector<node_id> staying = cluster_.the_node(leader).the_group().members().in_force().members.voters;
+  for (const wire::member_spec& m : c.members)
+    std::erase_if(staying, [&](node_id id) { return name_of(id) == m.name; });
+  nemesis_.members_change(staying);
   cluster_.the_node(leader).call([this, c = std::move(c), until = clock_.now() + patience](node::group& g) {
     g.members().change(c, until, [this](const node::member_answer& a) {
       if (clock_.trace().printing())

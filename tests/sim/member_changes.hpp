@@ -1,6 +1,7 @@
 #pragma once
 
 #include "tests/sim/cluster.hpp"
+#include "tests/sim/nemesis.hpp"
 
 #include <cstdint>
 #include <string>
@@ -12,7 +13,7 @@ namespace quorumd::sim {
 /// a member's disk now and then, and starts what was added. Does nothing in a run whose members stay as they are.
 class member_changes {
  public:
-  member_changes(scheduler& s, cluster& c, const plan& p, counters& n);
+  member_changes(scheduler& s, cluster& c, nemesis& trouble, const plan& p, counters& n);
   void start();
   /// Brings back what is away and still counted on; nothing new.
   void finish() { finishing_ = true; }
@@ -31,6 +32,7 @@ class member_changes {
 
   scheduler& clock_;
   cluster& cluster_;
+  nemesis& nemesis_;
   const plan& plan_;
   counters& counters_;
   prng random_;

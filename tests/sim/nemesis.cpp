@@ -1,5 +1,7 @@
 #include "tests/sim/nemesis.hpp"
 
+#include <algorithm>
+
 #include <cstddef>
 
 namespace quorumd::sim {
@@ -88,11 +90,9 @@ void nemesis::partition() {
     cut = {{alone.value(), other_than(alone).value()}};
   } else {
     std::vector<node_id> here{alone};
-    std::vector<node_id> there;
     for (const node_id id : cluster_.ids())
-      if (id != alone) (way == 1 || random_.coin() ? there : here).push_back(id);
-    for (const node_id a : here)
-      for (const node_id b : there) cut.emplace_back(a.value(), b.value());
+      if (id != alone && way != 1 && random_.coin()) here.push_back(id);
+    return split(here);
   }
   for (std::size_t i = cut.size(); i-- != 0;) cut.emplace_back(cut[i].second, cut[i].first);
   block_for_a_while(std::move(cut));
@@ -117,6 +117,25 @@ void nemesis::block_for_a_while(std::vector<link> cut) {
   clock_.after(random_.between(coro::duration(50ms), coro::duration(2s)), [this, cut = std::move(cut)] {
     for (const auto& [from, to] : cut) cluster_.network().unblock(from, to);
   });
+}
+
+void nemesis::members_change(const std::vector<node_id>& staying) {
+  if (stopped_ || !random_.per_mille(plan_.split_changes_per_mille)) return;
+  clock_.after(random_.between(coro::duration(0ms), coro::duration(20ms)), [this, staying] {
+    if (!stopped_) split(staying);
+  });
+}
+
+/// These do not hear the others, nor the others them.
+void nemesis::split(const std::vector<node_id>& here) {
+  std::vector<link> cut;
+  for (const node_id a : here)
+    for (const node_id b : cluster_.ids()) {
+      if (std::find(here.begin(), here.end(), b) != here.end()) continue;
+      cut.emplace_back(a.value(), b.value());
+      cut.emplace_back(b.value(), a.value());
+    }
+  block_for_a_while(std::move(cut));
 }
 
 void nemesis::role_changed(node_id id, raft::role now) {

@@ -15,12 +15,16 @@ class nemesis {
   void stop() { stopped_ = true; }
   /// Somebody stands for election, or won: a moment at which a crash hurts.
   void role_changed(node_id id, raft::role now);
+  /// A change of members is asked for: the moment at which a part of a cluster must not be one. The part is those who
+  /// stay as they are.
+  void members_change(const std::vector<node_id>& staying);
 
  private:
   using link = std::pair<host_id, host_id>; ///< one direction: from, to
   void next();
   void strike();
   void partition();
+  void split(const std::vector<node_id>& here);
   void one_way();
   void block_for_a_while(std::vector<link> cut);
   [[nodiscard]] node_id victim();

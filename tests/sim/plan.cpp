@@ -10,7 +10,7 @@ using namespace std::chrono_literals;
 struct named_mutant {
   std::string_view name;
   mutants what;
-  std::uint64_t seeds = 200; ///< that it takes at the most
+  std::uint64_t seeds = 400; ///< that it takes at the most
 };
 
 constexpr std::array named_mutants{
@@ -21,13 +21,14 @@ constexpr std::array named_mutants{
     named_mutant{"accept-stale-batch", {.storage = storage::mutant::accept_stale_batch}},
     named_mutant{"free-last-vote", {.storage = storage::mutant::free_last_vote}},
     named_mutant{"cut-without-sync", {.storage = storage::mutant::cut_without_sync}},
-    named_mutant{"complete-by-index", {.applier = {.complete_by_index = true}}},
-    named_mutant{"ignore-sessions", {.applier = {.ignore_sessions = true}}},
+    named_mutant{"complete-by-index", {.node = {.complete_by_index = true}}},
+    named_mutant{"ignore-sessions", {.node = {.ignore_sessions = true}}},
+    named_mutant{"age-by-answer", {.node = {.age_by_answer = true}}},
     named_mutant{"skip-conflict-check", {.raft = raft::mutant::skip_conflict_check}},
     named_mutant{"read-without-round", {.raft = raft::mutant::read_without_round}},
     named_mutant{"change-in-one-step", {.raft = raft::mutant::change_in_one_step}},
-    named_mutant{"join-anywhere", {.join_anywhere = true}, 1000},
-    named_mutant{"keep-replaced-progress", {.raft = raft::mutant::keep_replaced_progress}, 3000},
+    named_mutant{"join-anywhere", {.node = {.join_anywhere = true}}},
+    named_mutant{"keep-replaced-progress", {.raft = raft::mutant::keep_replaced_progress}},
     named_mutant{"keep-truncated-members", {.raft = raft::mutant::keep_truncated_members}, 3000},
 };
 
@@ -85,8 +86,7 @@ node::group_options draw_group(prng p, const mutants& m) {
   o.raft.cache_bytes_max = pick<3>(p, {0, 4096, 33554432});
   o.raft.committed_bytes_max = pick<3>(p, {1, 2048, 4194304});
   o.raft.mutant = m.raft;
-  o.bugs = m.applier;
-  o.join_anywhere = m.join_anywhere;
+  o.bugs = m.node;
   static constexpr std::array budget{100us, 500us, 2000us};
   o.turn_budget = p.fork(1).pick(budget);
   o.slice_cost = p.fork(2).pick(std::array<std::size_t, 3>{1, 7, 256});
@@ -260,6 +260,10 @@ plan draw_plan(std::uint64_t seed, const mutants& m) {
   o.nodes = root.fork(11).pick(std::array<std::uint64_t, 4>{3, 3, 5, 7});
   o.flips_a_start = root.fork(14).below(3);
   o.spares = root.fork(15).pick(std::array<std::uint64_t, 5>{0, 0, 0, 1, 2});
+  o.load.max_age = root.fork(18).pick(std::array<std::chrono::milliseconds, 4>{0ms, 5ms, 50ms, 500ms});
+  prng changes = root.fork(17);
+  o.change_pause_most = changes.pick(std::array<coro::duration, 3>{60ms, 200ms, 400ms});
+  o.split_changes_per_mille = changes.coin() ? changes.between(100, 900) : 0;
   prng sessions = root.fork(16);
   o.load.session_clients = sessions.below(3) == 0 ? 0 : sessions.between(1, o.load.clients);
   if (root.fork(12).below(4) == 0) become_storm(o, root.fork(13));

@@ -18,8 +18,7 @@ namespace quorumd::sim {
 struct mutants {
   raft::mutant raft = raft::mutant::none;
   storage::mutant storage = storage::mutant::none;
-  node::applier::bugs applier;
-  bool join_anywhere = false;
+  node::bugs node;
 };
 [[nodiscard]] const std::vector<std::string_view>& mutant_names();
 [[nodiscard]] std::optional<mutants> find_mutant(std::string_view name);
@@ -55,6 +54,7 @@ struct load_plan {
   coro::duration deadline_least = std::chrono::milliseconds(300);
   coro::duration deadline_most = std::chrono::seconds(2);
   std::uint64_t operations_max = 4000;
+  std::chrono::milliseconds max_age{0}; ///< of stale reads; 0: they have no bound
   // How often each kind is chosen.
   std::uint64_t puts = 45;
   std::uint64_t deletes = 8;
@@ -85,6 +85,8 @@ struct plan {
   coro::duration fault_pause_most = std::chrono::milliseconds(400); ///< between two faults
   coro::duration down_most = std::chrono::seconds(1);
   std::uint64_t crash_candidates_per_mille = 0; ///< of the new candidates and leaders crash within milliseconds
+  coro::duration change_pause_most = std::chrono::milliseconds(400); ///< between two changes of members
+  std::uint64_t split_changes_per_mille = 0;                         ///< of them meet a partition
   load_plan load;
   coro::duration trouble = std::chrono::seconds(6); ///< how long faults go on
 

@@ -23,7 +23,7 @@ class run final : private cluster::listener {
       , cluster_(clock_, plan_, counters_)
       , clients_(clock_, cluster_, plan_, counters_)
       , nemesis_(clock_, cluster_, plan_, counters_)
-      , changes_(clock_, cluster_, plan_, counters_) {
+      , changes_(clock_, cluster_, nemesis_, plan_, counters_) {
     clock_.set_visit_cost(plan_.visit_cost);
     cluster_.set_listener(*this);
   }

@@ -44,8 +44,10 @@ client_request sampler::request() {
                           .bulk = coin()};
     break;
   case 1:
-    r.body =
-        range_read{.request = range(), .serializable = coin(), .keep = std::chrono::milliseconds(below(UINT32_MAX))};
+    r.body = range_read{.request = range(),
+                        .serializable = coin(),
+                        .max_age = std::chrono::milliseconds(below(UINT32_MAX)),
+                        .keep = std::chrono::milliseconds(below(UINT32_MAX))};
     break;
   case 2:
     r.body = status_request{.all = coin()};

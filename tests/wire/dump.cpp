@@ -157,7 +157,9 @@ class out {
   out& operator<<(const kv::command& c) {
     return std::visit([this](const auto& what) -> out& { return *this << what; }, c);
   }
-  out& operator<<(const range_read& r) { return *this << r.serializable << r.keep.count() << r.request; }
+  out& operator<<(const range_read& r) {
+    return *this << r.serializable << r.max_age.count() << r.keep.count() << r.request;
+  }
   out& operator<<(const status_request& s) { return *this << "status" << s.all; }
   out& operator<<(const metrics_request&) { return *this << "metrics"; }
   out& operator<<(const profile_request& p) { return *this << "profile" << p.kind << p.length.count(); }

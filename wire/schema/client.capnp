@@ -15,6 +15,7 @@ struct RangeRead {
   request @0 :Shared.Range;
   serializable @1 :Bool;
   keepMs @2 :UInt32;
+  maxAgeMs @3 :UInt32;  # 0: none
 }
 
 struct ProfileRequest {

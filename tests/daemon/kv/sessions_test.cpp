@@ -128,9 +128,7 @@ TEST_CASE("a large answer is not kept, but that it was done is") {
   m(put{.key = "a", .value = std::string(session_answer_bytes_max, 'x')});
   m(put{.key = "b", .value = std::string(session_answer_bytes_max / 2, 'x')});
   const session_id s = m.open();
-  const auto again = [&](std::uint64_t sequence) {
-    return m(put{.key = "a", .value = "again"}, call_of(s, sequence));
-  };
+  const auto again = [&](std::uint64_t sequence) { return m(put{.key = "a", .value = "again"}, call_of(s, sequence)); };
   CHECK(m(delete_range{.key = "a", .prev_kv = true}, call_of(s, 1)).starts_with("r4: deleted 1 [a=xx"));
   CHECK(again(1) == "the command took effect when it was sent before, but its answer was too large to be kept (the "
                     "revision after it is 4)");

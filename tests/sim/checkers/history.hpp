@@ -66,6 +66,8 @@ struct operation {
   std::vector<action> otherwise;
   std::uint64_t compact_to = 0;
 
+  std::uint64_t not_below = 0; ///< of a stale read: its age is bounded, and this revision is older
+
   // Moments, as numbers that only grow; two are never equal.
   std::uint64_t invoked = 0;
   std::uint64_t returned = 0; ///< 0: never
