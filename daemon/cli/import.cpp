@@ -98,7 +98,7 @@ class importer {
     if (code != wire::request_errc::refused && code != wire::request_errc::invalid)
       fail(opened.error().message());
     else
-      remark("the cluster has no sessions, so that a put whose outcome stays unknown ends the import (" +
+      remark("the cluster has no sessions yet, so that after a put without an answer nothing is asked for --timeout (" +
              opened.error().message() + ")");
   }
 
@@ -130,6 +130,7 @@ class importer {
       if (!*pair) co_return;
       // A later line for the same key must not overtake an earlier one.
       while (!has_room((*pair)->key)) co_await room_.wait();
+      while (failure_.empty() && session_.loop.now() < held_until_) co_await wait_for_lost_puts();
       if (!failure_.empty()) co_return;
       keys_.insert((*pair)->key);
       bytes_ += (*pair)->key.size() + (*pair)->value.size();
@@ -137,6 +138,13 @@ class importer {
       puts_.spawn(put(std::move((*pair)->key), std::move((*pair)->value), std::move(turn)));
       show();
     }
+  }
+
+  /// Without a session an earlier try may still be in a node's hands, and must not come behind a later line's. None
+  /// keeps it for longer than the call could take.
+  coro::task<void> wait_for_lost_puts() {
+    co_await session_.loop.timers().sleep_until(held_until_);
+    progress_at_ = session_.loop.now(); // meanwhile nothing may have been asked that could be answered
   }
 
   [[nodiscard]] bool has_room(const std::string& key) const {
@@ -159,7 +167,10 @@ class importer {
         fail(answer.error().message());
         break;
       }
-      if (answer.error().code() == wire::request_errc::unknown) ++repeated_;
+      if (answer.error().code() == wire::request_errc::unknown) {
+        ++repeated_;
+        if (!cluster_session_.is_open()) held_until_ = session_.loop.now() + session_.timeout;
+      }
       co_await session_.loop.timers().sleep_for(short_pause);
     }
     { const auto ended = std::move(turn); } // before another put may begin
@@ -172,8 +183,7 @@ class importer {
   [[nodiscard]] bool may_repeat(const wire::call_error& e) const {
     using enum wire::request_errc;
     const auto code = e.code();
-    const bool passing = code == none || code == timeout || wire::worth_retrying(code) ||
-                         (code == unknown && cluster_session_.is_open());
+    const bool passing = code == none || code == timeout || code == unknown || wire::worth_retrying(code);
     return passing && session_.loop.now() - progress_at_ < session_.timeout;
   }
 
@@ -228,6 +238,7 @@ class importer {
   std::uint64_t acknowledged_ = 0;
   std::uint64_t repeated_ = 0;
   coro::time_point progress_at_;
+  coro::time_point held_until_;    ///< nothing more is asked before
   std::optional<error> bad_input_; ///< why no more of the input is taken; what was taken before is put
   std::string failure_;            ///< why nothing more is put
 };
@@ -260,16 +271,16 @@ command_spec import_command() {
           "is\n"
           "{\"key\": …, \"value\": …}, or key_base64 and value_base64 for bytes that are not UTF-8.\n"
           "Puts are pipelined, in a session: a change of leader, or an endpoint that falls silent, is survived, since "
-          "a\n"
-          "put without an answer is sent again, to the next endpoint, and takes effect once; a note says how many "
-          "were.\n"
-          "Lines for one key keep their order. The import ends when nothing was acknowledged for --timeout. A bad line "
-          "is\n"
-          "named by its number and ends the import with 64: the lines before it are in, none after it; with 2 if one "
-          "of\n"
-          "those could not be put. The last line printed is the number of puts that were acknowledged. While some "
-          "member\n"
-          "runs a version without sessions, a put whose outcome stays unknown ends the import.",
+          "a put\n"
+          "without an answer is sent again, to the next endpoint, and takes effect once; a note says how many were. "
+          "Lines\n"
+          "for one key keep their order. The import ends when nothing was acknowledged for --timeout. A bad line is "
+          "named by\n"
+          "its number and ends the import with 64: the lines before it are in, none after it; with 2 if one of those "
+          "could\n"
+          "not be put. The last line printed is the number of puts that were acknowledged. While some member runs a "
+          "version\n"
+          "without sessions, nothing more is asked for --timeout after a put without an answer.",
       .examples = {"quorumd import words.tsv", "quorumd export | quorumd import - --endpoint 10.0.0.9:2379",
                    "quorumd import backup.jsonl --format jsonl --output json"},
       .run = run_import,
