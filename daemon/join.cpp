@@ -83,7 +83,7 @@ storage::result<void> find_cluster(const newcomer& who, node::node_options& opti
       self.cluster_name = m.cluster_name;
       for (const wire::member_row& row : m.rows)
         if (row.name == who.name) self.id = row.id;
-      options.joined = node::roster_from(m);
+      options.joined = node::introduction_from(m);
       spdlog::info("cluster {} knows {} as a member: {} in all", m.cluster_name, who.name, m.rows.size());
       return {};
     }

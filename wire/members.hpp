@@ -81,6 +81,7 @@ struct members_reply {
   log_index index;          ///< of the entry that the configuration is from; 0: the configuration files
   bool changing = false;    ///< a change is under way
   bool from_leader = false; ///< the leader answered
+  quorumd::term term;       ///< of whoever answered; 0: it does not say
   std::vector<member_row> rows;
 };
 

@@ -127,6 +127,7 @@ void fill(schema::MembersReply::Builder to, const members_reply& m) {
   to.setIndex(m.index.value());
   to.setChanging(m.changing);
   to.setFromLeader(m.from_leader);
+  to.setTerm(m.term.value());
   auto rows = to.initRows(static_cast<unsigned>(std::min(m.rows.size(), member_rows_max)));
   for (unsigned i = 0; i < rows.size(); ++i) fill(rows[i], m.rows[i]);
 }
@@ -137,6 +138,7 @@ members_reply read(schema::MembersReply::Reader from) {
                   .index = number<log_index>(from.getIndex()),
                   .changing = from.getChanging(),
                   .from_leader = from.getFromLeader(),
+                  .term = number<term>(from.getTerm()),
                   .rows = {}};
   const auto rows = from.getRows();
   require(rows.size() <= member_rows_max, codec_errc::count, "a node names more members than allowed");

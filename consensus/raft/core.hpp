@@ -30,12 +30,29 @@ enum class mutant : std::uint8_t {
   change_while_pending,     ///< a change begins while the one before it is not committed
   keep_truncated_members,   ///< a configuration stays in force though its entry was truncated
   keep_replaced_progress,   ///< what a replaced member had acknowledged still counts
+  no_check_quorum,          ///< a leader that no majority answers goes on
+  count_older_answers,      ///< an answer of an older term counts
+  vote_without_log,         ///< a vote is given though the candidate's log is behind
+  commit_beyond_match,      ///< followers are told to commit, and do, what they have not matched
+  truncate_always,          ///< an append takes away what stands behind its beginning, also where it is the same
+  install_over_conflict,    ///< a snapshot leaves what stands behind its index, also where the terms differ
+  count_learners,           ///< learners' acknowledgements count
+  new_majority_alone,       ///< in a joint configuration the old majority is not asked
+  vote_before_joined,       ///< a node that joined with an empty disk votes by what the log says of an earlier one
+  read_before_commit,       ///< a new leader answers reads before an entry of its term is committed (case 78)
 };
 
 struct options {
   group_id group{1};
   node_id self;
   std::uint64_t seed = 1; ///< of the random election timeouts
+
+  /// Of a node that joined with an empty disk: who leads told it in `joined_term` of the members as of the committed
+  /// entry `joined_at`. What the log says of it before that entry was of an earlier node of its number, whose votes and
+  /// acknowledgements it has forgotten: it obeys no older leader, and neither votes nor campaigns before it knows that
+  /// entry to be committed.
+  log_index joined_at;
+  term joined_term;
 
   std::uint32_t election_ticks = 30; ///< timeouts are drawn from [this, twice this)
   std::uint32_t heartbeat_ticks = 5;

@@ -62,7 +62,7 @@ void core::state::tick_leader(leader_role& l) {
     const follower_progress* p = peer(id);
     return now - std::max(l.since, p->heard_at) <= opt.election_ticks;
   });
-  if (!quorum) {
+  if (!quorum && !mutated(mutant::no_check_quorum)) {
     step_down();
     return;
   }
@@ -210,7 +210,7 @@ void core::state::receive(node_id from, const vote_request& m) {
     return;
   }
   const bool free = !vote || vote == from || mutated(mutant::two_votes_a_term);
-  if (!free || !up_to_date(m.last_index, m.last_term)) {
+  if (!free || has_forgotten() || (!up_to_date(m.last_index, m.last_term) && !mutated(mutant::vote_without_log))) {
     send(from, vote_response{.term = current_term, .pre_vote = false, .granted = false});
     return;
   }
@@ -223,7 +223,8 @@ void core::state::receive(node_id from, const vote_request& m) {
 // Whether the vote would be given: nothing here changes but the own candidature (thesis §9.6).
 void core::state::receive_pre_vote(node_id from, const vote_request& m) {
   const bool free = m.term > current_term || (m.term == current_term && (!vote || vote == from) && !known_leader());
-  const bool granted = free && !in_lease() && up_to_date(m.last_index, m.last_term);
+  const bool recent = up_to_date(m.last_index, m.last_term) || mutated(mutant::vote_without_log);
+  const bool granted = free && !in_lease() && recent && !has_forgotten();
   if (!granted && m.term <= current_term) {
     tell_term(from, 0);
     return;

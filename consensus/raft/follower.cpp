@@ -74,7 +74,11 @@ void core::state::accept(node_id from, append_request& m) {
     refuse(from, m);
     return;
   }
-  while (i < m.entries.size() && log.term_at(m.entries[i].index()) == m.entries[i].term()) ++i;
+  const auto here_already = [&](const entry& e) {
+    if (mutated(mutant::truncate_always) && e.index() > commit) return false;
+    return log.term_at(e.index()) == e.term();
+  };
+  while (i < m.entries.size() && here_already(m.entries[i])) ++i;
   bool changed = false; // who the members are
   if (i < m.entries.size()) {
     const log_index first = m.entries[i].index();
@@ -94,7 +98,7 @@ void core::state::accept(node_id from, append_request& m) {
     }
   }
   if (changed) configuration_changed();
-  commit_to(std::min(m.commit, last_new));
+  commit_to(std::min(m.commit, mutated(mutant::commit_beyond_match) ? log.last_index() : last_new));
   acknowledge(from, last_new, m.round);
 }
 
@@ -140,7 +144,9 @@ void core::state::receive(node_id from, const install_snapshot& m) {
     acknowledge(from, commit, 0);
     return;
   }
-  if (m.mark.index <= log.last_index() && log.term_at(m.mark.index) == m.mark.term) {
+  const bool has_it = m.mark.index <= log.last_index() &&
+                      (log.term_at(m.mark.index) == m.mark.term || mutated(mutant::install_over_conflict));
+  if (has_it) {
     commit_to(m.mark.index); // the entries after it stay
     acknowledge(from, m.mark.index, 0);
     return;

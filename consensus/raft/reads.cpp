@@ -55,7 +55,8 @@ void core::state::answer_read(const pending_read& r, bool ok, log_index index) {
 // All reads that wait share the next round. Before an entry of the own term is committed the commit index may lag
 // behind what former leaders answered (case 78): they wait for that.
 void core::state::begin_rounds(leader_role& l) {
-  if (l.reads_begun == l.reads.size() || commit < l.start) return;
+  if (l.reads_begun == l.reads.size()) return;
+  if (commit < l.start && !mutated(mutant::read_before_commit)) return;
   ++l.round;
   l.heartbeat_due = true;
   for (; l.reads_begun < l.reads.size(); ++l.reads_begun) {

@@ -31,7 +31,8 @@ boost::system::result<proposed, propose_error> core::state::propose(std::span<pr
 follower_progress* core::state::answered(node_id from, term t, std::uint64_t round) {
   if (t > current_term) become_follower(t, node_id());
   leader_role* l = leading();
-  if (l == nullptr || t < current_term || round > l->round) return nullptr;
+  const bool older = t < current_term && !mutated(mutant::count_older_answers);
+  if (l == nullptr || older || round > l->round) return nullptr;
   follower_progress* p = peer(from);
   if (p == nullptr) return nullptr;
   p->heard = true;
@@ -64,11 +65,24 @@ void core::state::receive(node_id from, const heartbeat_response& m) {
   finish_rounds();
 }
 
+// Up to where a quorum has the log durable.
+log_index core::state::acknowledged_by_quorum() {
+  const auto value_of = [&](node_id id) {
+    return id == opt.self ? writes.durable().value() : peer(id)->match().value();
+  };
+  if (mutated(mutant::new_majority_alone)) return log_index(majority_value(members().voters, value_of));
+  if (mutated(mutant::count_learners)) {
+    std::vector<node_id> all = members().voters;
+    all.insert(all.end(), members().learners.begin(), members().learners.end());
+    return log_index(majority_value(all, value_of));
+  }
+  return log_index(quorum_value(members(), value_of));
+}
+
 // Counting commits only entries of the own term; the others follow (paper §5.4.2).
 void core::state::advance_commit() {
   if (leading() == nullptr) return;
-  const log_index reached(quorum_value(
-      members(), [&](node_id id) { return id == opt.self ? writes.durable().value() : peer(id)->match().value(); }));
+  const log_index reached = acknowledged_by_quorum();
   if (reached <= commit) return;
   if (log.term_at(reached) != current_term && !mutated(mutant::commit_old_term)) return;
   commit_to(reached);
@@ -123,7 +137,7 @@ void core::state::lead(ready& out) {
 }
 
 void core::state::send_heartbeat(follower_progress& p, ready& out) {
-  const log_index known = std::min(commit, p.match());
+  const log_index known = mutated(mutant::commit_beyond_match) ? commit : std::min(commit, p.match());
   out.messages.push_back({p.id(), heartbeat{.term = current_term, .commit = known, .round = leading()->round}});
   p.commit_told = std::max(p.commit_told, known);
 }

@@ -22,6 +22,11 @@ core::state::state(options o, initial_state s)
   QUORUMD_INVARIANT(opt.self, "a node has an id");
   QUORUMD_INVARIANT(opt.election_ticks > opt.heartbeat_ticks && opt.heartbeat_ticks > 0,
                     "the election timeout is longer than the heartbeat interval");
+  if (opt.joined_term > current_term) {
+    current_term = opt.joined_term;
+    vote = node_id();
+    hard_dirty = true;
+  }
   rebuild_peers();
   reset_election_timer();
 }

@@ -31,6 +31,10 @@ struct core::state {
   [[nodiscard]] bool promotable() const;
   [[nodiscard]] bool disk_stalled() const;
   [[nodiscard]] bool hard_state_in_flight() const { return hard_dirty || writes.hard(); }
+  /// It may stand in for an earlier node of its number.
+  [[nodiscard]] bool has_forgotten() const {
+    return commit < opt.joined_at && !mutated(raft::mutant::vote_before_joined);
+  }
   [[nodiscard]] bool mutated(raft::mutant m) const { return opt.mutant == m; }
   void send(node_id to, message m) { leaving.push_back({to, std::move(m)}); }
   /// The message leaves once term and vote as they are now are durable.
@@ -75,6 +79,7 @@ struct core::state {
   void receive(node_id from, const append_response& m);
   void receive(node_id from, const heartbeat_response& m);
   [[nodiscard]] follower_progress* answered(node_id from, term t, std::uint64_t round);
+  [[nodiscard]] log_index acknowledged_by_quorum();
   void advance_commit();
   bool transfer(node_id to);
   void tell_transferee();

@@ -68,6 +68,7 @@ std::string encode(const identity& i) {
   text += "node_name " + i.node_name + '\n';
   text += "incarnation " + hex(i.incarnation.value()) + '\n';
   if (!i.beginning.empty()) text += "beginning " + hex(i.beginning) + '\n';
+  if (i.beginning_term) text += "beginning_term " + hex(i.beginning_term.value()) + '\n';
   return text + "crc32c " + hex32(crc32c(bytes_of(text))) + '\n';
 }
 
@@ -117,7 +118,8 @@ result<identity> decode(const std::string& path, std::string_view text) {
                   .node_name = values["node_name"],
                   .incarnation = quorumd::incarnation(*incarnation),
                   .created = false,
-                  .beginning = std::move(*beginning)};
+                  .beginning = std::move(*beginning),
+                  .beginning_term = term(number(values, "beginning_term", 16).value_or(0))};
 }
 
 /// Whether it is the directory of that cluster and node, and if not, what differs.

@@ -22,6 +22,7 @@ struct identity {
   bool created = false;             ///< by this open()
   /// How its owner began, in the owner's own form: what a node that joined a cluster was told of it. Not compared.
   std::vector<std::byte> beginning;
+  term beginning_term; ///< the term in which it began so
 
   friend bool operator==(const identity&, const identity&) = default;
 };

@@ -206,7 +206,8 @@ result<void> segment_pool::recycle() {
   const result<void> renamed = fs_.rename(old->path, fresh.path);
   if (!renamed) return renamed.error();
   // The name is durable before the segment is used: else its batches would be found under the old one.
-  const result<void> synced = fs_.sync_directory(directory_);
+  const bool sync = options_.mutant != mutant::name_without_sync;
+  const result<void> synced = sync ? fs_.sync_directory(directory_) : result<void>();
   if (!synced) return synced.error();
   if (old->bytes > fresh.bytes) {
     const result<std::unique_ptr<file>> f = fs_.open(fresh.path, file_system::mode::write);
@@ -258,7 +259,7 @@ result<void> segment_pool::fill() {
     if (done) return done;
   } else {
     done = filling_file_->file->sync();
-    if (done) done = fs_.sync_directory(directory_);
+    if (done && options_.mutant != mutant::name_without_sync) done = fs_.sync_directory(directory_);
   }
   prepared p = std::move(*filling_file_);
   filling_file_.reset();

@@ -26,6 +26,7 @@ class segment_reader {
   struct expected {
     std::optional<std::uint64_t> segment_id;
     std::optional<std::uint64_t> number;
+    bool whole = true; ///< its checksum holds
   };
   enum class found : std::uint8_t {
     good,

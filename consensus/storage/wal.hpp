@@ -28,6 +28,9 @@ enum class mutant : std::uint8_t {
   none,
   accept_stale_batch, ///< recovery takes any batch with a good checksum, whatever segment and number it carries
   free_last_vote,     ///< a new segment does not repeat the groups' terms and votes
+  torn_anywhere,      ///< whatever is damaged in the last segment passes for a torn tail
+  skip_checksum,      ///< recovery does not compare the checksums of batches
+  name_without_sync,  ///< a fresh segment is used before its name is durable
   cut_without_sync, ///< a start cuts off the last batch of the old segment without a sync, and does not reckon with it
 };
 

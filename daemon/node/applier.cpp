@@ -69,12 +69,17 @@ bool applier::begin(const entry& e) {
     // Whoever accepted it had checked it: it is of a later version.
     if (!command) return stop_at(e, command.error().what());
     command_ = std::move(*command);
-    if (bugs_.ignore_sessions) command_->call = {};
+    if (bugs_.ignore_sessions || (bugs_.forget_answered && has_answer(command_->call))) command_->call = {};
     state_.store->begin(e.index(), command_->what, somebody_waits(e), command_->call);
     return true;
   }
   }
   return stop_at(e, "it is of the unknown kind " + std::to_string(static_cast<unsigned>(e.kind())));
+}
+
+bool applier::has_answer(const kv::session_call& c) const {
+  const auto known = c ? store().sessions().known(c) : std::nullopt;
+  return known && known->has_error() && known->error().code() == kv::errc::session_answered;
 }
 
 bool applier::stop_at(const entry& e, const std::string& what) {

@@ -65,6 +65,7 @@ class applier {
 
  private:
   [[nodiscard]] bool begin(const entry& e);
+  [[nodiscard]] bool has_answer(const kv::session_call& c) const;
   [[nodiscard]] bool stop_at(const entry& e, const std::string& what);
   void finish(const entry& e);
   void mark();

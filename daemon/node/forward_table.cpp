@@ -23,9 +23,9 @@ std::optional<forward_table::record> forward_table::take(node_id leader, std::ui
   return found;
 }
 
-void forward_table::broken(node_id leader) {
+void forward_table::broken(node_id leader, request_errc what) {
   for (record& r : records_)
-    if (r.leader == leader) fail_record(r, request_errc::unknown);
+    if (r.leader == leader) fail_record(r, what);
   trim();
 }
 

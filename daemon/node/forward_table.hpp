@@ -35,7 +35,7 @@ class forward_table {
   /// The leader answered: the record, unless it has left already.
   [[nodiscard]] std::optional<record> take(node_id leader, std::uint64_t id);
   /// The stream to the leader broke.
-  void broken(node_id leader);
+  void broken(node_id leader, request_errc what = request_errc::unknown);
   void expire(coro::time_point now);
   void clear();
   [[nodiscard]] std::size_t size() const { return waiting_; }

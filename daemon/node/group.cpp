@@ -61,6 +61,7 @@ group::group(group_options o, seams s, const raft::initial_state& recovered, app
                  .observer = s.observer,
                  .pace = pace_,
                  .transfers = options_.transfers,
+                 .bugs = options_.bugs,
                  .slices = stages_.metrics().snapshot_slice,
                  .wake = [this] { wake_.set(); },
                  .pinned = [this](log_index floor) { return sender_.pinned(floor); },

@@ -63,8 +63,6 @@ struct group_options {
   snapshot_transfer_options transfers;
   /// A member's number by its name; 0 if that can be no name. Without it no member is ever added.
   std::function<node_id(std::string_view)> id_of = [](std::string_view) { return node_id(); };
-  /// Of a node that joined: what the log said of it before this entry was of an earlier node of its name.
-  log_index joined_at;
   node::bugs bugs;
 };
 

@@ -34,7 +34,7 @@ void group::take(peer_event& e) {
     break;
   case peer_event::kind::down:
     p.up = false;
-    forwards_.broken(e.from);
+    forwards_.broken(e.from, options_.bugs.call_unsent ? request_errc::not_applied : request_errc::unknown);
     sender_.peer_lost(e.from);
     installer_.peer_lost(e.from);
     core_.unreachable(e.from);
@@ -182,6 +182,7 @@ void group::check_members() {
     return stop(coro::fatal_cause::identity,
                 "this node cannot go on: " + known.objection(options_.self.id, options_.self.incarnation).value());
   for (auto& [id, p] : peers_) {
+    if (options_.bugs.accept_any_data) break;
     if (!p.up || p.refused || !raft::is_member(known.roster().members, id)) continue;
     if (p.members_index > known.roster().index)
       continue; // it may have been replaced by a change that is not known here
@@ -197,7 +198,7 @@ void group::leave_if_removed() {
   if (std::erase_if(reachable_, [this](const auto& r) { return r.second.until != 0 && r.second.until <= ticks_; }) != 0)
     tell_members();
   const roster& applied = applier_.members().roster();
-  const bool removed = applied.index > options_.joined_at && !raft::is_member(applied.members, options_.self.id) &&
+  const bool removed = applied.index > options_.raft.joined_at && !raft::is_member(applied.members, options_.self.id) &&
                        !raft::is_member(core_.members(), options_.self.id) && applier_.applied() >= recovered_;
   if (!removed) {
     removed_at_ = 0;

@@ -95,6 +95,7 @@ wire::members_reply member_admin::now() const {
                         .index = in_force_.index,
                         .changing = seams_.core.changing_members(),
                         .from_leader = soft.role == raft::role::leader,
+                        .term = soft.term,
                         .rows = {}};
   for (const auto& [id, record] : in_force_.records) {
     wire::member_row row{.id = id,
@@ -129,6 +130,8 @@ member_answer member_admin::refusal(request_errc error, const std::string& text)
 member_answer member_admin::join(const wire::join_request& r) const {
   if (!seams_.core.soft().serving && !seams_.join_anywhere)
     return refusal(request_errc::not_leader, "only the leader says who may join");
+  if (under_way()) // what it is told must not be taken back
+    return refusal(request_errc::refused, "a change of the members is under way: it will be known in a moment");
   const node_id id = in_force_.find(r.name);
   if (!id)
     return refusal(request_errc::refused, r.name + " is no member of cluster " + seams_.self.cluster_name +

@@ -72,7 +72,8 @@ storage::identity node::expected_identity() const {
           .node_name = options_.self.name,
           .incarnation = {},
           .created = false,
-          .beginning = options_.joined ? encode_roster(*options_.joined) : std::vector<std::byte>()};
+          .beginning = options_.joined ? encode_roster(options_.joined->members) : std::vector<std::byte>(),
+          .beginning_term = options_.joined ? options_.joined->term : term()};
 }
 
 /// Once the log says who the members are the configuration file need not, but is compared; until then it must be that
@@ -123,7 +124,8 @@ storage::result<void> node::recover(const recovery_progress& progress, const sna
                                                  options_.transport, handler, seams_.peer_observer);
   options_.group.self = options_.self;
   options_.group.raft.self = options_.self.id;
-  options_.group.joined_at = first_.index;
+  options_.group.raft.joined_at = first_.index;
+  options_.group.raft.joined_term = directory_->identity().beginning_term;
   options_.group.raft.seed = seams_.entropy.next();
   group::seams parts{
       .loop = seams_.group_loop,
@@ -291,7 +293,7 @@ void node::on_peer_writable(node_id id, bool writable) {
 
 std::optional<std::string> node::check_incarnation(node_id id, incarnation seen, log_index members_index) {
   const std::lock_guard lock(members_mutex_);
-  if (members_index > members_.roster().index) return std::nullopt;
+  if (members_index > members_.roster().index || options_.group.bugs.accept_any_data) return std::nullopt;
   return members_.objection(id, seen);
 }
 

@@ -30,7 +30,7 @@ struct node_options {
   wire::local_identity self; ///< incarnation and boot id are the node's to fill in; its members begin the cluster
   /// Instead, for a node that joins one which exists: the members as these told it. Counts when the directory is
   /// created.
-  std::optional<roster> joined;
+  std::optional<introduction> joined;
   wire::transport_options transport;
   storage::wal_options wal;
   group_options group; ///< self, seed and members come from here and the data directory

@@ -230,7 +230,7 @@ result<directory_contents> force_new_cluster(storage::file_system& files, coro::
                       .hard = hard_state{term, node_id()},
                       .install = {},
                       .entries = {entry::make(the_group(), term, c.last.next(), entry_kind::members, alone(c, *place))},
-                      .commit = {}};
+                      .commit = c.last};
   auto written = storage::append_to_log(files, d.wal_directory(), {}, entropy, opened->snapshots, last);
   if (!written) return written.error();
   return std::move(c);

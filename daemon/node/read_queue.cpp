@@ -24,7 +24,7 @@ void read_queue::answered(const raft::read_state& answer, log_index applied, cor
   if (!answer.ok) {
     std::move(reads.begin(), reads.end(), std::back_inserter(refused_));
     give_back(std::move(reads));
-  } else if (answer.index <= applied) {
+  } else if (answer.index <= applied || bugs_.serve_before_applied) {
     know(asked);
     serve_all(reads);
     give_back(std::move(reads));

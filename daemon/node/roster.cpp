@@ -57,7 +57,7 @@ roster roster_of(const std::vector<wire::member>& configured) {
   return r;
 }
 
-roster roster_from(const wire::members_reply& told) {
+introduction introduction_from(const wire::members_reply& told) {
   roster r{.index = told.index, .members = {}, .records = {}};
   for (const wire::member_row& row : told.rows) {
     r.records[row.id] = {
@@ -70,7 +70,7 @@ roster roster_from(const wire::members_reply& told) {
   }
   for (auto* ids : {&r.members.voters, &r.members.outgoing, &r.members.learners}) std::sort(ids->begin(), ids->end());
   if (r.members.outgoing == r.members.voters) r.members.outgoing.clear();
-  return r;
+  return {std::move(r), told.term};
 }
 
 std::vector<std::byte> encode_details(const member_records& records) {

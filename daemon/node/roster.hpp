@@ -49,8 +49,12 @@ struct roster {
 /// All of them voters, as a configuration file lists them.
 [[nodiscard]] roster roster_of(const std::vector<wire::member>& configured);
 
-/// What a member told a node that joins.
-[[nodiscard]] roster roster_from(const wire::members_reply& told);
+/// What the leader told a node that joins.
+struct introduction {
+  roster members;     ///< committed, and with the node in it
+  quorumd::term term; ///< the leader's; 0: it did not say
+};
+[[nodiscard]] introduction introduction_from(const wire::members_reply& told);
 
 /// A roster on its own: its index u64, little-endian, and the payload of an entry that would say the same.
 [[nodiscard]] std::vector<std::byte> encode_roster(const roster& r);

@@ -8,6 +8,7 @@
 #include "coro/loop.hpp"
 #include "coro/worker.hpp"
 #include "daemon/node/applier.hpp"
+#include "daemon/node/bugs.hpp"
 #include "daemon/node/observer.hpp"
 #include "daemon/node/snapshot_pace.hpp"
 #include "metrics/histogram.hpp"
@@ -51,6 +52,7 @@ struct snapshot_context {
   node::observer& observer;
   snapshot_pace& pace; ///< of whatever is written
   snapshot_transfer_options transfers;
+  const node::bugs& bugs;
   metrics::histogram& slices; ///< how long one of the records took
   std::function<void()> wake; ///< the group has something to do
   /// After which entry, not below this one, the log must be kept, since somebody is sent a snapshot that ends there;

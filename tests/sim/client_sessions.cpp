@@ -29,14 +29,25 @@ void clients::open_session(client& c, node_id at) {
 void clients::maybe_leave_session(client& c) {
   if (!c.call || random_.below(40) != 0) return;
   const kv::command close = kv::close_session{std::exchange(c.call, {}).session};
+  if (random_.coin()) send_to_nobody(close, {});
+}
+
+/// Nobody waits for what comes of it.
+void clients::send_to_nobody(const kv::command& command, const kv::session_call& call) {
   const node_id at = some_node();
-  if (random_.coin() || !at) return;
+  if (!at) return;
   std::vector<node::write_request> batch(1);
   batch[0].deadline = clock_.now() + 1s;
-  batch[0].command = wire::encode_command(arena_, close);
-  batch[0].grows = false;
+  batch[0].command = wire::encode_command(arena_, command, call);
+  batch[0].grows = node::may_grow(command);
   batch[0].sessions = true;
   cluster_.the_node(at).submit(batch);
+}
+
+/// What an earlier try that was on its way for long would be: a command comes whose answer the client has.
+void clients::send_settled(client& c) {
+  if (!c.settled || c.settled->first.session != c.call.session || random_.below(8) != 0) return;
+  send_to_nobody(command_of(history_[c.settled->second]), c.settled->first);
 }
 
 /// The outcome of what it sent is unknown: whether it is sent again, as the same command of its session.
@@ -78,7 +89,10 @@ bool clients::ask_again(client& c) {
                  [this, n = c.number, g = c.generation] { send_again(n, g); });
     return true;
   }
-  if (random_.below(4) != 0) c.call.answered = c.call.sequence;
+  if (random_.below(4) != 0) {
+    if (o.result == outcome::ok) c.settled.emplace(c.call, c.current);
+    c.call.answered = c.call.sequence;
+  }
   return false;
 }
 

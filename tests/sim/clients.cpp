@@ -58,6 +58,7 @@ void clients::next(client& c) {
   }
   if (has_sessions(c)) {
     maybe_leave_session(c);
+    send_settled(c);
     if (!c.call) return open_session(c, at);
   }
   ask(c, at, draw());

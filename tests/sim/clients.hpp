@@ -7,7 +7,9 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace quorumd::sim {
@@ -45,10 +47,11 @@ class clients final : private node::reply_sink {
     bool busy = false;
     node_id asked;
     coro::time_point deadline;
-    std::size_t current = 0;   ///< in the history
-    std::uint64_t command = 0; ///< a hash of what it sent
-    kv::session_call call;     ///< its newest command; no session: it has none
-    unsigned tries = 0;        ///< that came to nothing, of its present operation
+    std::size_t current = 0;                                         ///< in the history
+    std::uint64_t command = 0;                                       ///< a hash of what it sent
+    kv::session_call call;                                           ///< its newest command; no session: it has none
+    std::optional<std::pair<kv::session_call, std::size_t>> settled; ///< an earlier one, and its place in the history
+    unsigned tries = 0;                                              ///< that came to nothing, of its present operation
     enum class doing : std::uint8_t { operation, opening, asking_again } what = doing::operation;
   };
 
@@ -64,6 +67,8 @@ class clients final : private node::reply_sink {
   [[nodiscard]] bool has_sessions(const client& c) const { return c.number < plan_.load.session_clients; }
   void open_session(client& c, node_id at);
   void maybe_leave_session(client& c);
+  void send_settled(client& c);
+  void send_to_nobody(const kv::command& command, const kv::session_call& call);
   [[nodiscard]] bool try_again(client& c);
   void send_again(std::uint32_t number, std::uint32_t generation);
   [[nodiscard]] bool ask_again(client& c);

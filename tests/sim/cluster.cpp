@@ -7,6 +7,10 @@
 
 namespace quorumd::sim {
 
+namespace {
+constexpr std::uint64_t spare_entries = 64; // that may be behind a snapshot while another is being taken
+} // namespace
+
 using namespace std::chrono_literals;
 
 cluster::cluster(scheduler& s, const plan& p, counters& c)
@@ -189,8 +193,10 @@ void cluster::slow_disk(node_id id, coro::duration length) {
   slow.most = 100ms;
   slow.stall_per_mille = 100;
   m.proc->set_log_worker(slow);
-  clock_.after(length, [this, id, start = m.starts] {
-    if (at(id).starts == start && at(id).proc) at(id).proc->set_log_worker(plan_.log_worker);
+  clock_.after(length, [this, id, start = m.starts, number = ++m.slow_until] {
+    member& slowed = at(id);
+    if (slowed.starts == start && slowed.slow_until == number && slowed.proc)
+      slowed.proc->set_log_worker(plan_.log_worker);
   });
 }
 
@@ -220,7 +226,7 @@ void cluster::expel(node_id id, const char* why) {
   }
 }
 
-void cluster::join(node_id id, const node::roster& told) {
+void cluster::join(node_id id, const node::introduction& told) {
   member& m = at(id);
   if (!m.outside || m.now != member::phase::down) return;
   m.outside = false;
@@ -262,6 +268,7 @@ void cluster::heal() {
   fabric_.set_options(quiet);
   for (const auto& m : members_) {
     ++m->full_until;
+    ++m->slow_until;
     m->disk.set_capacity(UINT64_MAX);
     m->disk.calm();
     ++m->pauses;
@@ -273,11 +280,25 @@ void cluster::heal() {
   }
 }
 
+void cluster::calm() {
+  const auto quiet = [](worker_options o) {
+    o.stall_per_mille = 0;
+    return o;
+  };
+  for (const auto& m : members_) {
+    if (!m->proc) continue;
+    m->proc->set_log_worker(quiet(plan_.log_worker));
+    m->proc->set_prepare_worker(quiet(plan_.prepare_worker));
+    m->proc->set_snapshot_worker(quiet(plan_.snapshot_worker));
+  }
+}
+
 void cluster::after_step() {
   for (const auto& m : members_) {
     if (m->now == member::phase::crashing) begin_end(*m);
     if (m->now == member::phase::ending && m->proc->ended()) end(*m);
     if (m->now == member::phase::up && m->id.value() == clock_.last_owner()) look_at(*m);
+    if (m->now == member::phase::up && m->id.value() == clock_.last_owner()) look_at_leader(*m);
   }
 }
 
@@ -323,6 +344,12 @@ std::string cluster::why_not_settled() const {
     const std::string name = "n" + std::to_string(m->id.value());
     if (m->now != member::phase::up) return name + " is not up";
     if (m->seen.applied != m->seen.last) return name + " has not applied its log";
+    const std::uint64_t kept = m->seen.last - m->seen.first.prev();
+    const node::snapshot_policy& s = plan_.group.snapshots;
+    // A snapshot of a record a time, on a slow disk, may take longer than anybody waits here.
+    const bool prompt = s.slice_bytes > 1 || plan_.snapshot_worker.most < 2ms;
+    if (prompt && kept > s.trailing_entries + 2 * s.every_entries + spare_entries)
+      return name + " keeps " + std::to_string(kept) + " entries, though it may take snapshots";
     if (first != nullptr && (m->seen.last != first->seen.last || m->seen.last_term != first->seen.last_term))
       return name + " has another log than n" + std::to_string(first->id.value());
     if (first == nullptr) first = m.get();

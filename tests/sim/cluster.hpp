@@ -52,7 +52,7 @@ class cluster {
   /// It crashes, its disk is emptied, and it stays away until it joins.
   void expel(node_id id, const char* why);
   /// A node that is away starts, and was told this of the cluster.
-  void join(node_id id, const node::roster& told);
+  void join(node_id id, const node::introduction& told);
   /// It crashes, its disk is emptied, and it starts as if nothing had been, until it is expelled.
   void impersonate(node_id id);
   [[nodiscard]] bool outside(node_id id) const;
@@ -60,6 +60,8 @@ class cluster {
   [[nodiscard]] std::vector<node_id> members() const;
   /// Ends every disturbance; who is down comes back soon.
   void heal();
+  /// After heal(): disks stall no more, so that nothing is left for which a leader could be lost.
+  void calm();
 
   /// The run is over, perhaps in the middle of something: every process is ended as by a crash.
   void shut_down();
@@ -95,6 +97,7 @@ class cluster {
   void begin_end(member& m);
   void end(member& m);
   void look_at(member& m);
+  void look_at_leader(member& m);
   void look_at_start(member& m);
   void look_at_files(member& m);
   void gather_stages(const member& m, counters& into);

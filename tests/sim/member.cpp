@@ -1,10 +1,14 @@
 #include "tests/sim/member.hpp"
 
+#include "consensus/raft/quorum.hpp"
 #include "daemon/node/group.hpp"
 
 #include <algorithm>
+#include <optional>
 
 namespace quorumd::sim {
+
+using namespace std::chrono_literals;
 namespace {
 
 /// A snapshot interval that no run's log reaches.
@@ -80,7 +84,8 @@ void cluster::member::entry_applied(const entry& e) {
   revision_before = current;
 }
 
-void cluster::member::snapshot_taken(log_index, std::uint64_t) {
+void cluster::member::snapshot_taken(log_index index, std::uint64_t) {
+  note("took a snapshot at " + std::to_string(index.value()));
   ++owner.counters_[counter::snapshots_taken];
   owner.look_at_files(*this);
 }
@@ -114,6 +119,32 @@ void cluster::look_at_files(member& m) {
       std::count_if(paths.begin(), paths.end(), [](const std::string& p) { return p.ends_with(".part"); });
   if (unfinished > 1)
     complain("n" + std::to_string(m.id.value()) + " has " + std::to_string(unfinished) + " unfinished transfers");
+}
+
+/// A leader that no majority can reach, nor be reached by, steps down in time (thesis §6.2): else its clients wait for
+/// nothing, and it holds up whoever it can still reach.
+void cluster::look_at_leader(member& m) {
+  if (m.seen.soft.role != raft::role::leader || clock_.now() < m.look_again) {
+    if (m.seen.soft.role != raft::role::leader) m.deaf_since.reset();
+    return;
+  }
+  m.look_again = clock_.now() + 5ms;
+  const auto hears = [&](node_id id) {
+    const std::uint64_t one = m.id.value();
+    const std::uint64_t other = id.value();
+    return id == m.id ||
+           (fabric_.up(other) && !paused(id) && !fabric_.blocked(one, other) && !fabric_.blocked(other, one));
+  };
+  if (raft::quorum_holds(m.group().core().members(), hears)) {
+    m.deaf_since.reset();
+    return;
+  }
+  if (!m.deaf_since) m.deaf_since = clock_.now();
+  m.deaf_since = std::max(*m.deaf_since, m.disturbed_at);
+  const coro::duration patience = plan_.group.tick * plan_.group.raft.election_ticks + plan_.network.slow_most + 300ms;
+  if (clock_.now() - *m.deaf_since > patience)
+    complain("n" + std::to_string(m.id.value()) + " leads term " + std::to_string(m.seen.soft.term.value()) +
+             " on, though it has heard no majority for longer than an election timeout");
 }
 
 void cluster::look_at_start(member& m) {

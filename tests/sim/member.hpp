@@ -21,7 +21,7 @@ class cluster::member final : public coro::fatal_hook, public node::observer, pu
   void fatal(coro::fatal_cause cause, const std::string& reason) override;
   void role_changed(const raft::soft_state& s) override;
   void entry_applied(const entry& e) override;
-  void snapshot_taken(log_index, std::uint64_t) override;
+  void snapshot_taken(log_index index, std::uint64_t) override;
   void snapshot_installed(log_index index) override;
   void member_refused(node_id who, const std::string& why) override;
   void space_changed(bool accepting, const std::string& detail) override {
@@ -46,16 +46,18 @@ class cluster::member final : public coro::fatal_hook, public node::observer, pu
   std::unique_ptr<process> proc;
   std::uint64_t starts = 0;
   phase now = phase::down;
-  bool crashed = false;             ///< and not stopped
-  bool outside = false;             ///< its disk is empty, and it does not start before it is told of a cluster to join
-  bool impostor = false;            ///< its disk was wiped, and it starts as if that had not been
-  std::optional<node::roster> told; ///< when it joined
+  bool crashed = false;  ///< and not stopped
+  bool outside = false;  ///< its disk is empty, and it does not start before it is told of a cluster to join
+  bool impostor = false; ///< its disk was wiped, and it starts as if that had not been
+  std::optional<node::introduction> told; ///< when it joined
   coro::duration back_after{};
   coro::time_point paused_until;
   coro::time_point disturbed_at;
   std::uint64_t full_until = 0; ///< the number of the disturbance that a timer ends
   std::uint64_t slow_until = 0;
   std::uint64_t pauses = 0;
+  std::optional<coro::time_point> deaf_since; ///< it leads, and no quorum can be heard
+  coro::time_point look_again;                ///< whether that is so
 
   // What was seen last of the present process.
   struct sight {

@@ -68,8 +68,15 @@ void member_changes::act() {
     if (voters.size() > 2) ask(change_of(member_action::remove, any_of(voters)));
     break;
   case 3:
-    if (!learners.empty())
+    if (learners.empty()) break;
+    if (random_.coin()) {
       ask(change_of(random_.coin() ? member_action::promote : member_action::remove, any_of(learners)));
+    } else {
+      wire::member_change c = change_of(member_action::promote, {});
+      c.members.clear();
+      for (const node_id id : learners) c.members.push_back(change_of(member_action::promote, id).members[0]);
+      ask(std::move(c));
+    }
     break;
   case 4:
     if (voters.size() > 2) ask(change_of(member_action::demote, any_of(voters)));
@@ -188,7 +195,7 @@ void member_changes::poll_joins() {
     cluster_.the_node(leader && random_.below(4) != 0 ? leader : any_of(up)).call([this, id](node::group& g) {
       const node::member_answer a = g.members().join({.name = name_of(id), .address = address_of(id)});
       if (a.error != wire::request_errc::none || stopped_) return;
-      clock_.after(1ms, [this, id, told = node::roster_from(a.reply)] {
+      clock_.after(1ms, [this, id, told = node::introduction_from(a.reply)] {
         if (stopped_ || !cluster_.outside(id)) return;
         ++counters_[counter::joins];
         cluster_.join(id, told);

@@ -16,6 +16,8 @@ class member_changes {
   member_changes(scheduler& s, cluster& c, nemesis& trouble, const plan& p, counters& n);
   void start();
   /// Brings back what is away and still counted on; nothing new.
+  /// Whether a member has yet to be brought back.
+  [[nodiscard]] bool has_lost() const { return static_cast<bool>(lost_); }
   void finish() { finishing_ = true; }
   void stop() { stopped_ = true; }
 

@@ -28,6 +28,25 @@ constexpr std::array named_mutants{
     named_mutant{"read-without-round", {.raft = raft::mutant::read_without_round}},
     named_mutant{"change-in-one-step", {.raft = raft::mutant::change_in_one_step}},
     named_mutant{"join-anywhere", {.node = {.join_anywhere = true}}},
+    named_mutant{"no-check-quorum", {.raft = raft::mutant::no_check_quorum}},
+    named_mutant{"count-older-answers", {.raft = raft::mutant::count_older_answers}, 10000},
+    named_mutant{"vote-without-log", {.raft = raft::mutant::vote_without_log}},
+    named_mutant{"commit-beyond-match", {.raft = raft::mutant::commit_beyond_match}},
+    named_mutant{"truncate-always", {.raft = raft::mutant::truncate_always}},
+    named_mutant{"install-over-conflict", {.raft = raft::mutant::install_over_conflict}},
+    named_mutant{"count-learners", {.raft = raft::mutant::count_learners}, 3000},
+    named_mutant{"new-majority-alone", {.raft = raft::mutant::new_majority_alone}},
+    named_mutant{"vote-before-joined", {.raft = raft::mutant::vote_before_joined}, 10000},
+    named_mutant{"read-before-commit", {.raft = raft::mutant::read_before_commit}},
+    named_mutant{"torn-anywhere", {.storage = storage::mutant::torn_anywhere}},
+    named_mutant{"skip-checksum", {.storage = storage::mutant::skip_checksum}},
+    named_mutant{"name-without-sync", {.storage = storage::mutant::name_without_sync}},
+    named_mutant{"forget-answered", {.node = {.forget_answered = true}}},
+    named_mutant{"serve-before-applied", {.node = {.serve_before_applied = true}}},
+    named_mutant{"call-unsent", {.node = {.call_unsent = true}}},
+    named_mutant{"accept-any-data", {.node = {.accept_any_data = true}}},
+    named_mutant{"publish-early", {.node = {.publish_early = true}}},
+    named_mutant{"never-shorten", {.node = {.never_shorten = true}}},
     named_mutant{"keep-replaced-progress", {.raft = raft::mutant::keep_replaced_progress}},
     named_mutant{"keep-truncated-members", {.raft = raft::mutant::keep_truncated_members}, 3000},
 };
@@ -261,6 +280,7 @@ plan draw_plan(std::uint64_t seed, const mutants& m) {
   o.flips_a_start = root.fork(14).below(3);
   o.spares = root.fork(15).pick(std::array<std::uint64_t, 5>{0, 0, 0, 1, 2});
   o.load.max_age = root.fork(18).pick(std::array<std::chrono::milliseconds, 4>{0ms, 5ms, 50ms, 500ms});
+  if (root.fork(19).below(50) == 0) o.calm = 30s;
   prng changes = root.fork(17);
   o.change_pause_most = changes.pick(std::array<coro::duration, 3>{60ms, 200ms, 400ms});
   o.split_changes_per_mille = changes.coin() ? changes.between(100, 900) : 0;

@@ -88,7 +88,8 @@ struct plan {
   coro::duration change_pause_most = std::chrono::milliseconds(400); ///< between two changes of members
   std::uint64_t split_changes_per_mille = 0;                         ///< of them meet a partition
   load_plan load;
-  coro::duration trouble = std::chrono::seconds(6); ///< how long faults go on
+  coro::duration calm = std::chrono::milliseconds(500); ///< how long nothing happens at the end
+  coro::duration trouble = std::chrono::seconds(6);     ///< how long faults go on
 
   [[nodiscard]] bool changes_members() const { return spares != 0; }
   /// The longest that one election may take.

@@ -39,7 +39,7 @@ wire::local_identity identity_of(std::uint64_t nodes, node_id id) {
   return self;
 }
 
-process::process(seams s, const plan& p, node_id id, std::uint64_t start, const node::roster* told)
+process::process(seams s, const plan& p, node_id id, std::uint64_t start, const node::introduction* told)
     : seams_(s)
     , plan_(p)
     , id_(id)

@@ -26,7 +26,7 @@ class process {
   };
 
   /// `told`: what a node that joined, or joins, was told of the cluster; else it is one of those that begin it.
-  process(seams s, const plan& p, node_id id, std::uint64_t start, const node::roster* told = nullptr);
+  process(seams s, const plan& p, node_id id, std::uint64_t start, const node::introduction* told = nullptr);
   process(const process&) = delete;
   process& operator=(const process&) = delete;
   /// Never started, or ended and drained.
@@ -46,6 +46,8 @@ class process {
   /// Runs what is left to be run on its loops.
   void drain();
   void set_log_worker(worker_options o) { log_worker_.set_options(o); }
+  /// Of what prepares segments and reads old entries.
+  void set_prepare_worker(worker_options o) { prepare_worker_.set_options(o); }
 
   void set_snapshot_worker(worker_options o) { snapshot_worker_.set_options(o); }
   [[nodiscard]] const sim_worker& snapshot_worker() const { return snapshot_worker_; }
@@ -60,7 +62,7 @@ class process {
   const plan& plan_;
   node_id id_;
   std::uint64_t start_;
-  const node::roster* told_;
+  const node::introduction* told_;
   std::unique_ptr<coro::loop> group_loop_;
   std::unique_ptr<coro::loop> network_loop_;
   std::unique_ptr<coro::network> network_;

@@ -86,6 +86,26 @@ class run final : private cluster::listener {
     if (!until([&] { return clients_.acknowledged_writes() > before; }, 10 * plan_.election_timeout() + 5s))
       cluster_.complain("no write was acknowledged within twenty election timeouts after everything was healed");
     until([&] { return clients_.acknowledged_writes() >= acknowledged_min; }, 10s);
+    if (good()) calm();
+  }
+
+  /// Nothing disturbs anybody any more: whoever leads goes on to.
+  void calm() {
+    cluster_.calm();
+    const auto quiet = [&] {
+      const node_id leader = cluster_.leader();
+      return leader && !changes_.has_lost() && !cluster_.the_node(leader).the_group().core().changing_members();
+    };
+    if (!until(quiet, 20s)) return;           // what is wrong is found at the end
+    go_on(2 * plan_.election_timeout() + 1s); // the longest that a disk stalled when it began
+    if (!good() || !quiet()) return;
+    const node_id leader = cluster_.leader();
+    const term led = cluster_.the_node(leader).the_group().soft().term;
+    clock_.trace().note(clock_.now(), "from now on it is calm");
+    go_on(plan_.calm);
+    if (!good()) return;
+    const bool leads = cluster_.leader() == leader && cluster_.the_node(leader).the_group().soft().term == led;
+    if (!leads) cluster_.complain("n" + std::to_string(leader.value()) + " lost the leadership of a calm cluster");
   }
 
   [[nodiscard]] bool all_up() const {

@@ -27,6 +27,7 @@ members_reply sampler::membership() {
                   .index = log_index(number()),
                   .changing = coin(),
                   .from_leader = coin(),
+                  .term = term(number()),
                   .rows = {}};
   for (std::size_t n = below(5); n > 0; --n) m.rows.push_back(member());
   return m;

@@ -198,7 +198,8 @@ class out {
                  << r.match << r.behind << r.incarnation;
   }
   out& operator<<(const members_reply& m) {
-    return *this << "members_reply" << m.cluster << m.cluster_name << m.index << m.changing << m.from_leader << m.rows;
+    return *this << "members_reply" << m.cluster << m.cluster_name << m.index << m.changing << m.from_leader << m.term
+                 << m.rows;
   }
   out& operator<<(const health_reply& h) { return *this << "health_reply" << h.serving << h.reason; }
 

@@ -128,6 +128,7 @@ struct MembersReply {
   index @2 :UInt64;  # of the entry that the configuration is from; 0: the configuration files
   changing @3 :Bool;
   fromLeader @4 :Bool;
+  term @6 :UInt64;
   rows @5 :List(MemberRow);
 }
 

@@ -39,6 +39,54 @@ TEST_CASE("case 73: a learner votes if asked: it may be a voter and not know yet
   CHECK(votes[0].second.granted);
 }
 
+// A node that joined with an empty disk replays how an earlier node of its number voted. It votes for nobody and stands
+// for nothing before it knows what it was told to be committed, and obeys no leader older than the one who told it.
+TEST_CASE("a node that joined does not stand in for an earlier one") {
+  options o = options_of(3);
+  o.joined_at = log_index(3);
+  o.joined_term = term(4);
+  initial_state begun = state_with(3);
+  begun.start.members = these({1, 2, 3}); // as the log says before the change by which it joined
+  subject s(o, begun);
+  CHECK(s.c.hard().term == term(4));
+  s.tick(200);
+  CHECK(s.c.soft().role == role::follower);
+  s.c.campaign();
+  CHECK(s.c.soft().role == role::follower);
+  s.settle();
+  s.c.step(id(1), vote_request{.term = term(5), .last_index = log_index(9), .last_term = term(4)});
+  auto votes = all_of<vote_response>(s.settle());
+  REQUIRE(votes.size() == 1);
+  CHECK_FALSE(votes[0].second.granted);
+  s.tick(100);
+  s.c.step(id(1), vote_request{.term = term(6), .last_index = log_index(9), .last_term = term(4), .pre_vote = true});
+  votes = all_of<vote_response>(s.settle());
+  REQUIRE(votes.size() == 1);
+  CHECK_FALSE(votes[0].second.granted);
+
+  s.c.step(id(2), append_request{.term = term(3),
+                                 .prev_index = {},
+                                 .prev_term = {},
+                                 .commit = {},
+                                 .round = 0,
+                                 .entries = make_entries(1, {2, 2, 3})});
+  CHECK(all_of<append_response>(s.settle()).empty());
+  CHECK(s.c.last_index() == log_index(0));
+
+  s.c.step(id(2), append_request{.term = term(5),
+                                 .prev_index = {},
+                                 .prev_term = {},
+                                 .commit = log_index(2),
+                                 .round = 0,
+                                 .entries = make_entries(1, {2, 2, 4})});
+  s.settle();
+  s.tick(200);
+  CHECK(s.c.soft().role == role::follower); // its log holds what it was told of, which may not be committed
+  s.c.step(id(2), heartbeat{.term = term(5), .commit = log_index(3), .round = 0});
+  s.settle();
+  s.tick_until(role::pre_candidate);
+}
+
 TEST_CASE("case 73: the majority that it belongs to may need it") {
   cluster c(4, these({1, 2, 3}, {4}));
   c.elect(1);
