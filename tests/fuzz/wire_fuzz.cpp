@@ -1,4 +1,4 @@
-// Feeds any bytes to everything that reads frames from outside. The first byte chooses how they are cut.
+// Any bytes, to everything that reads frames from outside. The first byte chooses how they are cut.
 #include "wire/client_protocol.hpp"
 #include "wire/command_codec.hpp"
 #include "wire/frame.hpp"
@@ -30,6 +30,7 @@ void read_all(std::span<const std::byte> frame, frame_reader& source) {
   for (std::span<const std::byte> rest = frame; !rest.empty() && take_snapshot_section(rest).has_value();) {
   }
   (void)decode_snapshot_header(frame);
+  (void)decode_snapshot_session(frame);
   std::vector<kv::record_view> records;
   (void)decode_snapshot_records(frame, records);
   byte_buffer out;
