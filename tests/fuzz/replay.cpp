@@ -33,7 +33,8 @@ void change(bytes& b, const std::vector<bytes>& all, prng& random) {
     if (!b.empty()) b[at] = static_cast<std::uint8_t>(random.next());
     break;
   case 2:
-    b.insert(b.begin() + static_cast<std::ptrdiff_t>(at), 1 + random.below(8), static_cast<std::uint8_t>(random.next()));
+    b.insert(b.begin() + static_cast<std::ptrdiff_t>(at), 1 + random.below(8),
+             static_cast<std::uint8_t>(random.next()));
     break;
   case 3:
     b.erase(b.begin() + static_cast<std::ptrdiff_t>(at),

@@ -147,9 +147,15 @@ void write_logs(const std::filesystem::path& at) {
     sim::sim_entropy entropy{sim::prng(seed)};
     log_index next(1);
     for (std::uint64_t n = 1; n <= 1 + seed % 4; ++n) {
-      storage::write w{.group = group_id(1), .number = {}, .hard = hard_state{term(n), node_id(1)}, .install = {}, .entries = {}, .commit = {}};
+      storage::write w{.group = group_id(1),
+                       .number = {},
+                       .hard = hard_state{term(n), node_id(1)},
+                       .install = {},
+                       .entries = {},
+                       .commit = {}};
       for (int i = 0; i < 3; ++i, next = next.next())
-        w.entries.push_back(entry::make(group_id(1), term(1), next, entry_kind::command, std::as_bytes(std::span("some bytes"))));
+        w.entries.push_back(
+            entry::make(group_id(1), term(1), next, entry_kind::command, std::as_bytes(std::span("some bytes"))));
       const auto written = storage::append_to_log(files, "/data/wal", options, entropy, {}, w);
       if (!written) throw std::runtime_error(written.error().message());
     }

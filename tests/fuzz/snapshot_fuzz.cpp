@@ -14,11 +14,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::input in(data, size);
   testing::memory_files files;
   QUORUMD_INVARIANT(files.make_directory("/snapshots").has_value(), "a directory can be made");
-  const storage::snapshot_info info{
-      .cluster = cluster_id(1),
-      .group = group_id(1),
-      .mark = {.index = log_index(5), .term = term(2), .members = {.voters = {node_id(1)}, .outgoing = {}, .learners = {}}},
-      .created_unix_ms = 0};
+  const storage::snapshot_info info{.cluster = cluster_id(1),
+                                    .group = group_id(1),
+                                    .mark = {.index = log_index(5),
+                                             .term = term(2),
+                                             .members = {.voters = {node_id(1)}, .outgoing = {}, .learners = {}}},
+                                    .created_unix_ms = 0};
   auto writer = storage::snapshot_writer::create(files, "/snapshots", info);
   QUORUMD_INVARIANT(writer.has_value(), "a snapshot can be begun");
   while (!in.empty()) {
@@ -39,6 +40,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!*more) break;
   }
   auto state = builder.finish();
-  if (state) QUORUMD_INVARIANT(state->store->content_hash() == state->store->recompute_content_hash(), "the hash is checked");
+  if (state)
+    QUORUMD_INVARIANT(state->store->content_hash() == state->store->recompute_content_hash(), "the hash is checked");
   return 0;
 }
