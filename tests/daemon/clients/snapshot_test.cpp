@@ -43,6 +43,17 @@ void put(node_rig& rig, const std::string& key, const std::string& value) {
   REQUIRE(rig.call(kv::command(kv::put{.key = key, .value = value})).has_value());
 }
 
+/// Until the node has written what it writes by itself soon after its start: its data directory is the last of it.
+void wait_until_recorded(node_rig& rig) {
+  for (int tries = 0; tries < 2000; ++tries) {
+    const auto r = rig.call(wire::members_request{});
+    REQUIRE(r.has_value());
+    if (std::get<wire::members_reply>(r->reply.body).rows.at(0).incarnation) return;
+    std::this_thread::sleep_for(5ms);
+  }
+  FAIL("the data directory is not on record");
+}
+
 answered ask(node_rig& rig, std::uint64_t handle, std::uint64_t offset = 0, log_index at_least = {}) {
   return answered(rig.call(wire::snapshot_request{.handle = handle, .offset = offset, .at_least = at_least}));
 }
@@ -74,6 +85,7 @@ std::string copy_all(node_rig& rig, const answered& opened) {
 
 TEST_CASE("a snapshot is copied in pieces, whole, with what was acknowledged before") {
   node_rig rig(alone());
+  wait_until_recorded(rig);
   const std::string large(600'000, 'x');
   for (int i = 0; i < 6; ++i) put(rig, "key" + std::to_string(i), large + std::to_string(i));
   const answered first = open_one(rig);
