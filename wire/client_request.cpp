@@ -40,6 +40,11 @@ client_hello read_hello(schema::ClientHello::Reader from) {
           .bulk = from.getBulk()};
 }
 
+void take(kv::logged_command c, client_request& r) {
+  r.call = c.call;
+  r.body = std::move(c.what);
+}
+
 range_read read_range(schema::RangeRead::Reader from) {
   return {.request = read(from.getRequest()),
           .serializable = from.getSerializable(),
@@ -145,10 +150,7 @@ decoded<client_request> decode_request(std::span<const std::byte> frame) {
       r.body = read_hello(from.getHello());
       return r;
     case schema::Request::COMMAND:
-      if (kv::logged_command c = read(from.getCommand()); true) {
-        r.call = c.call;
-        r.body = std::move(c.what);
-      }
+      take(read(from.getCommand()), r);
       return r;
     case schema::Request::RANGE:
       r.body = read_range(from.getRange());

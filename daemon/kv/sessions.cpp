@@ -73,6 +73,13 @@ std::size_t bytes_of(const kept_answer& k) {
   return whole == nullptr ? 0 : owned_reply::bytes_of((*whole)->get());
 }
 
+/// Where the answer of that sequence is, or belongs.
+template <class Kept>
+auto place_of(Kept& kept, std::uint64_t sequence) {
+  return std::lower_bound(kept.begin(), kept.end(), sequence,
+                          [](const kept_answer& k, std::uint64_t s) { return k.sequence < s; });
+}
+
 kept_answer keep(std::uint64_t sequence, const result<reply>& r, std::size_t bytes_left) {
   if (!r) return {.sequence = sequence, .after = {}, .what = r.error()};
   kept_answer k{.sequence = sequence, .after = (*r).revision, .what = kept_answer::plain_put{}};
@@ -119,8 +126,7 @@ result<reply> kept_answer::answer() const {
 }
 
 const kept_answer* session_record::find(std::uint64_t sequence) const {
-  const auto at = std::lower_bound(kept.begin(), kept.end(), sequence,
-                                   [](const kept_answer& k, std::uint64_t s) { return k.sequence < s; });
+  const auto at = place_of(kept, sequence);
   return at == kept.end() || at->sequence != sequence ? nullptr : &*at;
 }
 
@@ -180,8 +186,7 @@ void sessions::settle(const session_call& c, const result<reply>& r) {
   if (at == all_.end() || c.sequence <= at->second->answered) return;
   session_record& s = edit(at);
   use(s, c.answered);
-  const auto place = std::lower_bound(s.kept.begin(), s.kept.end(), c.sequence,
-                                      [](const kept_answer& k, std::uint64_t seq) { return k.sequence < seq; });
+  const auto place = place_of(s.kept, c.sequence);
   if (place != s.kept.end() && place->sequence == c.sequence) return;
   kept_answer k = keep(c.sequence, r, session_answer_bytes_max - s.kept_bytes);
   s.kept_bytes += bytes_of(k);

@@ -353,7 +353,7 @@ std::string group::raise_level() {
   const session_objection why = without_sessions();
   if (why.unmet && ticks_ - led_since_ < meeting_ticks) return {}; // it may be about to connect
   if (!why.text.empty()) return why.text;
-  proposal p = wire::encode_command(arena_, kv::raise_level{wire::protocol_level});
+  proposal p = wire::encode_command(arena_, kv::raise_level{kv::session_level});
   if (core_.propose({&p, 1})) level_proposed_ = soft_.term;
   return {};
 }

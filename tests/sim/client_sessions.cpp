@@ -12,10 +12,6 @@ using namespace std::chrono_literals;
 namespace {
 /// Times that a write is sent again before its client gives it up.
 constexpr unsigned tries_max = 12;
-
-bool is_write(const operation& o) {
-  return o.what == operation::kind::write || o.what == operation::kind::compact;
-}
 } // namespace
 
 void clients::open_session(client& c, node_id at) {
@@ -52,13 +48,17 @@ void clients::send_settled(client& c) {
 
 /// The outcome of what it sent is unknown: whether it is sent again, as the same command of its session.
 bool clients::try_again(client& c) {
-  if (!c.call || !is_write(history_[c.current]) || c.tries == tries_max) return false;
+  if (!c.call || !history_[c.current].writes() || c.tries == tries_max) return false;
   ++c.tries;
-  ++c.generation; // what is said of the earlier try comes too late
   ++counters_[counter::repeated_commands];
+  send_again_soon(c);
+  return true;
+}
+
+void clients::send_again_soon(client& c) {
+  ++c.generation; // what is said of the earlier try comes too late
   clock_.after(random_.between(coro::duration(1ms), coro::duration(200ms)),
                [this, n = c.number, g = c.generation] { send_again(n, g); });
-  return true;
 }
 
 void clients::send_again(std::uint32_t number, std::uint32_t generation) {
@@ -81,12 +81,10 @@ void clients::send_again(std::uint32_t number, std::uint32_t generation) {
 /// An operation is over. Some clients send it again though they have its answer: whether this one does.
 bool clients::ask_again(client& c) {
   const operation& o = history_[c.current];
-  if (!c.call || !is_write(o)) return false;
+  if (!c.call || !o.writes()) return false;
   if (o.result == outcome::ok && !stopped_ && random_.below(8) == 0) {
     c.what = client::doing::asking_again;
-    ++c.generation;
-    clock_.after(random_.between(coro::duration(1ms), coro::duration(200ms)),
-                 [this, n = c.number, g = c.generation] { send_again(n, g); });
+    send_again_soon(c);
     return true;
   }
   if (random_.below(4) != 0) {

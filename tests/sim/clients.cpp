@@ -85,10 +85,9 @@ void clients::ask(client& c, node_id at, operation o) {
   clock_.record("ask", at.value(), o.id, static_cast<std::uint64_t>(o.what));
   history_.push_back(std::move(o));
   const operation& asked = history_.back();
-  const bool writes = asked.what == operation::kind::write || asked.what == operation::kind::compact;
-  if (writes && c.call) ++c.call.sequence;
+  if (asked.writes() && c.call) ++c.call.sequence;
   watch(c);
-  if (writes)
+  if (asked.writes())
     send_write(c, asked);
   else
     send_read(c, asked);

@@ -70,6 +70,7 @@ class clients final : private node::reply_sink {
   void send_settled(client& c);
   void send_to_nobody(const kv::command& command, const kv::session_call& call);
   [[nodiscard]] bool try_again(client& c);
+  void send_again_soon(client& c);
   void send_again(std::uint32_t number, std::uint32_t generation);
   [[nodiscard]] bool ask_again(client& c);
   void ended_in_session(client& c, const kv::result<kv::reply>& r);

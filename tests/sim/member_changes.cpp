@@ -22,6 +22,12 @@ wire::member_change change_of(member_action action, node_id id) {
                        .new_name = {}}}};
 }
 
+wire::member_change change_of(member_action action, const std::vector<node_id>& several) {
+  wire::member_change c{.action = action, .members = {}};
+  for (const node_id id : several) c.members.push_back(change_of(action, id).members[0]);
+  return c;
+}
+
 } // namespace
 
 member_changes::member_changes(scheduler& s, cluster& c, nemesis& trouble, const plan& p, counters& n)
@@ -69,14 +75,10 @@ void member_changes::act() {
     break;
   case 3:
     if (learners.empty()) break;
-    if (random_.coin()) {
+    if (random_.coin())
       ask(change_of(random_.coin() ? member_action::promote : member_action::remove, any_of(learners)));
-    } else {
-      wire::member_change c = change_of(member_action::promote, {});
-      c.members.clear();
-      for (const node_id id : learners) c.members.push_back(change_of(member_action::promote, id).members[0]);
-      ask(std::move(c));
-    }
+    else
+      ask(change_of(member_action::promote, learners));
     break;
   case 4:
     if (voters.size() > 2) ask(change_of(member_action::demote, any_of(voters)));
@@ -86,16 +88,14 @@ void member_changes::act() {
     break;
   case 6: { // several at once
     if (voters.size() < 3) break;
-    wire::member_change c = change_of(member_action::demote, {});
-    c.members.clear();
     const std::size_t most = random_.coin() ? voters.size() - 1 : voters.size() / 2 + 1;
     std::vector<node_id> left = voters;
-    while (c.members.size() < most) {
-      const node_id who = any_of(left);
-      std::erase(left, who);
-      c.members.push_back(change_of(member_action::demote, who).members[0]);
+    std::vector<node_id> leaving;
+    while (leaving.size() < most) {
+      leaving.push_back(any_of(left));
+      std::erase(left, leaving.back());
     }
-    ask(std::move(c));
+    ask(change_of(member_action::demote, leaving));
     break;
   }
   default:

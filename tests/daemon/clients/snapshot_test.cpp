@@ -49,7 +49,7 @@ void wait_until_recorded(node_rig& rig) {
     const auto r = rig.call(wire::members_request{});
     REQUIRE(r.has_value());
     if (std::get<wire::members_reply>(r->reply.body).rows.at(0).incarnation) return;
-    std::this_thread::sleep_for(5ms);
+    std::this_thread::sleep_for(5ms); // nobody is told when the entry is applied
   }
   FAIL("the data directory is not on record");
 }

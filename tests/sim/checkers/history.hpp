@@ -77,6 +77,8 @@ struct operation {
   bool succeeded = true;      ///< which list ran
   std::vector<action_result> results;
 
+  /// Whether it is a command, and no read.
+  [[nodiscard]] bool writes() const { return what == kind::write || what == kind::compact; }
   [[nodiscard]] const std::vector<action>& ran() const { return succeeded ? then : otherwise; }
   /// Whether the response says that it made a revision.
   [[nodiscard]] bool made_revision() const;
