@@ -75,6 +75,33 @@ TEST_CASE("a survivor goes on alone and others join it") {
   REQUIRE(done(c.at(3, {"get", "after"})).output == "the loss\n");
 }
 
+// The survivor came later, and its log begins with how the cluster was without it.
+TEST_CASE("a survivor that had joined goes on alone") {
+  cluster c("disaster_joined", {.nodes = 1, .spares = 1});
+  c.start(0);
+  c.wait_healthy(0);
+  done(c.at(0, {"put", "before", "it joined"}));
+  c.start(1);
+  done(c.at(0, {"member", "add", at_peer(c, 1)}));
+  c.wait_healthy(1);
+  REQUIRE(eventually(
+      [&] {
+        return c.at(0, {"member", "list"}).output.find("learner") == std::string::npos;
+      },
+      seconds(20)));
+  done(c.at(1, {"put", "after", "it joined"}));
+  c.kill(0);
+  c.kill(1);
+  done(c.run({"recover", "--data-dir", c.data(1), "--force-new-cluster"}));
+  for (int starts = 0; starts < 2; ++starts) {
+    c.start(1);
+    c.wait_healthy(1);
+    REQUIRE(done(c.at(1, {"get", "after"})).output == "it joined\n");
+    done(c.at(1, {"put", "alone", std::to_string(starts)}));
+    c.kill(1);
+  }
+}
+
 // A backup is taken while writes go on; a cluster of other machines begins with it, and knows nothing of the old one.
 TEST_CASE("a snapshot is saved under load and begins another cluster") {
   cluster c("disaster_restore", {.nodes = 3});
