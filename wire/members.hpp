@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,13 +18,18 @@ inline constexpr std::size_t member_name_max = 255;
 /// Bytes of a member's address.
 inline constexpr std::size_t member_address_max = 300;
 
+/// For leadership: the highest leads, where it can.
+inline constexpr std::uint8_t priority_default = 50;
+inline constexpr std::uint8_t priority_most = 100;
+
 enum class member_action : std::uint8_t { add = 0, remove = 1, promote = 2, demote = 3, update = 4, replace = 5 };
 
 /// A member that is to change.
 struct member_spec {
   std::string name;
-  std::string address;  ///< where the others dial it, host:port; empty: as it is
-  std::string new_name; ///< replace: what the new member is called; empty: the same
+  std::string address;                  ///< where the others dial it, host:port; empty: as it is
+  std::string new_name;                 ///< replace: what the new member is called; empty: the same
+  std::optional<std::uint8_t> priority; ///< add, update: for leadership; nothing: as it is
 
   friend bool operator==(const member_spec&, const member_spec&) = default;
 };
@@ -70,6 +76,7 @@ struct member_row {
   log_index match;                  ///< what it holds of the leader's log; 0: unknown, only the leader knows
   std::uint64_t behind = 0;         ///< entries of the leader's log that it does not hold
   quorumd::incarnation incarnation; ///< of its data directory; 0: none on record
+  std::uint8_t priority = priority_default;
 
   friend bool operator==(const member_row&, const member_row&) = default;
 };

@@ -5,6 +5,8 @@
 namespace quorumd::wire::detail {
 namespace {
 
+constexpr std::uint8_t priority_unsaid = 255;
+
 // What is said of members is cut to its bounds. What is asked is not: it would be asked of another member.
 std::string_view name_part(std::string_view name) {
   return name.substr(0, member_name_max);
@@ -27,12 +29,15 @@ void fill(schema::MemberSpec::Builder to, const member_spec& m) {
   copy_text(m.name, [&](unsigned n) { return to.initName(n); });
   copy_text(m.address, [&](unsigned n) { return to.initAddress(n); });
   copy_text(m.new_name, [&](unsigned n) { return to.initNewName(n); });
+  to.setPriority(m.priority.value_or(priority_unsaid));
 }
 
 member_spec read(schema::MemberSpec::Reader from) {
+  const std::uint8_t priority = from.getPriority();
   return {.name = read_member_name(from.getName()),
           .address = read_address(from.getAddress()),
-          .new_name = read_member_name(from.getNewName())};
+          .new_name = read_member_name(from.getNewName()),
+          .priority = priority == priority_unsaid ? std::nullopt : std::optional(priority)};
 }
 
 std::size_t words_behind(const member_row& r) {
@@ -52,6 +57,7 @@ void fill(schema::MemberRow::Builder to, const member_row& r) {
   to.setMatch(r.match.value());
   to.setBehind(r.behind);
   to.setIncarnation(r.incarnation.value());
+  to.setPriority(r.priority);
 }
 
 member_row read(schema::MemberRow::Reader from) {
@@ -65,7 +71,8 @@ member_row read(schema::MemberRow::Reader from) {
           .connected = from.getConnected(),
           .match = number<log_index>(from.getMatch()),
           .behind = from.getBehind(),
-          .incarnation = incarnation(from.getIncarnation())};
+          .incarnation = incarnation(from.getIncarnation()),
+          .priority = from.getPriority()};
 }
 
 } // namespace

@@ -152,8 +152,8 @@ class node_table {
     section("beneath (bars: p99)", names);
   }
   void batches() {
-    static constexpr std::array<std::string_view, 7> names{"client.batch", "put.batch", "read.batch", "apply.batch",
-                                                           "log.batch",    "log.bytes", "peer.bytes"};
+    static constexpr std::array<std::string_view, 8> names{"client.batch", "put.batch", "read.batch", "read.lease",
+                                                           "apply.batch",  "log.batch", "log.bytes",  "peer.bytes"};
     section("at a time", names, false);
   }
   void section(const char* title, std::span<const std::string_view> names, bool bars = true) {

@@ -6,6 +6,9 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <cstdint>
+#include <optional>
 #include <utility>
 
 namespace quorumd::cli {
@@ -23,13 +26,13 @@ bool brings_members(member_action a) {
 /// Whether NAME has an address behind it: always, never, or as one likes.
 enum class address_use : std::uint8_t { needed, none, optional };
 
-address_use address_of(member_action a) {
-  if (a == member_action::replace) return address_use::optional;
+address_use address_of(member_action a, bool with_priority) {
+  if (a == member_action::replace || (a == member_action::update && with_priority)) return address_use::optional;
   return a == member_action::add || a == member_action::update ? address_use::needed : address_use::none;
 }
 
-std::string form_of(member_action a) {
-  switch (address_of(a)) {
+std::string form_of(member_action a, bool with_priority) {
+  switch (address_of(a, with_priority)) {
   case address_use::needed:
     return "NAME=HOST:PORT";
   case address_use::optional:
@@ -43,13 +46,13 @@ error mistake(member_action a, const std::string& what) {
   return usage("member " + std::string(wire::name_of(a)) + ": " + what);
 }
 
-result<wire::member_spec> read_spec(member_action a, std::string_view word) {
+result<wire::member_spec> read_spec(member_action a, std::string_view word, std::optional<std::uint8_t> priority) {
   const std::size_t equals = word.find('=');
   const bool has_address = equals != std::string_view::npos;
-  const address_use use = address_of(a);
+  const address_use use = address_of(a, priority.has_value());
   if ((has_address && use == address_use::none) || (!has_address && use == address_use::needed))
-    return mistake(a, "expected " + form_of(a) + " and got " + shown(word));
-  wire::member_spec m{.name = std::string(word.substr(0, equals)), .address = {}, .new_name = {}};
+    return mistake(a, "expected " + form_of(a, priority.has_value()) + " and got " + shown(word));
+  wire::member_spec m{.name = std::string(word.substr(0, equals)), .address = {}, .new_name = {}, .priority = priority};
   if (const std::string wrong = mistake_in_member_name(m.name); !wrong.empty()) return mistake(a, wrong);
   if (!has_address) return m;
   const auto address = config::parse_address(word.substr(equals + 1));
@@ -79,7 +82,21 @@ result<void> check_options(const invocation& in, std::string_view action, bool c
   for (const std::string_view option : {"no-promote", "no-wait"})
     if (in.has(option) && !brings) return stray(option, "add and replace");
   if (in.has("as") && action != wire::name_of(member_action::replace)) return stray("as", "replace");
+  if (in.has("priority") && action != wire::name_of(member_action::add) &&
+      action != wire::name_of(member_action::update))
+    return stray("priority", "add and update");
   return {};
+}
+
+result<std::optional<std::uint8_t>> read_priority(const invocation& in, member_action a) {
+  if (!in.has("priority")) return std::optional<std::uint8_t>();
+  const std::string text = in.text("priority");
+  unsigned value = 0;
+  const auto [end, wrong] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (wrong != std::errc() || end != text.data() + text.size() || value > wire::priority_most)
+    return mistake(a, "--priority: expected a number from 0 to " + std::to_string(wire::priority_most) + " and got " +
+                          shown(text));
+  return std::optional(static_cast<std::uint8_t>(value));
 }
 
 result<void> take_new_name(const invocation& in, wire::member_change& c) {
@@ -99,6 +116,8 @@ std::vector<option_spec> member_options() {
   return {{"no-promote", "", option_kind::flag, "add, replace: the new members stay learners"},
           {"no-wait", "", option_kind::flag, "add, replace: do not wait until they are voters"},
           {"as", "NAME", option_kind::text, "replace: what the new member is called, if not the same"},
+          {"priority", "N", option_kind::text,
+           "add, update: of the members that can lead, that of the highest does (0 to 100; 50 unless said)"},
           {"force", "", option_kind::flag, "change the members though it may cost the quorum"}};
 }
 
@@ -116,12 +135,15 @@ result<member_order> read_member_order(const invocation& in) {
 
   wire::member_change c{
       .action = *found, .members = {}, .force = in.has("force"), .promote = brings && !in.has("no-promote")};
+  const auto priority = read_priority(in, c.action);
+  if (priority.has_error()) return priority.error();
   for (std::size_t i = 1; i < in.argument_count(); ++i) {
-    auto m = read_spec(c.action, in.argument(i));
+    auto m = read_spec(c.action, in.argument(i), *priority);
     if (m.has_error()) return m.error();
     c.members.push_back(std::move(*m));
   }
-  if (c.members.empty()) return mistake(c.action, form_of(c.action) + " is missing (see 'quorumd help member')");
+  if (c.members.empty())
+    return mistake(c.action, form_of(c.action, priority->has_value()) + " is missing (see 'quorumd help member')");
   if (c.members.size() > wire::member_rows_max)
     return mistake(c.action, "at most " + std::to_string(wire::member_rows_max) + " members are changed at once");
   if (auto apart = check_apart(c.action, c.members); apart.has_error()) return apart.error();

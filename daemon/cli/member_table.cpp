@@ -9,7 +9,8 @@
 namespace quorumd::cli {
 namespace {
 
-const std::vector<std::string> headings{"name", "role", "leader", "address", "client", "connected", "behind"};
+const std::vector<std::string> headings{"name",   "role",     "leader",    "address",
+                                        "client", "priority", "connected", "behind"};
 
 std::string cell(std::string_view text) {
   if (text.empty()) return "-";
@@ -25,13 +26,10 @@ std::string connected_cell(const wire::members_reply& m, const wire::member_row&
 }
 
 std::vector<std::string> cells_of(const wire::members_reply& m, const wire::member_row& r) {
-  std::vector<std::string> out{cell(r.name),
-                               name_of(r.role),
-                               r.leader ? "yes" : "-",
-                               cell(r.address),
-                               cell(r.client_address),
-                               connected_cell(m, r),
-                               m.from_leader ? std::to_string(r.behind) : "-"};
+  std::vector<std::string> out{cell(r.name),           name_of(r.role),
+                               r.leader ? "yes" : "-", cell(r.address),
+                               cell(r.client_address), std::to_string(r.priority),
+                               connected_cell(m, r),   m.from_leader ? std::to_string(r.behind) : "-"};
   if (r.role == wire::member_role::learner && r.promotes) out.emplace_back("a voter once it has caught up");
   return out;
 }
@@ -56,6 +54,7 @@ void append_row(json_writer& w, const wire::members_reply& m, const wire::member
   w.begin_object().key("id").text(hex_id(r.id.value())).key("name").text(r.name).key("address").text(r.address);
   append_text_or_null(w, "client_address", r.client_address);
   w.key("role").text(name_of(r.role)).key("promotes").boolean(r.promotes).key("leader").boolean(r.leader);
+  w.key("priority").number(r.priority);
   w.key("connected");
   if (r.connected || m.from_leader)
     w.boolean(r.connected);

@@ -80,7 +80,16 @@ group::group(group_options o, seams s, const raft::initial_state& recovered, app
               .id_of = options_.id_of,
               .join_anywhere = options_.bugs.join_anywhere,
               .wake = [this] { wake_.set(); }})
-    , status_(options_.self, options_.raft.group, core_, applier_, s.wal, s.transport, admin_) {
+    , status_(options_.self, options_.raft.group, core_, applier_, s.wal, s.transport, admin_)
+    , succession_({.group = options_.raft.group,
+                   .self = options_.raft.self,
+                   .core = core_,
+                   .admin = admin_,
+                   .peers = peers_,
+                   .wal = s.wal,
+                   .transport = s.transport,
+                   .observer = s.observer,
+                   .wake = [this] { wake_.set(); }}) {
   writes_inbox_.set_waker(wake_);
   reads_inbox_.set_waker(wake_);
   peers_inbox_.set_waker(wake_);

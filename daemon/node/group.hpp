@@ -29,6 +29,7 @@
 #include "daemon/node/snapshot_taker.hpp"
 #include "daemon/node/stage_recorder.hpp"
 #include "daemon/node/status_collector.hpp"
+#include "daemon/node/succession.hpp"
 #include "wire/transport.hpp"
 
 #include <cstdint>
@@ -232,8 +233,6 @@ class group final : public storage::completion {
   void follow_members();
   void tell_members();
   void leave_if_removed();
-  void seek_room();
-  void hand_over_to(node_id member, const wire::status_row& its);
 
   const group_options options_;
   const seams seams_;
@@ -291,6 +290,7 @@ class group final : public storage::completion {
   member_admin admin_;
   status_collector status_;
 
+  succession succession_;
   std::vector<write_request> proposing_; ///< the writes of this turn
   std::vector<proposal> batch_;          ///< their commands
   command_bytes proposing_bytes_;
@@ -326,8 +326,6 @@ class group final : public storage::completion {
   bool space_ = true;
   std::uint64_t led_since_ = 0;           ///< tick
   std::uint64_t members_recorded_at_ = 0; ///< tick
-  std::uint64_t room_asked_at_ = 0;       ///< tick
-  std::uint64_t handed_over_at_ = 0;      ///< tick
 };
 
 } // namespace quorumd::node

@@ -10,10 +10,7 @@
 namespace quorumd::node {
 
 namespace {
-constexpr std::uint64_t room_query = 0; // no collection of the status has this id
-constexpr std::uint64_t room_query_ticks = 50;
-constexpr std::uint64_t hand_over_ticks = 100; // what did not succeed by then is tried again
-constexpr std::uint64_t goodbye_timeouts = 2;  // election timeouts that who was removed has to learn so
+constexpr std::uint64_t goodbye_timeouts = 2; // election timeouts that who was removed has to learn so
 } // namespace
 
 void group::take(peer_event& e) {
@@ -112,34 +109,8 @@ void group::receive(node_id from, wire::status_query m) {
 }
 
 void group::receive(node_id from, wire::status_answer m) {
-  if (m.id == room_query) {
-    hand_over_to(from, m.row);
-    return;
-  }
+  if (succession_.answered(m.id, from, m.row)) return;
   status_.answered(seams_.loop.now(), from, std::move(m));
-}
-
-/// A leader whose volume is full asks the others whether theirs has room.
-void group::seek_room() {
-  if (seams_.wal.accepting_puts() || !soft_.serving || draining_) return;
-  if (ticks_ - room_asked_at_ < room_query_ticks) return;
-  room_asked_at_ = ticks_;
-  for (const auto& [id, p] : peers_)
-    if (p.up && !p.refused)
-      seams_.transport.send(id, wire::status_query{.id = room_query, .group = options_.raft.group});
-}
-
-/// The first that has room and follows closely gets the leadership: it takes the puts that this node has to refuse.
-void group::hand_over_to(node_id member, const wire::status_row& its) {
-  if (!its.accepting || seams_.wal.accepting_puts() || !soft_.serving || draining_) return;
-  if (handed_over_at_ != 0 && ticks_ - handed_over_at_ < hand_over_ticks) return; // one at a time
-  for (const raft::peer_progress& p : core_.progress()) {
-    const bool close = p.state == raft::peer_progress::state::replicate && p.recently_active;
-    if (p.id != member || !close || !core_.transfer_leadership(member)) continue;
-    handed_over_at_ = ticks_;
-    seams_.observer.handing_over(member, seams_.wal.space().message);
-    wake_.set();
-  }
 }
 
 std::string_view group::leader_address() const {

@@ -303,8 +303,8 @@ void group::keep_house() {
     seams_.observer.settings_changed(*settings);
   }
 
+  if (!draining_) succession_.keep_house(ticks_);
   if (!soft_.serving) return;
-  seek_room();
   record_members();
   keep_settings();
   keep_time();

@@ -103,7 +103,8 @@ wire::members_reply member_admin::now() const {
                          .address = record.address,
                          .role = role_of(in_force_.members, id),
                          .promotes = record.promotes && contains(in_force_.members.learners, id),
-                         .leader = id == soft.leader};
+                         .leader = id == soft.leader,
+                         .priority = record.priority};
     if (const auto on_record = seams_.state.members().recorded(id)) row.incarnation = *on_record;
     if (id == seams_.self.id) {
       row.client_address = seams_.self.client_address;
@@ -164,8 +165,12 @@ std::string member_admin::add(const std::string& name, const std::string& addres
   if (next.records.contains(id)) return name + " has the number of " + next.name_of(id) + ": choose another name";
   if (next.members.voters.size() + next.members.learners.size() >= voters_max)
     return "a cluster has at most " + std::to_string(voters_max) + " members";
-  next.records[id] = {
-      .name = name, .address = {}, .promotes = promote, .begins_anew = true, .void_data = data_seen_of(id)};
+  next.records[id] = {.name = name,
+                      .address = {},
+                      .promotes = promote,
+                      .begins_anew = true,
+                      .void_data = data_seen_of(id),
+                      .priority = wire::priority_default};
   insert(next.members.learners, id);
   return move(id, address, next);
 }
@@ -182,6 +187,23 @@ std::string member_admin::move(node_id id, const std::string& address, roster& n
   return {};
 }
 
+/// Earlier versions would drop it again when they lead.
+std::string member_admin::set_priority(const wire::member_spec& m, roster& next) const {
+  if (!m.priority) return {};
+  if (*m.priority > wire::priority_most)
+    return m.name + ": a priority is at most " + std::to_string(wire::priority_most) + ", and " +
+           std::to_string(*m.priority) + " was asked for";
+  for (const auto& [id, record] : in_force_.records) {
+    const auto p = seams_.peers.find(id);
+    const bool met = p != seams_.peers.end() && p->second.incarnation;
+    if (id == seams_.self.id || (met && (p->second.features & wire::feature_priorities) != 0)) continue;
+    return record.name + (met ? " runs a version that knows no priorities: upgrade it first"
+                              : " was not met yet, and may run a version that knows no priorities: start it first");
+  }
+  next.records[next.find(m.name)].priority = *m.priority;
+  return {};
+}
+
 std::string member_admin::replace(const wire::member_change& c, const wire::member_spec& m, node_id id,
                                   roster& next) const {
   if (id == seams_.self.id)
@@ -193,7 +215,10 @@ std::string member_admin::replace(const wire::member_change& c, const wire::memb
   std::erase(next.members.learners, id);
   const std::string address = m.address.empty() ? next.records[id].address : m.address;
   if (!m.new_name.empty() && m.new_name != m.name) {
-    return add(m.new_name, address, c.promote, next);
+    const std::uint8_t priority = next.records[id].priority;
+    if (std::string wrong = add(m.new_name, address, c.promote, next); !wrong.empty()) return wrong;
+    next.records[next.find(m.new_name)].priority = priority;
+    return {};
   }
   insert(next.members.learners, id);
   member_record& r = next.records[id];
@@ -232,7 +257,7 @@ std::string member_admin::plan_one(const wire::member_change& c, const wire::mem
     next.records[id].promotes = false;
     return {};
   case member_action::update:
-    return move(id, m.address, next);
+    return m.priority && m.address.empty() ? std::string() : move(id, m.address, next);
   case member_action::replace:
     return replace(c, m, id, next);
   case member_action::add:
@@ -281,7 +306,10 @@ member_admin::plan member_admin::plan_of(const wire::member_change& c) const {
   if (c.members.empty()) p.refusal = "no member is named";
   forget_former_change(p.next);
   for (const wire::member_spec& m : c.members)
-    if (p.refusal.empty()) p.refusal = plan_one(c, m, p.next);
+    if (p.refusal.empty()) {
+      p.refusal = plan_one(c, m, p.next);
+      if (p.refusal.empty()) p.refusal = set_priority(m, p.next);
+    }
   if (!p.refusal.empty()) return p;
   p.error = request_errc::refused;
   if (p.next.members.voters.empty())

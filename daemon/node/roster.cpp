@@ -51,7 +51,12 @@ roster roster_of(const std::vector<wire::member>& configured) {
   roster r;
   for (const wire::member& m : configured) {
     r.members.voters.push_back(m.id);
-    r.records[m.id] = {.name = m.name, .address = m.address, .promotes = false, .begins_anew = false, .void_data = {}};
+    r.records[m.id] = {.name = m.name,
+                       .address = m.address,
+                       .promotes = false,
+                       .begins_anew = false,
+                       .void_data = {},
+                       .priority = wire::priority_default};
   }
   std::sort(r.members.voters.begin(), r.members.voters.end());
   return r;
@@ -60,8 +65,12 @@ roster roster_of(const std::vector<wire::member>& configured) {
 introduction introduction_from(const wire::members_reply& told) {
   roster r{.index = told.index, .members = {}, .records = {}};
   for (const wire::member_row& row : told.rows) {
-    r.records[row.id] = {
-        .name = row.name, .address = row.address, .promotes = row.promotes, .begins_anew = false, .void_data = {}};
+    r.records[row.id] = {.name = row.name,
+                         .address = row.address,
+                         .promotes = row.promotes,
+                         .begins_anew = false,
+                         .void_data = {},
+                         .priority = row.priority};
     const bool votes = row.role == wire::member_role::voter || row.role == wire::member_role::incoming;
     const bool voted = row.role == wire::member_role::voter || row.role == wire::member_role::outgoing;
     if (votes) r.members.voters.push_back(row.id);
@@ -78,7 +87,7 @@ std::vector<std::byte> encode_details(const member_records& records) {
   append_le(out, format);
   append_le(out, static_cast<std::uint16_t>(records.size()));
   for (const auto& [id, r] : records) {
-    append_le(out, static_cast<std::uint16_t>(record_bytes + r.name.size() + r.address.size()));
+    append_le(out, static_cast<std::uint16_t>(record_bytes + r.name.size() + r.address.size() + 1));
     append_le(out, id.value());
     append_le(out, r.void_data.value());
     append_le(out, static_cast<std::uint8_t>((r.promotes ? promotes_flag : 0) | (r.begins_anew ? anew_flag : 0)));
@@ -86,6 +95,7 @@ std::vector<std::byte> encode_details(const member_records& records) {
     append_le(out, static_cast<std::uint16_t>(r.address.size()));
     append_text(out, r.name);
     append_text(out, r.address);
+    append_le(out, r.priority);
   }
   return out;
 }
@@ -103,13 +113,15 @@ std::optional<member_records> decode_details(std::span<const std::byte> details)
     const std::byte* at = rest.data();
     const std::size_t name = load_le<std::uint8_t>(at + 17);
     const std::size_t address = load_le<std::uint16_t>(at + 18);
-    if (bytes < record_bytes + name + address) return std::nullopt;
+    const std::size_t texts_end = record_bytes + name + address;
+    if (bytes < texts_end) return std::nullopt;
     all[node_id(load_le<std::uint64_t>(at))] = {
         .name = text_of(rest.subspan(record_bytes, name)),
         .address = text_of(rest.subspan(record_bytes + name, address)),
         .promotes = (load_le<std::uint8_t>(at + 16) & promotes_flag) != 0,
         .begins_anew = (load_le<std::uint8_t>(at + 16) & anew_flag) != 0,
         .void_data = incarnation(load_le<std::uint64_t>(at + 8)),
+        .priority = bytes > texts_end ? load_le<std::uint8_t>(at + texts_end) : wire::priority_default,
     };
     rest = rest.subspan(bytes);
   }

@@ -7,6 +7,7 @@
 #include "wire/members.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <span>
@@ -24,6 +25,7 @@ struct member_record {
   bool begins_anew = false; ///< by this change: what it held before is gone
   /// The data directory that stands for it no longer, once the change is over; 0: none.
   quorumd::incarnation void_data;
+  std::uint8_t priority = wire::priority_default; ///< for leadership: the highest leads, where it can
 
   friend bool operator==(const member_record&, const member_record&) = default;
 };
@@ -65,7 +67,8 @@ struct introduction {
 
 /// The details of an entry of kind `members`, little-endian: version u16 | count u16, then for each member: bytes of
 /// what follows u16 | id u64 | incarnation that is void u64 | flags u8 (1: promotes, 2: begins anew) | bytes of the
-/// name u8 | bytes of the address u16 | name | address. A later version may add to the end of a member.
+/// name u8 | bytes of the address u16 | name | address | priority u8. A later version may add to the end of a member,
+/// as was done with the priority, which an earlier one does not write.
 [[nodiscard]] std::vector<std::byte> encode_details(const member_records& records);
 [[nodiscard]] std::optional<member_records> decode_details(std::span<const std::byte> details);
 

@@ -27,6 +27,7 @@ struct MemberSpec {
   name @0 :Text;
   address @1 :Text;  # for the other members; empty: as it is
   newName @2 :Text;  # replace: empty for the same
+  priority @3 :UInt8 = 255;  # for leadership; 255: as it is
 }
 
 struct MemberChange {
@@ -120,6 +121,7 @@ struct MemberRow {
   match @8 :UInt64;  # 0: unknown
   behind @9 :UInt64;  # entries
   incarnation @10 :UInt64;  # 0: none on record
+  priority @11 :UInt8 = 50;  # for leadership
 }
 
 struct MembersReply {
