@@ -322,6 +322,8 @@ member_admin::plan member_admin::plan_of(const wire::member_change& c) const {
 void member_admin::change(const wire::member_change& c, coro::time_point deadline, receiver done) {
   if (seams_.core.soft().role != raft::role::leader)
     return done(refusal(request_errc::not_leader, "only the leader changes the members"));
+  if (seams_.loop.now() >= deadline) // whoever asked has gone, and may have asked for something else since
+    return done(refusal(request_errc::timeout, "the time was up before the leader came to it"));
   if (under_way())
     return done(refusal(request_errc::refused,
                         "another change of the members is under way: 'quorumd member list' shows when it is over"));

@@ -85,6 +85,9 @@ coro::time_point cluster::disturbed(node_id id) const {
   return at(id).disturbed_at;
 }
 node::node& cluster::the_node(node_id id) {
+std::uint64_t cluster::starts(node_id id) const {
+  return at(id).starts;
+}
   return at(id).proc->the_node();
 }
 process& cluster::the_process(node_id id) {

@@ -75,6 +75,8 @@ class cluster {
   [[nodiscard]] std::vector<node_id> ids() const;
   [[nodiscard]] bool up(node_id id) const;
   [[nodiscard]] bool paused(node_id id) const;
+  /// How often it was started.
+  [[nodiscard]] std::uint64_t starts(node_id id) const;
   /// When the node was last disturbed in a way that excuses a late answer.
   [[nodiscard]] coro::time_point disturbed(node_id id) const;
   [[nodiscard]] node::node& the_node(node_id id);

@@ -122,12 +122,16 @@ void member_changes::add(const node::roster& now) {
   ask(std::move(c));
 }
 
-/// A member whose data directory everybody knows, with all others there; it may be started as if nothing had been.
+/// A member whose data directory everybody knows, with all others there; it may be started as if nothing had been. Who
+/// was removed and has not learned so must know it, too: with one whose data it does not know it might be a majority of
+/// those whom it remembers (docs/raft.md, at the end). And nobody may have a change in its inbox which, once it goes
+/// on, leaves the lost one alone.
 void member_changes::lose_a_disk(node::group& leading) {
   const auto& voters = leading.members().in_force().members.voters;
-  if (voters.size() < 3 || clock_.now() - asked_at_ < settled) return;
+  if (voters.size() < 3 || clock_.now() - asked_at_ < settled || asked_and_waits()) return;
   const node_id who = any_of(voters);
-  for (const node_id id : cluster_.members()) {
+  for (const node_id id : cluster_.ids()) {
+    if (cluster_.outside(id)) continue;
     if (!cluster_.up(id) || cluster_.the_node(id).the_group().core().changing_members()) return;
     if (!cluster_.the_node(id).the_group().state().members().recorded(who)) return;
   }
@@ -167,13 +171,22 @@ void member_changes::ask(wire::member_change c) {
   for (const wire::member_spec& m : c.members)
     std::erase_if(staying, [&](node_id id) { return name_of(id) == m.name; });
   nemesis_.members_change(staying);
-  cluster_.the_node(leader).call([this, c = std::move(c), until = clock_.now() + patience](node::group& g) {
-    g.members().change(c, until, [this](const node::member_answer& a) {
-      if (clock_.trace().printing())
-        clock_.trace().note(clock_.now(), "change of members: " + (a.text.empty() ? "done" : a.text));
-      if (a.error == wire::request_errc::none) ++counters_[counter::member_changes];
-    });
-  });
+  asked_.push_back({leader, cluster_.starts(leader), std::make_shared<bool>(false)});
+  cluster_.the_node(leader).call(
+      [this, c = std::move(c), until = clock_.now() + patience, begun = asked_.back().begun](node::group& g) {
+        *begun = true;
+        g.members().change(c, until, [this](const node::member_answer& a) {
+          if (clock_.trace().printing())
+            clock_.trace().note(clock_.now(), "change of members: " + (a.text.empty() ? "done" : a.text));
+          if (a.error == wire::request_errc::none) ++counters_[counter::member_changes];
+        });
+      });
+}
+
+bool member_changes::asked_and_waits() {
+  std::erase_if(
+      asked_, [this](const question& q) { return *q.begun || !cluster_.up(q.of) || cluster_.starts(q.of) != q.start; });
+  return !asked_.empty();
 }
 
 void member_changes::transfer() {

@@ -4,6 +4,7 @@
 #include "tests/sim/nemesis.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,9 +16,9 @@ class member_changes {
  public:
   member_changes(scheduler& s, cluster& c, nemesis& trouble, const plan& p, counters& n);
   void start();
-  /// Brings back what is away and still counted on; nothing new.
   /// Whether a member has yet to be brought back.
   [[nodiscard]] bool has_lost() const { return static_cast<bool>(lost_); }
+  /// Brings back what is away and still counted on; nothing new.
   void finish() { finishing_ = true; }
   void stop() { stopped_ = true; }
 
@@ -28,9 +29,17 @@ class member_changes {
   void lose_a_disk(node::group& leading);
   void add(const node::roster& now);
   void ask(wire::member_change c);
+  [[nodiscard]] bool asked_and_waits();
   void transfer();
   void poll_joins();
   [[nodiscard]] node_id any_of(const std::vector<node_id>& ids);
+
+  /// A change that a node was asked for, and may not have begun to look at: it may be paused.
+  struct question {
+    node_id of;
+    std::uint64_t start = 0;
+    std::shared_ptr<bool> begun;
+  };
 
   scheduler& clock_;
   cluster& cluster_;
@@ -39,7 +48,8 @@ class member_changes {
   counters& counters_;
   prng random_;
   coro::time_point asked_at_; ///< of the last change
-  node_id lost_;              ///< a member whose disk is gone
+  std::vector<question> asked_;
+  node_id lost_; ///< a member whose disk is gone
   coro::time_point lost_at_;
   coro::duration imposes_{}; ///< for how long it runs as if nothing had been
   bool finishing_ = false;
