@@ -73,6 +73,7 @@ struct raft_settings {
   std::chrono::milliseconds heartbeat{50};
   std::chrono::milliseconds election_timeout{300}; ///< each is drawn from [this, twice this)
   std::chrono::milliseconds disk_stall{600};       ///< a leader whose disk finishes no write for longer steps down
+  std::chrono::milliseconds read_lease{0}; ///< for which followers promise their leader to help no other; 0: never
   std::uint64_t append_bytes_max = 256 * kib;
   std::uint64_t inflight_appends_max = 256;
   std::uint64_t inflight_bytes_max = 8 * mib;

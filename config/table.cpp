@@ -63,6 +63,14 @@ const key_spec keys[] = {
      "the heartbeat; well above the network's round trip"},
     {"raft.disk_stall", duration_value{AT(raft.disk_stall), ms(10), seconds(600)},
      "A leader whose disk has not finished a write for this long steps down; a multiple of the tick"},
+    {"raft.read_lease", duration_value{AT(raft.read_lease), ms(0), seconds(60)},
+     "Leases for reads: a follower promises its leader, with each heartbeat, to help nobody else to lead for so long, "
+     "and "
+     "a leader that a majority has promised it answers reads without asking. Reads take one round trip less, and a "
+     "leader that is lost is replaced that much later. Safe as long as the members' clocks run alike to one part in "
+     "twenty, and no machine is stopped and goes on without its clock knowing. A multiple of the tick, longer than "
+     "twice "
+     "the heartbeat and at most the election timeout; 0s: no leases"},
     {"raft.append_bytes_max", size_value{AT(raft.append_bytes_max), 4 * kib, 16 * mib},
      "Entries that one message to a follower carries, unless one entry is larger"},
     {"raft.inflight_appends_max", count_value{AT(raft.inflight_appends_max), 1, 65'536},

@@ -101,6 +101,12 @@ class checker {
     rule(r.election_timeout > 2 * r.heartbeat, {"raft.election_timeout", "raft.heartbeat"},
          "expected more than twice raft.heartbeat, which is " + format_duration(r.heartbeat) + ", got " +
              format_duration(r.election_timeout));
+    multiple_of_tick("raft.read_lease", r.read_lease);
+    rule(r.read_lease.count() == 0 || (r.read_lease > 2 * r.heartbeat && r.read_lease <= r.election_timeout),
+         {"raft.read_lease", "raft.heartbeat", "raft.election_timeout"},
+         "expected 0s, or more than twice raft.heartbeat, which is " + format_duration(r.heartbeat) +
+             ", and at most raft.election_timeout, which is " + format_duration(r.election_timeout) + ", got " +
+             format_duration(r.read_lease));
     rule(s_.requests.timeout_default <= s_.requests.timeout_max, {"requests.timeout_default", "requests.timeout_max"},
          "expected at most requests.timeout_max, which is " + format_duration(s_.requests.timeout_max) + ", got " +
              format_duration(s_.requests.timeout_default));

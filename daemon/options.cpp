@@ -19,6 +19,7 @@ raft::options raft_options_of(const config::raft_settings& r) {
   o.election_ticks = ticks(r.election_timeout, r.tick);
   o.heartbeat_ticks = ticks(r.heartbeat, r.tick);
   o.disk_stall_ticks = ticks(r.disk_stall, r.tick);
+  o.lease_ticks = ticks(r.read_lease, r.tick);
   o.append_bytes_max = r.append_bytes_max;
   o.inflight_appends_max = static_cast<std::uint32_t>(r.inflight_appends_max);
   o.inflight_bytes_max = r.inflight_bytes_max;

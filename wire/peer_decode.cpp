@@ -317,12 +317,16 @@ class peer_reader {
     for (const schema::Heartbeat::Reader from : list)
       push(from.getGroup(), raft::heartbeat{.term = number<term>(from.getTerm()),
                                             .commit = number<log_index>(from.getCommit()),
-                                            .round = from.getRound()});
+                                            .round = from.getRound(),
+                                            .sent_us = from.getSentUs()});
   }
   void read_responses(capnp::List<schema::HeartbeatResponse>::Reader list) {
     require(list.size() <= heartbeats_per_frame_max, codec_errc::count, "too many heartbeats in one frame");
     for (const schema::HeartbeatResponse::Reader from : list)
-      push(from.getGroup(), raft::heartbeat_response{.term = number<term>(from.getTerm()), .round = from.getRound()});
+      push(from.getGroup(), raft::heartbeat_response{.term = number<term>(from.getTerm()),
+                                                     .round = from.getRound(),
+                                                     .sent_us = from.getSentUs(),
+                                                     .promise_us = from.getPromiseUs()});
   }
 
   std::span<const std::byte> frame_;

@@ -271,6 +271,7 @@ void encode_heartbeats(byte_buffer& out, std::span<const group_heartbeat> list) 
         at.setTerm(part[i].body.term.value());
         at.setCommit(part[i].body.commit.value());
         at.setRound(part[i].body.round);
+        at.setSentUs(part[i].body.sent_us);
       }
     });
   }
@@ -287,6 +288,8 @@ void encode_heartbeats(byte_buffer& out, std::span<const group_heartbeat_respons
         at.setGroup(part[i].group.value());
         at.setTerm(part[i].body.term.value());
         at.setRound(part[i].body.round);
+        at.setSentUs(part[i].body.sent_us);
+        at.setPromiseUs(part[i].body.promise_us);
       }
     });
   }

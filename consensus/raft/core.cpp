@@ -62,6 +62,19 @@ void core::tick() {
   state_->tick();
 }
 
+void core::set_clock(std::uint64_t us, std::uint32_t ticks_owed) {
+  state_->clock_us = us;
+  state_->ticks_owed = ticks_owed;
+}
+
+std::uint64_t core::lease_until_us() const {
+  return state_->lease_until();
+}
+
+bool core::lease_holds() const {
+  return state_->lease_holds();
+}
+
 std::uint32_t core::quiet_ticks() const {
   return state_->quiet_ticks();
 }
@@ -102,7 +115,7 @@ node_id core::transfer_target() const {
 }
 
 void core::campaign() {
-  if (state_->leading() == nullptr && state_->promotable()) state_->pre_campaign();
+  if (state_->leading() == nullptr && state_->promotable() && !state_->promised()) state_->pre_campaign();
 }
 
 void core::persisted(write_number n) {

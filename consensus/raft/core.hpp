@@ -40,6 +40,10 @@ enum class mutant : std::uint8_t {
   new_majority_alone,       ///< in a joint configuration the old majority is not asked
   vote_before_joined,       ///< a node that joined with an empty disk votes by what the log says of an earlier one
   read_before_commit,       ///< a new leader answers reads before an entry of its term is committed (case 78)
+  lease_without_promise,    ///< followers break what they promised
+  forget_promise,           ///< a node that was started again has forgotten what it promised
+  lease_for_ever,           ///< a lease does not end while the leader does not hear the time
+  lease_in_transfer,        ///< a leader that hands over goes on reading by its lease
 };
 
 struct options {
@@ -64,6 +68,13 @@ struct options {
   std::size_t uncommitted_bytes_max = std::size_t{64} * 1024 * 1024; ///< proposals beyond are refused
   std::size_t cache_bytes_max = std::size_t{32} * 1024 * 1024;       ///< of entries kept in memory once applied
   std::size_t committed_bytes_max = std::size_t{4} * 1024 * 1024;    ///< of entries handed out and not applied
+
+  /// Leases of reads (thesis §6.4.1): a follower promises with each answer to a heartbeat that it helps nobody else to
+  /// lead for so long, and a leader that a quorum has promised it answers reads at once; 0: neither. Clocks may run
+  /// fast or slow by one part in twenty.
+  std::uint32_t lease_ticks = 0;
+  std::uint32_t promised_ticks = 0; ///< what this node may have promised before it was started
+  std::uint32_t tick_us = 10000;    ///< of the owner's clock
 
   bool auto_leave = true; ///< a joint configuration is left as soon as it is committed; else by leave_joint()
 
@@ -146,6 +157,9 @@ class core {
   // --- inputs -------------------------------------------------------------------------------------------------
   /// Time passed by one tick (10 ms in production).
   void tick();
+  /// The owner's clock, in microseconds from any beginning: not earlier than before, and for a read that is asked for
+  /// later not earlier than that. Only leases look at it. `ticks_owed` of its ticks are still to come.
+  void set_clock(std::uint64_t us, std::uint32_t ticks_owed = 0);
   /// So many ticks from now on do nothing but count, unless some other input comes: nobody need wake for them.
   [[nodiscard]] std::uint32_t quiet_ticks() const;
   /// A message arrived from a member. Terms and indexes are at most number_max and entries of an append are dense and
@@ -222,6 +236,10 @@ class core {
   /// Whether they are not committed, or joint.
   [[nodiscard]] bool changing_members() const;
   [[nodiscard]] std::vector<peer_progress> progress() const;
+  /// Until when, by the owner's clock, this leader may answer reads without asking anybody; 0: it may not.
+  [[nodiscard]] std::uint64_t lease_until_us() const;
+  /// Whether it may now.
+  [[nodiscard]] bool lease_holds() const;
 
  private:
   struct state;

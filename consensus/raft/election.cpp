@@ -26,7 +26,7 @@ void core::state::tick() {
     return;
   }
   // A node whose disk stands still could not make its vote durable: it leaves the election to others.
-  if (now < election_due || !promotable() || disk_stalled()) return;
+  if (now < election_due || promised() || !promotable() || disk_stalled()) return;
   pre_campaign();
 }
 
@@ -39,7 +39,7 @@ std::uint32_t core::state::quiet_ticks() const {
   const leader_role* l = leading();
   if (l == nullptr) {
     if (!forwarded.empty()) return 0;
-    return promotable() ? before(election_due) : opt.election_ticks;
+    return promotable() ? before(std::max(election_due, promised_until)) : opt.election_ticks;
   }
   if (l->transferee || !l->departing.empty()) return 0;
   std::uint32_t quiet = before(now + opt.heartbeat_ticks - l->heartbeat_elapsed);
@@ -202,7 +202,7 @@ void core::state::receive(node_id from, const vote_request& m) {
     return;
   }
   if (m.term > current_term) {
-    if (in_lease() && !m.transfer) return; // neither vote nor term (thesis §4.2.3)
+    if ((in_lease() || promised()) && !m.transfer) return; // neither vote nor term (thesis §4.2.3)
     become_follower(m.term, node_id());
   }
   if (m.term < current_term) {
@@ -210,7 +210,9 @@ void core::state::receive(node_id from, const vote_request& m) {
     return;
   }
   const bool free = !vote || vote == from || mutated(mutant::two_votes_a_term);
-  if (!free || has_forgotten() || (!up_to_date(m.last_index, m.last_term) && !mutated(mutant::vote_without_log))) {
+  const bool bound = promised() && !m.transfer;
+  if (!free || bound || has_forgotten() ||
+      (!up_to_date(m.last_index, m.last_term) && !mutated(mutant::vote_without_log))) {
     send(from, vote_response{.term = current_term, .pre_vote = false, .granted = false});
     return;
   }
@@ -224,7 +226,7 @@ void core::state::receive(node_id from, const vote_request& m) {
 void core::state::receive_pre_vote(node_id from, const vote_request& m) {
   const bool free = m.term > current_term || (m.term == current_term && (!vote || vote == from) && !known_leader());
   const bool recent = up_to_date(m.last_index, m.last_term) || mutated(mutant::vote_without_log);
-  const bool granted = free && !in_lease() && recent && !has_forgotten();
+  const bool granted = free && !in_lease() && !promised() && recent && !has_forgotten();
   if (!granted && m.term <= current_term) {
     tell_term(from, 0);
     return;

@@ -43,7 +43,7 @@ bool core::state::admit_leader(node_id from, term t) {
 // arrives the older message's sender may lead or stand for election in this term.
 void core::state::tell_term(node_id to, std::uint64_t older_round) {
   const std::uint64_t round = mutated(mutant::echo_old_round) ? older_round : 0;
-  send(to, heartbeat_response{.term = current_term, .round = round});
+  send(to, heartbeat_response{.term = current_term, .round = round, .sent_us = 0, .promise_us = 0});
 }
 
 void core::state::receive(node_id from, append_request& m) {
@@ -131,7 +131,12 @@ void core::state::receive(node_id from, const heartbeat& m) {
   }
   // The leader names only what this log has matched; anything else is no leader's heartbeat.
   if (m.commit <= log.last_index()) commit_to(m.commit);
-  send(from, heartbeat_response{.term = current_term, .round = m.round});
+  heartbeat_response answer{.term = current_term, .round = m.round, .sent_us = m.sent_us, .promise_us = 0};
+  if (m.sent_us != 0 && opt.lease_ticks != 0) {
+    promised_until = std::max(promised_until, now + ticks_owed + opt.lease_ticks);
+    answer.promise_us = opt.lease_ticks * opt.tick_us;
+  }
+  send(from, answer);
 }
 
 void core::state::receive(node_id from, const install_snapshot& m) {

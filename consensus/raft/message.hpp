@@ -58,12 +58,15 @@ struct heartbeat {
   quorumd::term term;
   log_index commit;
   std::uint64_t round = 0;
+  std::uint64_t sent_us = 0; ///< the leader's clock, which alone can read it
 };
 
 /// Also answers any message of a leader or candidate of an older term, then with round 0: the term is all that it says.
 struct heartbeat_response {
   quorumd::term term;
   std::uint64_t round = 0;
+  std::uint64_t sent_us = 0;    ///< of the heartbeat, given back
+  std::uint32_t promise_us = 0; ///< for so long from now on nobody else is helped to lead; 0: nothing is promised
 };
 
 /// A snapshot of the leader of `term` has arrived whole and is durable in a file: given to the core by the driver

@@ -1,6 +1,7 @@
 #include "consensus/raft/state.hpp"
 
 #include <algorithm>
+#include <cstdint>
 
 namespace quorumd::raft {
 
@@ -39,10 +40,31 @@ void core::state::receive(node_id from, const read_index_response& m) {
 
 void core::state::register_read(node_id from, read_context context) {
   const pending_read r{.from = from, .context = context, .index = commit, .round = 0};
-  if (mutated(mutant::read_without_round))
+  if (mutated(mutant::read_without_round) || lease_holds())
     answer_read(r, true, commit);
   else
     leading()->reads.push_back(r);
+}
+
+// A quorum helps nobody else to lead before this moment (thesis §6.4.1): its own members', and in a joint configuration
+// both halves'. No one who could be elected meanwhile holds a newer configuration than this log.
+std::uint64_t core::state::lease_until() const {
+  const leader_role* l = leading();
+  if (l == nullptr || opt.lease_ticks == 0 || commit < l->start) return 0;
+  if (l->lease_given_up && !mutated(mutant::lease_in_transfer)) return 0;
+  return quorum_value(members(), [&](node_id id) { return id == opt.self ? UINT64_MAX : peer(id)->lease_us; });
+}
+
+bool core::state::lease_holds() const {
+  const std::uint64_t until = lease_until();
+  return clock_us < until || (until != 0 && mutated(mutant::lease_for_ever));
+}
+
+// By this node's clock the promise began no earlier than the heartbeat left. It ends a tick early, since the follower
+// counts whole ones, and by the part in ten that two clocks may run apart (options::lease_ticks).
+void core::state::take_promise(follower_progress& p, const heartbeat_response& m) {
+  if (m.promise_us <= opt.tick_us || m.sent_us > clock_us) return;
+  p.lease_us = std::max(p.lease_us, m.sent_us + std::uint64_t{m.promise_us - opt.tick_us} * 9 / 10);
 }
 
 void core::state::answer_read(const pending_read& r, bool ok, log_index index) {

@@ -62,6 +62,7 @@ void core::state::receive(node_id from, const heartbeat_response& m) {
   follower_progress* p = answered(from, m.term, m.round);
   if (p == nullptr) return;
   p->heartbeat_answered();
+  take_promise(*p, m);
   finish_rounds();
 }
 
@@ -105,6 +106,7 @@ void core::state::tell_transferee() {
   if (!l->transferee || l->transfer_told) return;
   if (peer(l->transferee)->match() != log.last_index()) return;
   l->transfer_told = true;
+  l->lease_given_up = true; // also if the transfer is given up: what was said may arrive at any time
   send(l->transferee, timeout_now{current_term});
 }
 
@@ -138,7 +140,10 @@ void core::state::lead(ready& out) {
 
 void core::state::send_heartbeat(follower_progress& p, ready& out) {
   const log_index known = mutated(mutant::commit_beyond_match) ? commit : std::min(commit, p.match());
-  out.messages.push_back({p.id(), heartbeat{.term = current_term, .commit = known, .round = leading()->round}});
+  out.messages.push_back({p.id(), heartbeat{.term = current_term,
+                                            .commit = known,
+                                            .round = leading()->round,
+                                            .sent_us = opt.lease_ticks == 0 ? 0 : clock_us}});
   p.commit_told = std::max(p.commit_told, known);
 }
 

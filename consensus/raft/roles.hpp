@@ -46,6 +46,7 @@ struct leader_role {
   node_id transferee; ///< 0: none
   std::uint64_t transfer_since = 0;
   bool transfer_told = false;
+  bool lease_given_up = false; ///< somebody was told to campaign, whom no promise holds back
 
   std::vector<node_id> departing;    ///< no members any more, and not told yet
   log_index departed_at;             ///< of the newest configuration, which they have to hear of

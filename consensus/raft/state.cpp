@@ -15,6 +15,7 @@ core::state::state(options o, initial_state s)
     , commit(std::max(s.commit, s.applied))
     , snapshot(std::move(s.start))
     , random(o.seed)
+    , promised_until(o.mutant == raft::mutant::forget_promise ? 0 : now + o.promised_ticks)
     , writes(s.last)
     , handed_to_disk(s.last)
     , handed_to_apply(s.applied)
@@ -32,7 +33,11 @@ core::state::state(options o, initial_state s)
 }
 
 follower_progress* core::state::peer(node_id id) {
-  for (follower_progress& p : peers)
+  return const_cast<follower_progress*>(std::as_const(*this).peer(id));
+}
+
+const follower_progress* core::state::peer(node_id id) const {
+  for (const follower_progress& p : peers)
     if (p.id() == id) return &p;
   return nullptr;
 }

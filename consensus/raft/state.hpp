@@ -23,6 +23,7 @@ struct core::state {
 
   // --- state.cpp: small questions
   [[nodiscard]] follower_progress* peer(node_id id);
+  [[nodiscard]] const follower_progress* peer(node_id id) const;
   [[nodiscard]] const configuration& members() const { return configs.current(); }
   [[nodiscard]] leader_role* leading() { return std::get_if<leader_role>(&role); }
   [[nodiscard]] const leader_role* leading() const { return std::get_if<leader_role>(&role); }
@@ -62,6 +63,7 @@ struct core::state {
   void receive(node_id from, const vote_response& m);
   void receive(node_id from, const timeout_now& m);
   [[nodiscard]] bool in_lease() const;
+  [[nodiscard]] bool promised() const { return now < promised_until && !mutated(mutant::lease_without_promise); }
   [[nodiscard]] bool up_to_date(log_index last, term last_term) const;
 
   // --- follower.cpp
@@ -78,6 +80,7 @@ struct core::state {
   [[nodiscard]] boost::system::result<proposed, propose_error> propose(std::span<proposal> batch);
   void receive(node_id from, const append_response& m);
   void receive(node_id from, const heartbeat_response& m);
+  void take_promise(follower_progress& p, const heartbeat_response& m);
   [[nodiscard]] follower_progress* answered(node_id from, term t, std::uint64_t round);
   [[nodiscard]] log_index acknowledged_by_quorum();
   void advance_commit();
@@ -110,6 +113,8 @@ struct core::state {
   void answer_read(const pending_read& r, bool ok, log_index index);
   void begin_rounds(leader_role& l);
   void finish_rounds();
+  [[nodiscard]] std::uint64_t lease_until() const;
+  [[nodiscard]] bool lease_holds() const;
   void fail_led_reads();
   void fail_forwarded_reads();
   void expire_forwarded_reads();
@@ -144,6 +149,9 @@ struct core::state {
   std::uint64_t now = 1;          ///< ticks since the start
   std::uint64_t election_due = 0; ///< the tick at which a follower campaigns
   std::uint64_t leader_heard = 0; ///< the tick
+  std::uint64_t promised_until;   ///< the tick before which nobody else is helped to lead
+  std::uint64_t clock_us = 0;     ///< the owner's clock
+  std::uint32_t ticks_owed = 0;   ///< that passed by it, and are still to be counted
 
   // --- persisting
   write_tracker writes;

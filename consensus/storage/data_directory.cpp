@@ -69,6 +69,7 @@ std::string encode(const identity& i) {
   text += "incarnation " + hex(i.incarnation.value()) + '\n';
   if (!i.beginning.empty()) text += "beginning " + hex(i.beginning) + '\n';
   if (i.beginning_term) text += "beginning_term " + hex(i.beginning_term.value()) + '\n';
+  if (i.promised_us != 0) text += "promised_us " + hex(i.promised_us) + '\n';
   return text + "crc32c " + hex32(crc32c(bytes_of(text))) + '\n';
 }
 
@@ -119,7 +120,8 @@ result<identity> decode(const std::string& path, std::string_view text) {
                   .incarnation = quorumd::incarnation(*incarnation),
                   .created = false,
                   .beginning = std::move(*beginning),
-                  .beginning_term = term(number(values, "beginning_term", 16).value_or(0))};
+                  .beginning_term = term(number(values, "beginning_term", 16).value_or(0)),
+                  .promised_us = static_cast<std::uint32_t>(number(values, "promised_us", 16).value_or(0))};
 }
 
 /// Whether it is the directory of that cluster and node, and if not, what differs.
@@ -227,6 +229,15 @@ result<void> data_directory::move_to(file_system& fs, cluster_id cluster) {
   moved.cluster = cluster;
   const result<void> written = write_identity(fs, path_, moved);
   if (written) identity_ = std::move(moved);
+  return written;
+}
+
+result<void> data_directory::promise(file_system& fs, std::uint32_t us) {
+  if (us <= identity_.promised_us) return {};
+  storage::identity promising = identity_;
+  promising.promised_us = us;
+  const result<void> written = write_identity(fs, path_, promising);
+  if (written) identity_ = std::move(promising);
   return written;
 }
 

@@ -12,7 +12,7 @@
 
 namespace quorumd::storage {
 
-/// Whose data a directory holds. Written once, when it is created.
+/// Whose data a directory holds. Written when it is created; only move_to() and promise() change something.
 struct identity {
   cluster_id cluster;
   std::string cluster_name;
@@ -22,7 +22,8 @@ struct identity {
   bool created = false;             ///< by this open()
   /// How its owner began, in the owner's own form: what a node that joined a cluster was told of it. Not compared.
   std::vector<std::byte> beginning;
-  term beginning_term; ///< the term in which it began so
+  term beginning_term;           ///< the term in which it began so
+  std::uint32_t promised_us = 0; ///< the longest that its owner ever promised to help no other leader. Not compared
 
   friend bool operator==(const identity&, const identity&) = default;
 };
@@ -44,6 +45,8 @@ class data_directory {
   [[nodiscard]] result<void> check_cluster(const storage::identity& expected) const;
   /// Makes it another cluster's, durably; nothing else changes.
   [[nodiscard]] result<void> move_to(file_system& fs, cluster_id cluster);
+  /// Notes durably, if it is longer than any before, what its owner is going to promise.
+  [[nodiscard]] result<void> promise(file_system& fs, std::uint32_t us);
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] std::string wal_directory() const { return join(path_, "wal"); }
   [[nodiscard]] std::string snapshot_directory() const { return join(path_, "snapshots"); }

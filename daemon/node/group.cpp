@@ -167,13 +167,14 @@ void group::turn() {
   const std::uint32_t ticks = count_ticks();
   const std::uint32_t quiet = std::min(ticks, core_.quiet_ticks());
   for (std::uint32_t i = 0; i < quiet; ++i) core_.tick(); // what came since came after them
-  take_inbox();
+  take_inbox(ticks - quiet);
   take_ticks(ticks, quiet);
   take_writes();
   propose_batch();
   if (reads_.has_gathered()) {
     const raft::read_context asked = reads_.ask(seams_.loop.now());
-    stages_.reads_asked(asked.sequence);
+    core_.set_clock(lease_clock());
+    stages_.reads_asked(asked.sequence, core_.lease_holds());
     core_.read_index(asked);
   }
   go_on(seams_.loop.now() + options_.turn_budget);
@@ -205,9 +206,11 @@ void group::go_on(coro::time_point until) {
   }
 }
 
-void group::take_inbox() {
+void group::take_inbox(std::uint32_t ticks_owed) {
   // Peers first: what they say decides whether this node may propose.
-  if (peers_inbox_.take(peers_in_)) {
+  const bool heard = peers_inbox_.take(peers_in_);
+  core_.set_clock(lease_clock(), ticks_owed); // not before: a lease must hold when a read was asked for
+  if (heard) {
     for (peer_event& e : peers_in_) take(e);
     peers_in_.clear();
   }

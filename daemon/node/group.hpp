@@ -154,7 +154,8 @@ class group final : public storage::completion {
 
   // One turn.
   void turn();
-  void take_inbox();
+  void take_inbox(std::uint32_t ticks_owed);
+  [[nodiscard]] std::uint64_t lease_clock() const { return seams_.loop.timers().the_clock().boot_us(); }
   [[nodiscard]] std::uint32_t count_ticks();
   void take_ticks(std::uint32_t count, std::uint32_t counted);
   void sleep_until_due();
@@ -289,8 +290,8 @@ class group final : public storage::completion {
   snapshot_copies copies_;
   member_admin admin_;
   status_collector status_;
-
   succession succession_;
+
   std::vector<write_request> proposing_; ///< the writes of this turn
   std::vector<proposal> batch_;          ///< their commands
   command_bytes proposing_bytes_;

@@ -34,6 +34,7 @@ struct group_metrics {
     histogram apply; ///< until that index was applied
     histogram whole; ///< from its arrival until its answer was handed to the session
     histogram batch; ///< asked for at a time
+    histogram lease; ///< of these, needed no round, since the leader that was asked had a lease
   } read;
 
   /// What a leader sees of a follower.

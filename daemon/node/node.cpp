@@ -66,6 +66,15 @@ storage::result<void> node::open_directory() {
   return {};
 }
 
+/// What was promised before a restart is kept after it: the first answers to heartbeats come later.
+storage::result<void> node::note_promise() {
+  raft::options& o = options_.group.raft;
+  o.tick_us = static_cast<std::uint32_t>(std::chrono::microseconds(options_.group.tick).count());
+  if (const std::uint32_t before = directory_->identity().promised_us; before != 0)
+    o.promised_ticks = before / o.tick_us + 2; // the next one comes at any moment
+  return directory_->promise(seams_.files, o.lease_ticks * o.tick_us);
+}
+
 storage::identity node::expected_identity() const {
   return {.cluster = options_.self.cluster,
           .cluster_name = options_.self.cluster_name,
@@ -74,7 +83,8 @@ storage::identity node::expected_identity() const {
           .incarnation = {},
           .created = false,
           .beginning = options_.joined ? encode_roster(options_.joined->members) : std::vector<std::byte>(),
-          .beginning_term = options_.joined ? options_.joined->term : term()};
+          .beginning_term = options_.joined ? options_.joined->term : term(),
+          .promised_us = 0};
 }
 
 /// Once the log says who the members are the configuration file need not, but is compared; until then it must be that

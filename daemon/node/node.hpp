@@ -106,6 +106,7 @@ class node final : private wire::peer_handler {
  private:
   node(node_options o, node_seams s);
   [[nodiscard]] storage::result<void> open_directory();
+  [[nodiscard]] storage::result<void> note_promise();
   [[nodiscard]] storage::identity expected_identity() const;
   [[nodiscard]] storage::result<void> check_beginning(const raft::initial_state& recovered, const membership& applied);
   [[nodiscard]] storage::result<void> recover(const recovery_progress& progress, const snapshot_repair& repair);

@@ -140,11 +140,12 @@ void stage_recorder::read_taken(const read_request& r) {
   if (r.arrival.handed != coro::time_point()) metrics_.read.inbox.record(turn_ - r.arrival.handed);
 }
 
-void stage_recorder::reads_asked(std::uint64_t sequence) {
+void stage_recorder::reads_asked(std::uint64_t sequence, bool by_lease) {
   read_round& r = round_of(sequence);
   if (r.index) --waiting_; // as old as that, and still not applied: forgotten
   r = {.sequence = sequence, .count = std::exchange(taken_, 0), .asked = turn_, .answered = {}, .index = {}};
   if (r.count != 0) metrics_.read.batch.record(r.count);
+  if (r.count != 0 && by_lease) metrics_.read.lease.record(r.count);
 }
 
 void stage_recorder::reads_answered(std::uint64_t sequence, bool ok, log_index index, log_index applied) {

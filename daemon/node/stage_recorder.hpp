@@ -56,7 +56,7 @@ class stage_recorder {
   // --- reads ---
   void read_taken(const read_request& r);
   /// What was taken since the last time is asked for under this number.
-  void reads_asked(std::uint64_t sequence);
+  void reads_asked(std::uint64_t sequence, bool by_lease);
   void reads_answered(std::uint64_t sequence, bool ok, log_index index, log_index applied);
   void read_served(const read_request& r);
 

@@ -84,6 +84,7 @@ void name_machinery(namer& n, const raw_report& r, const wire::local_identity& s
   n.count("client.batch", r.sessions.batch);
   n.count("put.batch", g.put.batch);
   n.count("read.batch", g.read.batch);
+  n.count("read.lease", g.read.lease);
   n.count("apply.batch", g.apply_batch);
   n.count("log.batch", r.log.batch_writes);
   n.bytes("log.bytes", r.log.batch_bytes);

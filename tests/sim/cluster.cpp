@@ -23,6 +23,10 @@ cluster::cluster(scheduler& s, const plan& p, counters& c)
   for (std::uint64_t n = 1; n <= p.nodes + p.spares; ++n) {
     members_.push_back(std::make_unique<member>(*this, node_id(n), s.random().fork(500 + n)));
     members_.back()->outside = n > p.nodes;
+    if (p.drift_most_per_mille != 0)
+      s.drift(n, static_cast<std::int64_t>(
+                     s.random().fork(700 + n).below(2 * static_cast<std::uint64_t>(p.drift_most_per_mille) + 1)) -
+                     p.drift_most_per_mille);
   }
 }
 
@@ -81,13 +85,13 @@ bool cluster::up(node_id id) const {
 bool cluster::paused(node_id id) const {
   return at(id).paused_until > clock_.now();
 }
+std::uint64_t cluster::starts(node_id id) const {
+  return at(id).starts;
+}
 coro::time_point cluster::disturbed(node_id id) const {
   return at(id).disturbed_at;
 }
 node::node& cluster::the_node(node_id id) {
-std::uint64_t cluster::starts(node_id id) const {
-  return at(id).starts;
-}
   return at(id).proc->the_node();
 }
 process& cluster::the_process(node_id id) {
@@ -365,6 +369,7 @@ void cluster::gather_stages(const member& m, counters& into) {
   const node::group_metrics& g = m.proc->the_node().the_group().metrics();
   into[counter::timed_puts] += g.put.whole.count();
   into[counter::timed_reads] += g.read.whole.count();
+  into[counter::leased_reads] += g.read.lease.count();
   const auto run = static_cast<std::uint64_t>(std::chrono::nanoseconds(clock_.elapsed()).count());
   for (const auto* h : {&g.put.inbox, &g.put.propose, &g.put.encode, &g.put.sync, &g.put.commit, &g.put.apply,
                         &g.put.answer, &g.put.whole, &g.put.forward, &g.read.inbox, &g.read.round, &g.read.apply,

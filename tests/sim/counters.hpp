@@ -51,6 +51,7 @@ enum class counter : std::size_t {
   settled_by_repeating,
   answers_repeated,
   reads_of_bounded_age,
+  leased_reads,
   count,
 };
 
@@ -102,6 +103,7 @@ inline constexpr std::array<counter_info, static_cast<std::size_t>(counter::coun
     {"acknowledged when sent again", true},
     {"answers asked for again", true},
     {"reads of bounded age", true},
+    {"reads by lease", true},
 }};
 
 class counters {

@@ -1,5 +1,6 @@
 #include "tests/sim/plan.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace quorumd::sim {
@@ -38,6 +39,10 @@ constexpr std::array named_mutants{
     named_mutant{"new-majority-alone", {.raft = raft::mutant::new_majority_alone}},
     named_mutant{"vote-before-joined", {.raft = raft::mutant::vote_before_joined}, 10000},
     named_mutant{"read-before-commit", {.raft = raft::mutant::read_before_commit}},
+    named_mutant{"lease-without-promise", {.raft = raft::mutant::lease_without_promise}},
+    named_mutant{"forget-promise", {.raft = raft::mutant::forget_promise}},
+    named_mutant{"lease-for-ever", {.raft = raft::mutant::lease_for_ever}},
+    named_mutant{"lease-in-transfer", {.raft = raft::mutant::lease_in_transfer}},
     named_mutant{"torn-anywhere", {.storage = storage::mutant::torn_anywhere}},
     named_mutant{"skip-checksum", {.storage = storage::mutant::skip_checksum}},
     named_mutant{"name-without-sync", {.storage = storage::mutant::name_without_sync}},
@@ -226,6 +231,8 @@ std::string describe(const plan& p) {
   number("waiting", p.group.waiting_max);
   number("ahead bytes", p.group.ahead_bytes_max);
   number("bulk ahead bytes", p.group.bulk_ahead_bytes_max);
+  number("leases: ticks", p.lease_ticks);
+  number("of a thousand starts", p.leases_per_mille);
   number("snapshots: every", p.group.snapshots.every_entries);
   number("trailing", p.group.snapshots.trailing_entries);
   number("slice bytes", p.group.snapshots.slice_bytes);
@@ -286,6 +293,14 @@ plan draw_plan(std::uint64_t seed, const mutants& m) {
   o.split_changes_per_mille = changes.coin() ? changes.between(100, 900) : 0;
   prng sessions = root.fork(16);
   o.load.session_clients = sessions.below(3) == 0 ? 0 : sessions.between(1, o.load.clients);
+  prng leases = root.fork(20);
+  if (leases.below(3) == 0) {
+    o.lease_ticks = static_cast<std::uint32_t>(
+        leases.between(2 * o.group.raft.heartbeat_ticks + 1,
+                       std::max(2 * o.group.raft.heartbeat_ticks + 1, o.group.raft.election_ticks)));
+    o.leases_per_mille = leases.pick(std::array<std::uint64_t, 3>{1000, 1000, 700});
+    o.drift_most_per_mille = leases.pick(std::array<std::int64_t, 2>{0, 50});
+  }
   if (root.fork(12).below(4) == 0) become_storm(o, root.fork(13));
   return o;
 }

@@ -71,8 +71,11 @@ struct plan {
   std::uint64_t nodes = 3;  ///< that the cluster begins with
   std::uint64_t spares = 0; ///< that may become members; 0: the members stay as they are
   coro::duration step_cost{};
-  bool staggered = true;       ///< members take snapshots at moments of their own
-  coro::duration visit_cost{}; ///< of a record that is visited
+  std::uint32_t lease_ticks = 0;         ///< of the starts that have leases on
+  std::uint64_t leases_per_mille = 0;    ///< of the starts
+  std::int64_t drift_most_per_mille = 0; ///< of a node's clock, either way
+  bool staggered = true;                 ///< members take snapshots at moments of their own
+  coro::duration visit_cost{};           ///< of a record that is visited
   network_options network;
   worker_options log_worker;
   worker_options prepare_worker;

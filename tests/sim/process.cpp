@@ -73,6 +73,8 @@ storage::result<void> process::open() {
   o.transport.listen = {name_of(id_), peer_port};
   o.wal = plan_.wal;
   o.group = plan_.group;
+  prng leases(draw(seams_.clock, id_, start_, 5));
+  if (leases.per_mille(plan_.leases_per_mille)) o.group.raft.lease_ticks = plan_.lease_ticks;
   o.group.id_of = [](std::string_view name) { return node_id(std::strtoull(name.data() + 1, nullptr, 10)); };
   if (plan_.staggered) o.group.snapshots.stagger = id_.value();
   auto opened = node::node::open(std::move(o), {.group_loop = *group_loop_,

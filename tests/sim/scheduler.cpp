@@ -44,6 +44,13 @@ void scheduler::at(coro::time_point when, std::function<void()> f) {
   agenda_.push({std::max(when, now_), next_number_++, std::move(f)});
 }
 
+std::uint64_t scheduler::boot_us() const {
+  const auto passed = std::chrono::duration_cast<std::chrono::microseconds>(now() - start_).count();
+  const auto drift = drifts_.find(running_);
+  const std::int64_t pace = 1000 + (drift == drifts_.end() ? 0 : drift->second);
+  return (running_ + 1) * 1'000'000'000 + static_cast<std::uint64_t>(passed * pace / 1000);
+}
+
 bool scheduler::step(coro::time_point limit) {
   ++steps_;
   last_owner_ = 0;
@@ -88,6 +95,7 @@ bool scheduler::run_ready() {
     const std::size_t at = (first + i) % runners_.size();
     if (runners_[at].paused || runners_[at].busy_until > now_) continue;
     const std::uint64_t owner = runners_[at].owner;
+    running_ = owner;
     const bool ran = runners_[at].loop->run_one_ready();
     note_work(runners_[at]);
     if (!ran) continue;
@@ -120,6 +128,7 @@ std::size_t scheduler::drain(std::uint64_t owner, std::size_t handlers_max) {
     any = false;
     for (std::size_t i = 0; i < runners_.size(); ++i) {
       if (runners_[i].owner != owner) continue;
+      running_ = owner;
       while (ran < handlers_max && runners_[i].loop->run_one_ready()) {
         note_work(runners_[i]);
         any = true;

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <queue>
 #include <string>
@@ -24,6 +25,10 @@ class scheduler final : public coro::clock {
   ~scheduler() override;
 
   [[nodiscard]] coro::time_point now() const override { return now_ + worked_; }
+  /// The clock of whoever's handler runs: its own beginning, and its own pace.
+  [[nodiscard]] std::uint64_t boot_us() const override;
+  /// The owner's clock runs that much faster than time, in thousandths.
+  void drift(std::uint64_t owner, std::int64_t per_mille) { drifts_[owner] = per_mille; }
   /// The handler that runs takes that much longer, and its loop runs no other one meanwhile.
   void worked(std::size_t visits) const override { worked_ += visit_cost_ * static_cast<std::int64_t>(visits); }
   /// The time that a visited record takes.
@@ -93,6 +98,8 @@ class scheduler final : public coro::clock {
   coro::duration longest_work_{};
   std::uint64_t steps_ = 0;
   std::uint64_t last_owner_ = 0;
+  std::uint64_t running_ = 0; ///< whose handler it is
+  std::map<std::uint64_t, std::int64_t> drifts_;
   std::uint64_t steps_at_this_time_ = 0;
 };
 

@@ -37,12 +37,15 @@ struct Heartbeat {
   term @1 :UInt64;
   commit @2 :UInt64;
   round @3 :UInt64;
+  sentUs @4 :UInt64;
 }
 
 struct HeartbeatResponse {
   group @0 :UInt64;
   term @1 :UInt64;
   round @2 :UInt64;
+  sentUs @3 :UInt64;
+  promiseUs @4 :UInt32;
 }
 
 struct VoteRequest {
