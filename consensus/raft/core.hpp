@@ -53,8 +53,8 @@ struct options {
 
   /// Of a node that joined with an empty disk: who leads told it in `joined_term` of the members as of the committed
   /// entry `joined_at`. What the log says of it before that entry was of an earlier node of its number, whose votes and
-  /// acknowledgements it has forgotten: it obeys no older leader, and neither votes nor campaigns before it knows that
-  /// entry to be committed.
+  /// acknowledgements it has forgotten: it obeys no older leader, and votes for nobody without that entry, nor
+  /// campaigns without it.
   log_index joined_at;
   term joined_term;
 

@@ -194,6 +194,13 @@ bool core::state::in_lease() const {
 bool core::state::up_to_date(log_index last, term last_term) const {
   if (last_term != log.last_term()) return last_term > log.last_term();
   return last >= log.last_index();
+// The one who told, in joined_term, had that entry committed: every log that ends in this term or later, and not before
+// that entry, is a leader's of then or after, and so holds it (thesis §3.6.3).
+bool core::state::has_forgotten(log_index last, term last_term) const {
+  if (commit >= opt.joined_at || mutated(mutant::vote_before_joined)) return false;
+  return !opt.joined_term || last < opt.joined_at || last_term < opt.joined_term;
+}
+
 }
 
 void core::state::receive(node_id from, const vote_request& m) {
@@ -211,7 +218,7 @@ void core::state::receive(node_id from, const vote_request& m) {
   }
   const bool free = !vote || vote == from || mutated(mutant::two_votes_a_term);
   const bool bound = promised() && !m.transfer;
-  if (!free || bound || has_forgotten() ||
+  if (!free || bound || has_forgotten(m.last_index, m.last_term) ||
       (!up_to_date(m.last_index, m.last_term) && !mutated(mutant::vote_without_log))) {
     send(from, vote_response{.term = current_term, .pre_vote = false, .granted = false});
     return;
@@ -226,7 +233,7 @@ void core::state::receive(node_id from, const vote_request& m) {
 void core::state::receive_pre_vote(node_id from, const vote_request& m) {
   const bool free = m.term > current_term || (m.term == current_term && (!vote || vote == from) && !known_leader());
   const bool recent = up_to_date(m.last_index, m.last_term) || mutated(mutant::vote_without_log);
-  const bool granted = free && !in_lease() && !promised() && recent && !has_forgotten();
+  const bool granted = free && !in_lease() && !promised() && recent && !has_forgotten(m.last_index, m.last_term);
   if (!granted && m.term <= current_term) {
     tell_term(from, 0);
     return;

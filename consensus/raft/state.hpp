@@ -32,10 +32,9 @@ struct core::state {
   [[nodiscard]] bool promotable() const;
   [[nodiscard]] bool disk_stalled() const;
   [[nodiscard]] bool hard_state_in_flight() const { return hard_dirty || writes.hard(); }
-  /// It may stand in for an earlier node of its number.
-  [[nodiscard]] bool has_forgotten() const {
-    return commit < opt.joined_at && !mutated(raft::mutant::vote_before_joined);
-  }
+  /// Whether this node may stand in for an earlier one of its number, as far as a log goes that ends so: one that holds
+  /// the entry by which it joined counts on that one no longer.
+  [[nodiscard]] bool has_forgotten(log_index last, quorumd::term last_term) const;
   [[nodiscard]] bool mutated(raft::mutant m) const { return opt.mutant == m; }
   void send(node_id to, message m) { leaving.push_back({to, std::move(m)}); }
   /// The message leaves once term and vote as they are now are durable.

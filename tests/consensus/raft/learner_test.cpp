@@ -39,52 +39,84 @@ TEST_CASE("case 73: a learner votes if asked: it may be a voter and not know yet
   CHECK(votes[0].second.granted);
 }
 
-// A node that joined with an empty disk replays how an earlier node of its number voted. It votes for nobody and stands
-// for nothing before it knows what it was told to be committed, and obeys no leader older than the one who told it.
-TEST_CASE("a node that joined does not stand in for an earlier one") {
+namespace {
+
+/// Node 3 joined with an empty disk: the leader of term 4 told it of the members as of entry 3.
+options joined_at_3() {
   options o = options_of(3);
   o.joined_at = log_index(3);
   o.joined_term = term(4);
+  return o;
+}
+
+/// As the log says before the change by which it joined.
+initial_state of_earlier_node() {
   initial_state begun = state_with(3);
-  begun.start.members = these({1, 2, 3}); // as the log says before the change by which it joined
-  subject s(o, begun);
+  begun.start.members = these({1, 2, 3});
+  return begun;
+}
+
+bool granted(subject& s, std::uint64_t t, std::uint64_t last, std::uint64_t last_term, bool pre_vote) {
+  s.tick(100);
+  s.c.step(
+      id(1),
+      vote_request{.term = term(t), .last_index = log_index(last), .last_term = term(last_term), .pre_vote = pre_vote});
+  const auto votes = all_of<vote_response>(s.settle());
+  REQUIRE(votes.size() == 1);
+  return votes[0].second.granted;
+}
+
+append_request append_of(std::uint64_t t, std::uint64_t commit, const std::vector<std::uint64_t>& terms) {
+  return {.term = term(t),
+          .prev_index = {},
+          .prev_term = {},
+          .commit = log_index(commit),
+          .round = 0,
+          .entries = make_entries(1, terms)};
+}
+
+} // namespace
+
+// A node that joined with an empty disk replays how an earlier node of its number voted. It votes for no log without
+// the entry that it was told of, stands for nothing without it, and obeys no leader older than the one who told it.
+TEST_CASE("a node that joined does not stand in for an earlier one") {
+  subject s(joined_at_3(), of_earlier_node());
   CHECK(s.c.hard().term == term(4));
   s.tick(200);
-  CHECK(s.c.soft().role == role::follower);
   s.c.campaign();
   CHECK(s.c.soft().role == role::follower);
   s.settle();
-  s.c.step(id(1), vote_request{.term = term(5), .last_index = log_index(9), .last_term = term(4)});
-  auto votes = all_of<vote_response>(s.settle());
-  REQUIRE(votes.size() == 1);
-  CHECK_FALSE(votes[0].second.granted);
-  s.tick(100);
-  s.c.step(id(1), vote_request{.term = term(6), .last_index = log_index(9), .last_term = term(4), .pre_vote = true});
-  votes = all_of<vote_response>(s.settle());
-  REQUIRE(votes.size() == 1);
-  CHECK_FALSE(votes[0].second.granted);
-
-  s.c.step(id(2), append_request{.term = term(3),
-                                 .prev_index = {},
-                                 .prev_term = {},
-                                 .commit = {},
-                                 .round = 0,
-                                 .entries = make_entries(1, {2, 2, 3})});
+  for (const bool pre_vote : {true, false}) {
+    CHECK_FALSE(granted(s, 5, 9, 3, pre_vote)); // of earlier leaders, whatever its length
+    CHECK_FALSE(granted(s, 5, 2, 4, pre_vote)); // ends before it
+  }
+  s.c.step(id(2), append_of(3, 0, {2, 2, 3}));
   CHECK(all_of<append_response>(s.settle()).empty());
   CHECK(s.c.last_index() == log_index(0));
 
-  s.c.step(id(2), append_request{.term = term(5),
-                                 .prev_index = {},
-                                 .prev_term = {},
-                                 .commit = log_index(2),
-                                 .round = 0,
-                                 .entries = make_entries(1, {2, 2, 4})});
+  s.c.step(id(2), append_of(5, 2, {2, 2}));
   s.settle();
   s.tick(200);
-  CHECK(s.c.soft().role == role::follower); // its log holds what it was told of, which may not be committed
-  s.c.step(id(2), heartbeat{.term = term(5), .commit = log_index(3), .round = 0});
+  CHECK(s.c.soft().role == role::follower);
+  s.c.step(id(2), append_of(5, 2, {2, 2, 4}));
   s.settle();
-  s.tick_until(role::pre_candidate);
+  s.tick_until(role::pre_candidate); // its log holds what was committed then, whether it knows that or not
+}
+
+// Promoted since, it may be needed before it hears of that: by one that is further than it was told.
+TEST_CASE("a node that joined votes for whoever holds the entry by which it did") {
+  for (const bool pre_vote : {true, false}) {
+    subject s(joined_at_3(), of_earlier_node());
+    CHECK(granted(s, 5, 3, 4, pre_vote));
+  }
+  // Who was not told the term waits until the entry is known to be committed.
+  options o = joined_at_3();
+  o.joined_term = term();
+  subject s(o, of_earlier_node());
+  CHECK_FALSE(granted(s, 5, 9, 4, false));
+  s.c.step(id(1), append_of(6, 3, {2, 2, 4}));
+  s.settle();
+  CHECK(granted(s, 7, 9, 4, false));
 }
 
 TEST_CASE("case 73: the majority that it belongs to may need it") {
