@@ -18,8 +18,8 @@ inline constexpr std::uint16_t peer_version_max = 2;
 inline constexpr std::uint64_t feature_member_changes = 1;
 /// It understands clients' sessions (kv::session_level).
 inline constexpr std::uint64_t feature_sessions = 2;
-/// Keeps the priorities of members in changes of its own.
-inline constexpr std::uint64_t feature_priorities = 8;
+/// Keeps the priorities of members in changes of its own, and withholds commands from witnesses.
+inline constexpr std::uint64_t feature_witnesses = 8;
 
 /// A member: as configured, which all nodes must agree on, or as the log says.
 struct member {

@@ -29,6 +29,7 @@ struct member_spec {
   std::string name;
   std::string address;                  ///< where the others dial it, host:port; empty: as it is
   std::string new_name;                 ///< replace: what the new member is called; empty: the same
+  bool witness = false;                 ///< add: it is to vote and hold no data
   std::optional<std::uint8_t> priority; ///< add, update: for leadership; nothing: as it is
 
   friend bool operator==(const member_spec&, const member_spec&) = default;
@@ -76,6 +77,7 @@ struct member_row {
   log_index match;                  ///< what it holds of the leader's log; 0: unknown, only the leader knows
   std::uint64_t behind = 0;         ///< entries of the leader's log that it does not hold
   quorumd::incarnation incarnation; ///< of its data directory; 0: none on record
+  bool witness = false;             ///< votes, and holds no data
   std::uint8_t priority = priority_default;
 
   friend bool operator==(const member_row&, const member_row&) = default;

@@ -29,6 +29,7 @@ void fill(schema::MemberSpec::Builder to, const member_spec& m) {
   copy_text(m.name, [&](unsigned n) { return to.initName(n); });
   copy_text(m.address, [&](unsigned n) { return to.initAddress(n); });
   copy_text(m.new_name, [&](unsigned n) { return to.initNewName(n); });
+  to.setWitness(m.witness);
   to.setPriority(m.priority.value_or(priority_unsaid));
 }
 
@@ -37,6 +38,7 @@ member_spec read(schema::MemberSpec::Reader from) {
   return {.name = read_member_name(from.getName()),
           .address = read_address(from.getAddress()),
           .new_name = read_member_name(from.getNewName()),
+          .witness = from.getWitness(),
           .priority = priority == priority_unsaid ? std::nullopt : std::optional(priority)};
 }
 
@@ -57,6 +59,7 @@ void fill(schema::MemberRow::Builder to, const member_row& r) {
   to.setMatch(r.match.value());
   to.setBehind(r.behind);
   to.setIncarnation(r.incarnation.value());
+  to.setWitness(r.witness);
   to.setPriority(r.priority);
 }
 
@@ -72,6 +75,7 @@ member_row read(schema::MemberRow::Reader from) {
           .match = number<log_index>(from.getMatch()),
           .behind = from.getBehind(),
           .incarnation = incarnation(from.getIncarnation()),
+          .witness = from.getWitness(),
           .priority = from.getPriority()};
 }
 

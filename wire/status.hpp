@@ -50,6 +50,7 @@ struct status_row {
   std::optional<kv::settings> settings;
   std::vector<state_mark> marks; ///< at some earlier indexes, ascending, and at `applied`
   std::uint16_t speaks = 1;      ///< protocol_level of its build
+  bool witness = false;          ///< it holds no data
   std::string error;             ///< not empty: the node did not answer, and only id, name and address are known
 
   friend bool operator==(const status_row&, const status_row&) = default;
@@ -57,5 +58,7 @@ struct status_row {
 
 /// As the status table prints it: a pre-candidate is a candidate.
 [[nodiscard]] const char* name_of(raft::role role);
+/// The same of a node that answered; a witness is called one, since it is never anything but a follower.
+[[nodiscard]] const char* role_of(const status_row& r);
 
 } // namespace quorumd::wire

@@ -30,6 +30,7 @@ void fill(schema::StatusRow::Builder to, const status_row& r) {
   to.setStoreBytes(r.store_bytes);
   to.setHistoryBytes(r.history_bytes);
   to.setSpeaks(r.speaks);
+  to.setWitness(r.witness);
   if (r.settings) fill(to.initSettings(), *r.settings);
   if (r.marks.empty()) return;
   auto marks = to.initMarks(static_cast<unsigned>(r.marks.size()));
@@ -72,6 +73,7 @@ status_row read(schema::StatusRow::Reader from) {
           .settings = from.hasSettings() ? std::optional<kv::settings>(read(from.getSettings())) : std::nullopt,
           .marks = read_marks(from.getMarks()),
           .speaks = from.getSpeaks(),
+          .witness = from.getWitness(),
           .error = std::string(text(from.getError()))};
 }
 

@@ -69,6 +69,10 @@ const char* name_of(raft::role role) {
   return "unknown";
 }
 
+const char* role_of(const status_row& r) {
+  return r.witness ? "witness" : name_of(r.role);
+}
+
 const char* name_of(member_action action) {
   switch (action) {
   case member_action::add:

@@ -97,6 +97,10 @@ change_error core::leave_joint() {
   return state_->leave_joint();
 }
 
+void core::set_witnesses(std::vector<node_id> ids) {
+  state_->witnesses = std::move(ids);
+}
+
 void core::read_index(read_context context) {
   state_->read_index(context);
 }

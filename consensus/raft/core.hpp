@@ -44,6 +44,7 @@ enum class mutant : std::uint8_t {
   forget_promise,           ///< a node that was started again has forgotten what it promised
   lease_for_ever,           ///< a lease does not end while the leader does not hear the time
   lease_in_transfer,        ///< a leader that hands over goes on reading by its lease
+  witness_leads,            ///< a witness stands for election
 };
 
 struct options {
@@ -57,6 +58,8 @@ struct options {
   /// campaigns without it.
   log_index joined_at;
   term joined_term;
+
+  bool witness = false; ///< holds no data, so that it votes and never leads (see set_witnesses)
 
   std::uint32_t election_ticks = 30; ///< timeouts are drawn from [this, twice this)
   std::uint32_t heartbeat_ticks = 5;
@@ -177,6 +180,10 @@ class core {
                                                                              std::span<const std::byte> details);
   /// Leaves a joint configuration that is committed; for options without auto_leave.
   [[nodiscard]] change_error leave_joint();
+  /// Those among the members that hold terms and indexes only, and no data. They vote and acknowledge, and never lead.
+  /// What a leader and witnesses hold alone is committed only as long as no other voter with data is heard that has
+  /// been near the log's end within an election timeout: else the loss of one disk would lose it.
+  void set_witnesses(std::vector<node_id> ids);
   /// Asks for a linearizable read (thesis §6.4): the answer comes as a read_state, later or in the next ready. A
   /// follower asks the leader; without a known leader the answer is not ok.
   void read_index(read_context context);

@@ -42,6 +42,7 @@ std::uint32_t core::state::quiet_ticks() const {
     return promotable() ? before(std::max(election_due, promised_until)) : opt.election_ticks;
   }
   if (l->transferee || !l->departing.empty()) return 0;
+  if (!witnesses.empty() && commit != log.last_index()) return 0; // somebody is waited for
   std::uint32_t quiet = before(now + opt.heartbeat_ticks - l->heartbeat_elapsed);
   for (const follower_progress& p : peers)
     if (const std::uint64_t heard = std::max(l->since, p.heard_at); now - heard <= opt.election_ticks)
@@ -68,6 +69,8 @@ void core::state::tick_leader(leader_role& l) {
   }
   if (l.transferee && now - l.transfer_since >= opt.election_ticks) l.transferee = node_id();
   release_departed(l);
+  look_at_laggards(l);
+  if (leading() == nullptr) return; // it led its own removal
   finish_change();
   if (leading() == nullptr) return;
   if (++l.heartbeat_elapsed >= opt.heartbeat_ticks) {
@@ -191,9 +194,6 @@ bool core::state::in_lease() const {
   return f != nullptr && f->leader && now - leader_heard < opt.election_ticks;
 }
 
-bool core::state::up_to_date(log_index last, term last_term) const {
-  if (last_term != log.last_term()) return last_term > log.last_term();
-  return last >= log.last_index();
 // The one who told, in joined_term, had that entry committed: every log that ends in this term or later, and not before
 // that entry, is a leader's of then or after, and so holds it (thesis §3.6.3).
 bool core::state::has_forgotten(log_index last, term last_term) const {
@@ -201,6 +201,9 @@ bool core::state::has_forgotten(log_index last, term last_term) const {
   return !opt.joined_term || last < opt.joined_at || last_term < opt.joined_term;
 }
 
+bool core::state::up_to_date(log_index last, term last_term) const {
+  if (last_term != log.last_term()) return last_term > log.last_term();
+  return last >= log.last_index();
 }
 
 void core::state::receive(node_id from, const vote_request& m) {

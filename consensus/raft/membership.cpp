@@ -69,7 +69,8 @@ void core::state::configuration_changed() {
 // A voter, or one that is needed until its removal is committed: those who lack the entry cannot have its vote, and so
 // it has to lead them to it (thesis §4.2.2).
 bool core::state::promotable() const {
-  if (has_forgotten(log.last_index(), log.last_term())) return false;
+  if (has_forgotten(log.last_index(), log.last_term()) || (opt.witness && !mutated(mutant::witness_leads)))
+    return false;
   if (is_voter(members(), opt.self)) return true;
   return configs.index() > commit && is_voter(configs.at(configs.index().prev()), opt.self);
 }

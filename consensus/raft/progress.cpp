@@ -6,6 +6,7 @@ namespace quorumd::raft {
 
 void follower_progress::reset(log_index last) {
   lease_us = 0;
+  near_at = 0;
   match_ = log_index();
   become_probe(last.next());
   heard = false;

@@ -97,6 +97,7 @@ class follower_progress {
   std::uint64_t heard_at = 0; ///< the tick of the last answer
   std::uint64_t round = 0;    ///< the highest quorum round that was answered
   std::uint64_t lease_us = 0; ///< until when by the leader's clock it helps nobody else; 0: it promised nothing
+  std::uint64_t near_at = 0;  ///< the last tick at which it was not far behind; kept where there are witnesses
   log_index commit_told;      ///< the highest commit index that was sent
   bool notice_sent = false;   ///< a heartbeat that only tells the commit index is unanswered
 

@@ -66,11 +66,40 @@ void core::state::receive(node_id from, const heartbeat_response& m) {
   finish_rounds();
 }
 
+bool core::state::witnessed(node_id id) const {
+  return std::find(witnesses.begin(), witnesses.end(), id) != witnesses.end();
+}
+
+// What the voter holds and counts: of a witness only what another member with data holds, too, as long as there is one
+// that keeps up.
+log_index core::state::held_with_data(node_id voter) const {
+  if (voter == opt.self) return writes.durable();
+  const log_index match = peer(voter)->match();
+  if (witnesses.empty() || !witnessed(voter)) return match;
+  std::optional<log_index> furthest;
+  for (const follower_progress& p : peers) {
+    const bool keeps_up = heard_lately(p) && now - p.near_at <= opt.election_ticks;
+    if (keeps_up && !witnessed(p.id()) && is_voter(members(), p.id()))
+      furthest = std::max(furthest.value_or(p.match()), p.match());
+  }
+  return furthest ? std::min(match, *furthest) : match;
+}
+
+// Near is who holds what was the log's end half an election timeout ago, or a little longer.
+void core::state::look_at_laggards(leader_role& l) {
+  if (witnesses.empty()) return;
+  for (follower_progress& p : peers)
+    if (p.match() >= l.end_before) p.near_at = now;
+  if (now - l.end_seen >= opt.election_ticks / 2) {
+    l.end_before = log.last_index();
+    l.end_seen = now;
+  }
+  advance_commit(); // somebody may not be waited for any more
+}
+
 // Up to where a quorum has the log durable.
-log_index core::state::acknowledged_by_quorum() {
-  const auto value_of = [&](node_id id) {
-    return id == opt.self ? writes.durable().value() : peer(id)->match().value();
-  };
+log_index core::state::acknowledged_by_quorum() const {
+  const auto value_of = [&](node_id id) { return held_with_data(id).value(); };
   if (mutated(mutant::new_majority_alone)) return log_index(majority_value(members().voters, value_of));
   if (mutated(mutant::count_learners)) {
     std::vector<node_id> all = members().voters;
@@ -92,7 +121,7 @@ void core::state::advance_commit() {
 
 bool core::state::transfer(node_id to) {
   leader_role* l = leading();
-  if (l == nullptr || to == opt.self || !stays_voter(members(), to)) return false;
+  if (l == nullptr || to == opt.self || !stays_voter(members(), to) || witnessed(to)) return false;
   if (l->transferee == to) return true;
   l->transferee = to;
   l->transfer_since = now;
@@ -118,7 +147,8 @@ node_id core::state::transfer_target() const {
   const follower_progress* best = nullptr;
   if (leading() != nullptr)
     for (const follower_progress& p : peers)
-      if (stays_voter(members(), p.id()) && heard_lately(p) && (best == nullptr || p.match() > best->match()))
+      if (stays_voter(members(), p.id()) && !witnessed(p.id()) && heard_lately(p) &&
+          (best == nullptr || p.match() > best->match()))
         best = &p;
   return best == nullptr ? node_id() : best->id();
 }

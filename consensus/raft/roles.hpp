@@ -48,6 +48,9 @@ struct leader_role {
   bool transfer_told = false;
   bool lease_given_up = false; ///< somebody was told to campaign, whom no promise holds back
 
+  std::uint64_t end_seen = 0; ///< the tick of the last look for who is near, where there are witnesses
+  log_index end_before;       ///< the log's last index then
+
   std::vector<node_id> departing;    ///< no members any more, and not told yet
   log_index departed_at;             ///< of the newest configuration, which they have to hear of
   std::uint64_t departing_since = 0; ///< the tick at which that was committed

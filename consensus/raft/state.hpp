@@ -81,7 +81,10 @@ struct core::state {
   void receive(node_id from, const heartbeat_response& m);
   void take_promise(follower_progress& p, const heartbeat_response& m);
   [[nodiscard]] follower_progress* answered(node_id from, term t, std::uint64_t round);
-  [[nodiscard]] log_index acknowledged_by_quorum();
+  [[nodiscard]] log_index acknowledged_by_quorum() const;
+  [[nodiscard]] log_index held_with_data(node_id voter) const;
+  [[nodiscard]] bool witnessed(node_id id) const;
+  void look_at_laggards(leader_role& l);
   void advance_commit();
   bool transfer(node_id to);
   void tell_transferee();
@@ -143,6 +146,7 @@ struct core::state {
   any_role role;
   log_index commit;
   snapshot_mark snapshot;               ///< the newest there is
+  std::vector<node_id> witnesses;       ///< members without data, in any order
   std::vector<follower_progress> peers; ///< every member but oneself, by id, and a leader's departing ones
   random_source random;
   std::uint64_t now = 1;          ///< ticks since the start

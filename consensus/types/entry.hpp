@@ -17,6 +17,7 @@ enum class entry_kind : std::uint16_t {
   command = 1,       ///< an encoded command of the state machine
   configuration = 2, ///< incarnations of members, for the record
   members = 3,       ///< who the members are from here on (configuration.hpp), counting from when it is appended
+  withheld = 4,      ///< in the log of a witness: a command stands here, which it does not hold; no payload
 };
 
 /// The portable header in front of each payload, little-endian, 40 bytes: the same in every node's log and in every

@@ -177,19 +177,23 @@ command_spec member_command() {
           "  replace NAME[=HOST:PORT]…    a new member takes the place of one that is lost\n"
           "Several members at once are one change. A new member is a learner until it has caught up, and then a "
           "voter;\n"
-          "with --no-promote it stays a learner. add and replace print how to start it on its machine, and wait until\n"
+          "with --no-promote it stays a learner. A --witness votes by what it keeps of the log, terms and indexes, and "
+          "holds no\n"
+          "data: with it two machines and a small third are a cluster. add and replace print how to start it on its "
+          "machine, and wait until\n"
           "it is a voter, without a limit but the --timeout that is given. Ctrl-C, or the end of that time, ends the\n"
           "wait and not the change, which list shows.\n"
           "Who leads hands over, once it has kept up for five seconds, to the voter of the highest --priority above "
           "its own.\n"
-          "Columns of list: name, role (voter, learner; joining or leaving while a change of voters is under way),\n"
+          "Columns of list: name, role (voter, witness, learner; joining or leaving while a change of voters is under "
+          "way),\n"
           "leader, address (for the other members), client, priority, connected (to the node that answers), behind "
           "(entries; "
           "only\n"
           "the leader knows). The other actions print the same of the members as they are then.",
       .examples = {"quorumd member list", "quorumd member add n4=10.0.0.4:2380 n5=10.0.0.5:2380",
-                   "quorumd member add n4=10.0.0.4:2380 --no-promote", "quorumd member promote n4",
-                   "quorumd member remove n2", "quorumd member update n2=10.0.1.2:2380",
+                   "quorumd member add n3=10.0.0.3:2380 --witness", "quorumd member add n4=10.0.0.4:2380 --no-promote",
+                   "quorumd member promote n4", "quorumd member remove n2", "quorumd member update n2=10.0.1.2:2380",
                    "quorumd member update n1 --priority 80",
                    "quorumd member replace n3=10.0.0.6:2380 --as n6 --timeout 10m"},
       .run = run_member};

@@ -81,6 +81,7 @@ result<void> check_options(const invocation& in, std::string_view action, bool c
   if (in.has("force") && !changes) return stray("force", "a change of the members");
   for (const std::string_view option : {"no-promote", "no-wait"})
     if (in.has(option) && !brings) return stray(option, "add and replace");
+  if (in.has("witness") && action != wire::name_of(member_action::add)) return stray("witness", "add");
   if (in.has("as") && action != wire::name_of(member_action::replace)) return stray("as", "replace");
   if (in.has("priority") && action != wire::name_of(member_action::add) &&
       action != wire::name_of(member_action::update))
@@ -116,6 +117,7 @@ std::vector<option_spec> member_options() {
   return {{"no-promote", "", option_kind::flag, "add, replace: the new members stay learners"},
           {"no-wait", "", option_kind::flag, "add, replace: do not wait until they are voters"},
           {"as", "NAME", option_kind::text, "replace: what the new member is called, if not the same"},
+          {"witness", "", option_kind::flag, "add: the new members vote and hold no data, and never lead"},
           {"priority", "N", option_kind::text,
            "add, update: of the members that can lead, that of the highest does (0 to 100; 50 unless said)"},
           {"force", "", option_kind::flag, "change the members though it may cost the quorum"}};
@@ -140,6 +142,7 @@ result<member_order> read_member_order(const invocation& in) {
   for (std::size_t i = 1; i < in.argument_count(); ++i) {
     auto m = read_spec(c.action, in.argument(i), *priority);
     if (m.has_error()) return m.error();
+    m->witness = in.has("witness");
     c.members.push_back(std::move(*m));
   }
   if (c.members.empty())

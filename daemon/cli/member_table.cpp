@@ -26,11 +26,13 @@ std::string connected_cell(const wire::members_reply& m, const wire::member_row&
 }
 
 std::vector<std::string> cells_of(const wire::members_reply& m, const wire::member_row& r) {
-  std::vector<std::string> out{cell(r.name),           name_of(r.role),
-                               r.leader ? "yes" : "-", cell(r.address),
-                               cell(r.client_address), std::to_string(r.priority),
-                               connected_cell(m, r),   m.from_leader ? std::to_string(r.behind) : "-"};
-  if (r.role == wire::member_role::learner && r.promotes) out.emplace_back("a voter once it has caught up");
+  std::vector<std::string> out{
+      cell(r.name),           r.witness && r.role == wire::member_role::voter ? "witness" : name_of(r.role),
+      r.leader ? "yes" : "-", cell(r.address),
+      cell(r.client_address), std::to_string(r.priority),
+      connected_cell(m, r),   m.from_leader ? std::to_string(r.behind) : "-"};
+  if (r.role == wire::member_role::learner && r.promotes)
+    out.emplace_back(r.witness ? "a witness once it has caught up" : "a voter once it has caught up");
   return out;
 }
 
@@ -54,7 +56,7 @@ void append_row(json_writer& w, const wire::members_reply& m, const wire::member
   w.begin_object().key("id").text(hex_id(r.id.value())).key("name").text(r.name).key("address").text(r.address);
   append_text_or_null(w, "client_address", r.client_address);
   w.key("role").text(name_of(r.role)).key("promotes").boolean(r.promotes).key("leader").boolean(r.leader);
-  w.key("priority").number(r.priority);
+  w.key("witness").boolean(r.witness).key("priority").number(r.priority);
   w.key("connected");
   if (r.connected || m.from_leader)
     w.boolean(r.connected);

@@ -40,7 +40,7 @@ std::vector<std::string> cells_of(std::span<const wire::status_row> rows, const 
   }
   return {hex_id(r.id.value()),
           name,
-          wire::name_of(r.role),
+          wire::role_of(r),
           name_of_leader(rows, r.leader),
           std::to_string(r.term.value()),
           std::to_string(r.commit.value()),
@@ -63,7 +63,7 @@ void append_rows(json_writer& w, std::span<const wire::status_row> rows) {
       w.key("speaks").null().key("error").text(r.error).end_object();
       continue;
     }
-    w.key("role").text(wire::name_of(r.role)).key("leader");
+    w.key("role").text(wire::role_of(r)).key("leader");
     if (r.leader)
       w.text(hex_id(r.leader.value()));
     else

@@ -62,7 +62,7 @@ std::array<std::string, columns> row_of(const node_sight& n, const wire::metrics
   std::array<std::string, columns> r;
   r.fill("-");
   r[0] = escaped(n.row.name);
-  r[1] = n.row.error.empty() ? wire::name_of(n.row.role) : "unreachable";
+  r[1] = n.row.error.empty() ? wire::role_of(n.row) : "unreachable";
   if (n.row.error.empty()) {
     r[12] = short_number(static_cast<double>(n.row.lag));
     r[16] = short_bytes(static_cast<double>(n.row.disk_bytes));

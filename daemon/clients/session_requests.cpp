@@ -87,6 +87,7 @@ void session::take_range(std::uint64_t id, time_limits until, const wire::range_
   std::byte* at = piece.data;
   read.range.key = copy_into(at, r.request.key);
   read.range.range_end = copy_into(at, r.request.range_end);
+  read.needs_data = what != asked::health;
   read.hold = std::move(piece.chunk);
   if (read.range.page_bytes_max == 0 || read.range.page_bytes_max > kv::reply_bytes_max)
     read.range.page_bytes_max = kv::reply_bytes_max;

@@ -46,6 +46,7 @@ void applier::mark() {
 }
 
 std::vector<wire::state_mark> applier::marks() const {
+  if (witness_) return {};
   std::vector<wire::state_mark> all(marks_.begin(), marks_.end());
   if (all.empty() || all.back().index != applied()) all.push_back({applied(), store().content_hash()});
   return all;
@@ -64,6 +65,9 @@ bool applier::begin(const entry& e) {
     if (!state_.members.change(e)) return stop_at(e, "a change of the members is in an unknown form");
     members_changed_ = true;
     return true;
+  case entry_kind::withheld:
+    // Whoever sent it took this node for a witness: without the command its state would differ.
+    return witness_ || stop_at(e, "it was withheld, as from a witness, and this node is none");
   case entry_kind::command: {
     auto command = wire::decode_command(e.payload());
     // Whoever accepted it had checked it: it is of a later version.

@@ -31,8 +31,9 @@ class applier {
     membership members;
   };
 
-  applier(state s, pending_table& pending, sink_set& sinks, observer& o, const bugs& b)
+  applier(state s, bool witness, pending_table& pending, sink_set& sinks, observer& o, const bugs& b)
       : state_(std::move(s))
+      , witness_(witness)
       , pending_(pending)
       , sinks_(sinks)
       , observer_(o)
@@ -58,6 +59,7 @@ class applier {
   [[nodiscard]] kv::store& store() { return *state_.store; }
   [[nodiscard]] const kv::store& store() const { return *state_.store; }
   [[nodiscard]] const membership& members() const { return state_.members; }
+  [[nodiscard]] bool is_witness() const { return witness_; }
   /// What the state hashed to at the last multiples of mark_interval, ascending, and does now: members that apply
   /// entries at different times have one of them in common, unless one is far behind.
   [[nodiscard]] std::vector<wire::state_mark> marks() const;
@@ -73,6 +75,7 @@ class applier {
   [[nodiscard]] bool somebody_waits(const entry& e) const;
 
   state state_;
+  const bool witness_; ///< commands are withheld from this node, and its state has no data
   pending_table& pending_;
   sink_set& sinks_;
   observer& observer_;

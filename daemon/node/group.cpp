@@ -1,6 +1,7 @@
 #include "daemon/node/group.hpp"
 
 #include "consensus/types/invariant.hpp"
+#include "daemon/node/witness.hpp"
 
 #include <boost/asio/error.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -40,7 +41,7 @@ group::group(group_options o, seams s, const raft::initial_state& recovered, app
     , reads_(
           options_.self.boot, [this](const read_request& r, request_errc why) { sinks_.failed(r.to, why); },
           [this](read_request r) { ready_reads_.add(std::move(r)); }, options_.bugs)
-    , applier_(std::move(state), pending_, sinks_, s.observer, options_.bugs)
+    , applier_(std::move(state), options_.raft.witness, pending_, sinks_, s.observer, options_.bugs)
     , pins_(options_.pins)
     , ready_reads_([this](read_request& r) { return serve(r); },
                    [this](const read_request& r, request_errc why) { sinks_.failed(r.to, why); })
@@ -63,6 +64,8 @@ group::group(group_options o, seams s, const raft::initial_state& recovered, app
                  .transfers = options_.transfers,
                  .bugs = options_.bugs,
                  .slices = stages_.metrics().snapshot_slice,
+                 .witness = options_.raft.witness,
+                 .is_witness = [this](node_id id) { return is_witness(id); },
                  .wake = [this] { wake_.set(); },
                  .pinned = [this](log_index floor) { return sender_.pinned(floor); },
                  .renewed = [this] { sender_.renewed(); },
@@ -276,7 +279,9 @@ void group::carry_out(raft::ready& r) {
 }
 
 void group::send(std::vector<raft::outgoing>& messages) {
-  if (!messages.empty()) seams_.transport.send(options_.raft.group, messages);
+  if (messages.empty()) return;
+  withhold(options_.raft.group, messages, witnesses_);
+  seams_.transport.send(options_.raft.group, messages);
 }
 
 void group::persist(raft::ready& r) {
@@ -442,7 +447,7 @@ coro::task<bool> group::catch_up(coro::duration at_most) {
 
 void group::fail_all() {
   draining_ = true;
-  take_inbox();
+  take_inbox(0);
   pending_.clear();
   forwards_.clear();
   reads_.clear(request_errc::shutting_down);

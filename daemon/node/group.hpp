@@ -155,6 +155,9 @@ class group final : public storage::completion {
   // One turn.
   void turn();
   void take_inbox(std::uint32_t ticks_owed);
+  [[nodiscard]] bool is_witness(node_id id) const {
+    return std::find(witnesses_.begin(), witnesses_.end(), id) != witnesses_.end();
+  }
   [[nodiscard]] std::uint64_t lease_clock() const { return seams_.loop.timers().the_clock().boot_us(); }
   [[nodiscard]] std::uint32_t count_ticks();
   void take_ticks(std::uint32_t count, std::uint32_t counted);
@@ -260,8 +263,9 @@ class group final : public storage::completion {
     std::uint64_t until = 0; ///< 0: a member
   };
   std::map<node_id, reach> reachable_;
-  log_index members_seen_;       ///< of the roster that the observer was told last
-  std::uint64_t removed_at_ = 0; ///< tick; 0: this node is a member
+  std::vector<node_id> witnesses_; ///< by the newest entry
+  log_index members_seen_;         ///< of the roster that the observer was told last
+  std::uint64_t removed_at_ = 0;   ///< tick; 0: this node is a member
   sink_set sinks_;
   pending_table pending_;
   forward_table forwards_;

@@ -120,6 +120,8 @@ std::string_view group::leader_address() const {
 
 /// Who the members are, by the newest entry of the log or by what was applied, may have changed.
 void group::follow_members() {
+  witnesses_ = admin_.in_force().witnesses();
+  core_.set_witnesses(witnesses_);
   std::vector<node_id> peers;
   for (const auto& [id, record] : admin_.in_force().records)
     if (id != options_.raft.self) peers.push_back(id);

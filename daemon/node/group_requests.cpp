@@ -2,6 +2,7 @@
 #include "daemon/kv/store.hpp"
 #include "daemon/node/group.hpp"
 #include "daemon/node/reply_estimate.hpp"
+#include "daemon/node/witness.hpp"
 #include "wire/command_codec.hpp"
 
 #include <algorithm>
@@ -202,6 +203,8 @@ void group::accept(read_request r) {
   stages_.read_taken(r);
   if (draining_)
     sinks_.failed(r.to, request_errc::shutting_down);
+  else if (options_.raft.witness && r.needs_data)
+    sinks_.failed(r.to, request_errc::not_leader, witness_refusal);
   else if (r.stale && applier_.applied() < recovered_)
     reads_.wait_for(recovered_, std::move(r));
   else if (r.stale || (r.max_age.count() > 0 && reads_.has_all_since(seams_.loop.now() - r.max_age)))

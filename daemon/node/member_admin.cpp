@@ -104,6 +104,7 @@ wire::members_reply member_admin::now() const {
                          .role = role_of(in_force_.members, id),
                          .promotes = record.promotes && contains(in_force_.members.learners, id),
                          .leader = id == soft.leader,
+                         .witness = record.witness,
                          .priority = record.priority};
     if (const auto on_record = seams_.state.members().recorded(id)) row.incarnation = *on_record;
     if (id == seams_.self.id) {
@@ -165,12 +166,8 @@ std::string member_admin::add(const std::string& name, const std::string& addres
   if (next.records.contains(id)) return name + " has the number of " + next.name_of(id) + ": choose another name";
   if (next.members.voters.size() + next.members.learners.size() >= voters_max)
     return "a cluster has at most " + std::to_string(voters_max) + " members";
-  next.records[id] = {.name = name,
-                      .address = {},
-                      .promotes = promote,
-                      .begins_anew = true,
-                      .void_data = data_seen_of(id),
-                      .priority = wire::priority_default};
+  next.records[id] = {
+      .name = name, .address = {}, .promotes = promote, .begins_anew = true, .void_data = data_seen_of(id)};
   insert(next.members.learners, id);
   return move(id, address, next);
 }
@@ -188,19 +185,22 @@ std::string member_admin::move(node_id id, const std::string& address, roster& n
 }
 
 /// Earlier versions would drop it again when they lead.
-std::string member_admin::set_priority(const wire::member_spec& m, roster& next) const {
-  if (!m.priority) return {};
-  if (*m.priority > wire::priority_most)
+std::string member_admin::set_kind(const wire::member_spec& m, roster& next) const {
+  if (!m.priority && !m.witness) return {};
+  if (m.priority && *m.priority > wire::priority_most)
     return m.name + ": a priority is at most " + std::to_string(wire::priority_most) + ", and " +
            std::to_string(*m.priority) + " was asked for";
   for (const auto& [id, record] : in_force_.records) {
     const auto p = seams_.peers.find(id);
     const bool met = p != seams_.peers.end() && p->second.incarnation;
-    if (id == seams_.self.id || (met && (p->second.features & wire::feature_priorities) != 0)) continue;
-    return record.name + (met ? " runs a version that knows no priorities: upgrade it first"
-                              : " was not met yet, and may run a version that knows no priorities: start it first");
+    if (id == seams_.self.id || (met && (p->second.features & wire::feature_witnesses) != 0)) continue;
+    return record.name +
+           (met ? " runs a version that knows no priorities and witnesses: upgrade it first"
+                : " was not met yet, and may run a version that knows no priorities and witnesses: start it first");
   }
-  next.records[next.find(m.name)].priority = *m.priority;
+  member_record& record = next.records[next.find(m.name)];
+  if (m.priority) record.priority = *m.priority;
+  if (m.witness) record.witness = true; // from its beginning on
   return {};
 }
 
@@ -215,9 +215,11 @@ std::string member_admin::replace(const wire::member_change& c, const wire::memb
   std::erase(next.members.learners, id);
   const std::string address = m.address.empty() ? next.records[id].address : m.address;
   if (!m.new_name.empty() && m.new_name != m.name) {
-    const std::uint8_t priority = next.records[id].priority;
+    const member_record before = next.records[id];
     if (std::string wrong = add(m.new_name, address, c.promote, next); !wrong.empty()) return wrong;
-    next.records[next.find(m.new_name)].priority = priority;
+    member_record& record = next.records[next.find(m.new_name)];
+    record.priority = before.priority;
+    record.witness = before.witness;
     return {};
   }
   insert(next.members.learners, id);
@@ -308,11 +310,15 @@ member_admin::plan member_admin::plan_of(const wire::member_change& c) const {
   for (const wire::member_spec& m : c.members)
     if (p.refusal.empty()) {
       p.refusal = plan_one(c, m, p.next);
-      if (p.refusal.empty()) p.refusal = set_priority(m, p.next);
+      if (p.refusal.empty()) p.refusal = set_kind(m, p.next);
     }
   if (!p.refusal.empty()) return p;
   p.error = request_errc::refused;
-  if (p.next.members.voters.empty())
+  const auto holds_data = [&](node_id id) { return !p.next.records[id].witness; };
+  if (std::none_of(p.next.members.voters.begin(), p.next.members.voters.end(), holds_data) &&
+      !p.next.members.voters.empty())
+    p.refusal = "no voter that holds data would be left, only witnesses, which cannot lead";
+  else if (p.next.members.voters.empty())
     p.refusal = "no voter would be left; to end a cluster, stop its nodes";
   else if (p.refusal = too_old(c, p.next); p.refusal.empty() && !c.force)
     p.refusal = unsafe(p.next);

@@ -53,7 +53,7 @@ storage::result<void> node::open_directory() {
   options_.self.cluster = mine.cluster;
   options_.self.incarnation = mine.incarnation;
   options_.self.boot = boot_id(seams_.entropy.next() | 1);
-  options_.self.features |= wire::feature_member_changes | wire::feature_sessions | wire::feature_priorities;
+  options_.self.features |= wire::feature_member_changes | wire::feature_sessions | wire::feature_witnesses;
   if (auto noted = note_promise(); !noted) return noted;
   first_ = roster_of(options_.self.members);
   if (mine.beginning.empty()) return {};
@@ -69,7 +69,8 @@ storage::result<void> node::open_directory() {
 /// What was promised before a restart is kept after it: the first answers to heartbeats come later.
 storage::result<void> node::note_promise() {
   raft::options& o = options_.group.raft;
-  o.tick_us = static_cast<std::uint32_t>(std::chrono::microseconds(options_.group.tick).count());
+  o.tick_us =
+      static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::microseconds>(options_.group.tick).count());
   if (const std::uint32_t before = directory_->identity().promised_us; before != 0)
     o.promised_ticks = before / o.tick_us + 2; // the next one comes at any moment
   return directory_->promise(seams_.files, o.lease_ticks * o.tick_us);
@@ -136,6 +137,8 @@ storage::result<void> node::recover(const recovery_progress& progress, const sna
   options_.group.self = options_.self;
   options_.group.raft.self = options_.self.id;
   options_.group.raft.joined_at = first_.index;
+  if (const auto own = first_.records.find(options_.self.id); own != first_.records.end())
+    options_.group.raft.witness = own->second.witness; // for as long as this directory stands for the member
   options_.group.raft.joined_term = directory_->identity().beginning_term;
   options_.group.raft.seed = seams_.entropy.next();
   group::seams parts{

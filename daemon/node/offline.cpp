@@ -100,6 +100,9 @@ result<void> check_member(const opened_directory& o) {
   const directory_contents& c = o.contents;
   if (!c.roster.index) return {};
   const auto mine = c.roster.records.find(c.identity.node);
+  if (mine != c.roster.records.end() && mine->second.witness)
+    return error(error_code::foreign, o.directory->path(),
+                 c.identity.node_name + " is a witness, which holds no data: go on from another member's directory");
   if (mine != c.roster.records.end() && mine->second.void_data != c.identity.incarnation) return {};
   return error(error_code::foreign, o.directory->path(),
                "by its own log " + c.identity.node_name +

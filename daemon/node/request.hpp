@@ -109,6 +109,7 @@ struct read_request {
   std::chrono::milliseconds max_age{0};      ///< of what this node has, if it knows; 0: it asks the leader
   bool stale = false;                        ///< answer from what this node has applied, without asking the leader
   bool bulk = false;                         ///< of a client that yields to the others
+  bool needs_data = true;                    ///< no: whoever asks wants to know only that this node can answer
   bool begun = false;                        ///< the read_server's: a part of it is done
   std::unique_ptr<read_under_way> under_way; ///< the group's: what was read so far
 };

@@ -16,6 +16,7 @@ constexpr std::size_t header_bytes = 4;
 constexpr std::size_t record_bytes = 8 + 8 + 1 + 1 + 2; // without the texts
 constexpr std::uint8_t promotes_flag = 1;
 constexpr std::uint8_t anew_flag = 2;
+constexpr std::uint8_t witness_flag = 4;
 
 void append_text(std::vector<std::byte>& out, std::string_view text) {
   const auto bytes = std::as_bytes(std::span(text.data(), text.size()));
@@ -41,6 +42,13 @@ std::string roster::name_of(node_id id) const {
   return text;
 }
 
+std::vector<node_id> roster::witnesses() const {
+  std::vector<node_id> ids;
+  for (const auto& [id, r] : records)
+    if (r.witness) ids.push_back(id);
+  return ids;
+}
+
 std::vector<wire::member> roster::listed() const {
   std::vector<wire::member> all;
   for (const auto& [id, r] : records) all.push_back({id, r.name, r.address});
@@ -51,12 +59,9 @@ roster roster_of(const std::vector<wire::member>& configured) {
   roster r;
   for (const wire::member& m : configured) {
     r.members.voters.push_back(m.id);
-    r.records[m.id] = {.name = m.name,
-                       .address = m.address,
-                       .promotes = false,
-                       .begins_anew = false,
-                       .void_data = {},
-                       .priority = wire::priority_default};
+    member_record& record = r.records[m.id];
+    record.name = m.name;
+    record.address = m.address;
   }
   std::sort(r.members.voters.begin(), r.members.voters.end());
   return r;
@@ -70,6 +75,7 @@ introduction introduction_from(const wire::members_reply& told) {
                          .promotes = row.promotes,
                          .begins_anew = false,
                          .void_data = {},
+                         .witness = row.witness,
                          .priority = row.priority};
     const bool votes = row.role == wire::member_role::voter || row.role == wire::member_role::incoming;
     const bool voted = row.role == wire::member_role::voter || row.role == wire::member_role::outgoing;
@@ -90,7 +96,8 @@ std::vector<std::byte> encode_details(const member_records& records) {
     append_le(out, static_cast<std::uint16_t>(record_bytes + r.name.size() + r.address.size() + 1));
     append_le(out, id.value());
     append_le(out, r.void_data.value());
-    append_le(out, static_cast<std::uint8_t>((r.promotes ? promotes_flag : 0) | (r.begins_anew ? anew_flag : 0)));
+    append_le(out, static_cast<std::uint8_t>((r.promotes ? promotes_flag : 0) | (r.begins_anew ? anew_flag : 0) |
+                                             (r.witness ? witness_flag : 0)));
     append_le(out, static_cast<std::uint8_t>(r.name.size()));
     append_le(out, static_cast<std::uint16_t>(r.address.size()));
     append_text(out, r.name);
@@ -121,6 +128,7 @@ std::optional<member_records> decode_details(std::span<const std::byte> details)
         .promotes = (load_le<std::uint8_t>(at + 16) & promotes_flag) != 0,
         .begins_anew = (load_le<std::uint8_t>(at + 16) & anew_flag) != 0,
         .void_data = incarnation(load_le<std::uint64_t>(at + 8)),
+        .witness = (load_le<std::uint8_t>(at + 16) & witness_flag) != 0,
         .priority = bytes > texts_end ? load_le<std::uint8_t>(at + texts_end) : wire::priority_default,
     };
     rest = rest.subspan(bytes);

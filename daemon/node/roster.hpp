@@ -25,6 +25,7 @@ struct member_record {
   bool begins_anew = false; ///< by this change: what it held before is gone
   /// The data directory that stands for it no longer, once the change is over; 0: none.
   quorumd::incarnation void_data;
+  bool witness = false;                           ///< votes, and holds no data; for as long as it is a member
   std::uint8_t priority = wire::priority_default; ///< for leadership: the highest leads, where it can
 
   friend bool operator==(const member_record&, const member_record&) = default;
@@ -42,6 +43,8 @@ struct roster {
   [[nodiscard]] node_id find(std::string_view name) const;
   /// Its name, or its number if there is none.
   [[nodiscard]] std::string name_of(node_id id) const;
+  /// Those of them that hold no data.
+  [[nodiscard]] std::vector<node_id> witnesses() const;
   /// For the handshake and for dialing.
   [[nodiscard]] std::vector<wire::member> listed() const;
 
@@ -66,9 +69,9 @@ struct introduction {
 [[nodiscard]] std::string difference(const std::vector<wire::member>& configured, const roster& r);
 
 /// The details of an entry of kind `members`, little-endian: version u16 | count u16, then for each member: bytes of
-/// what follows u16 | id u64 | incarnation that is void u64 | flags u8 (1: promotes, 2: begins anew) | bytes of the
-/// name u8 | bytes of the address u16 | name | address | priority u8. A later version may add to the end of a member,
-/// as was done with the priority, which an earlier one does not write.
+/// what follows u16 | id u64 | incarnation that is void u64 | flags u8 (1: promotes, 2: begins anew, 4: witness) |
+/// bytes of the name u8 | bytes of the address u16 | name | address | priority u8. A later version may add to the end
+/// of a member, as was done with the priority, which an earlier one does not write.
 [[nodiscard]] std::vector<std::byte> encode_details(const member_records& records);
 [[nodiscard]] std::optional<member_records> decode_details(std::span<const std::byte> details);
 

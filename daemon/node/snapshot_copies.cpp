@@ -1,5 +1,7 @@
 #include "daemon/node/snapshot_copies.hpp"
 
+#include "daemon/node/witness.hpp"
+
 #include <algorithm>
 #include <array>
 #include <span>
@@ -17,6 +19,7 @@ snapshot_answer refused(wire::request_errc why, std::string text) {
 
 void snapshot_copies::ask(const wire::snapshot_request& r, receiver done) {
   const std::uint64_t ticket = ++tickets_;
+  if (context_.witness) return done(refused(wire::request_errc::refused, witness_refusal));
   if (r.handle != 0) {
     const auto found = copies_.find(r.handle);
     if (found == copies_.end())

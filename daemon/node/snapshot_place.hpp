@@ -53,8 +53,10 @@ struct snapshot_context {
   snapshot_pace& pace; ///< of whatever is written
   snapshot_transfer_options transfers;
   const node::bugs& bugs;
-  metrics::histogram& slices; ///< how long one of the records took
-  std::function<void()> wake; ///< the group has something to do
+  metrics::histogram& slices;              ///< how long one of the records took
+  bool witness = false;                    ///< this node holds no data
+  std::function<bool(node_id)> is_witness; ///< whether that member does not
+  std::function<void()> wake;              ///< the group has something to do
   /// After which entry, not below this one, the log must be kept, since somebody is sent a snapshot that ends there;
   /// nothing: need not be.
   std::function<std::optional<log_index>(log_index floor)> pinned;

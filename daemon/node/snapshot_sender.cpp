@@ -1,6 +1,7 @@
 #include "daemon/node/snapshot_sender.hpp"
 
 #include "consensus/types/invariant.hpp"
+#include "daemon/node/witness.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -48,7 +49,7 @@ coro::task<void> snapshot_sender::send(node_id to, std::shared_ptr<transfer> t) 
 
 coro::task<void> snapshot_sender::send_file(node_id to, transfer& t) {
   if (t.failed) co_return;
-  const open_reader reader = co_await open(t);
+  const open_reader reader = co_await open(to, t);
   if (!reader) co_return;
   context_.observer.snapshot_sending(to, t.mark.index);
   co_await send_chunks(to, t, *reader);
@@ -56,8 +57,9 @@ coro::task<void> snapshot_sender::send_file(node_id to, transfer& t) {
   if (t.refused && t.sent == t.total) co_await check_own(t, *reader);
 }
 
-coro::task<snapshot_sender::open_reader> snapshot_sender::open(transfer& t) {
-  auto open = [place = context_.place] {
+coro::task<snapshot_sender::open_reader> snapshot_sender::open(node_id to, transfer& t) {
+  auto open = [place = context_.place, witness = context_.is_witness(to)] {
+    if (witness) return open_for_witness(place);
     return storage::open_newest_snapshot(place.files, place.directory, place.group);
   };
   auto reader = co_await coro::run_on(context_.worker, context_.loop, std::move(open));

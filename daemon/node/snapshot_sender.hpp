@@ -64,7 +64,7 @@ class snapshot_sender {
   [[nodiscard]] coro::task<void> send(node_id to, std::shared_ptr<transfer> t);
   // References: the caller awaits in the same statement.
   [[nodiscard]] coro::task<void> send_file(node_id to, transfer& t);
-  [[nodiscard]] coro::task<open_reader> open(transfer& t);
+  [[nodiscard]] coro::task<open_reader> open(node_id to, transfer& t);
   [[nodiscard]] coro::task<void> send_chunks(node_id to, transfer& t, storage::snapshot_reader& reader);
   [[nodiscard]] coro::task<void> check_own(transfer& t, storage::snapshot_reader& reader);
   void found_damaged(transfer& t, const storage::error& e);

@@ -42,6 +42,7 @@ wire::status_row status_collector::own_row() const {
           .settings = store.settings(),
           .marks = state_.marks(),
           .speaks = wire::protocol_level,
+          .witness = state_.is_witness(),
           .error = {}};
 }
 

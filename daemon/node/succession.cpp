@@ -10,8 +10,8 @@ namespace {
 
 constexpr std::uint64_t room_query = 0; // no collection of the status has this id
 constexpr std::uint64_t query_ticks = 50;
-constexpr std::uint64_t hand_over_ticks = 100; // what did not succeed by then is tried again
-constexpr std::uint64_t well_ticks = 500;      // that a preferred member keeps up before it is to lead
+constexpr std::uint64_t hand_over_ticks = 100;     // what did not succeed by then is tried again
+constexpr std::uint64_t well_ticks = 500;          // that a preferred member keeps up before it is to lead
 constexpr std::uint64_t keeps_up_entries = 10'000; // that it may be behind: it is sent them before it leads
 
 } // namespace
@@ -55,7 +55,8 @@ node_id succession::preferred() const {
   node_id best;
   for (const raft::peer_progress& p : seams_.core.progress()) {
     const auto record = members.records.find(p.id);
-    if (record == members.records.end() || !raft::is_voter(members.members, p.id) || !keeps_up(p.id)) continue;
+    if (record == members.records.end() || record->second.witness) continue;
+    if (!raft::is_voter(members.members, p.id) || !keeps_up(p.id)) continue;
     const std::uint8_t its = record->second.priority;
     if (its < highest || (its == highest && (!best || p.match <= longest))) continue;
     highest = its;

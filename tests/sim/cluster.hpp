@@ -102,6 +102,7 @@ class cluster {
   void look_at_leader(member& m);
   void look_at_start(member& m);
   void look_at_files(member& m);
+  void compare_state(member& m);
   void gather_stages(const member& m, counters& into);
 
   scheduler& clock_;
@@ -116,6 +117,7 @@ class cluster {
   log_checker logs_;
   committed_log committed_;
   state_checker states_;
+  state_checker rosters_;
   progress_checker progress_;
   acknowledgement_checker acknowledgements_;
   complaint complaint_;

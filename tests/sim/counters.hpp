@@ -52,6 +52,7 @@ enum class counter : std::size_t {
   answers_repeated,
   reads_of_bounded_age,
   leased_reads,
+  withheld_entries,
   count,
 };
 
@@ -104,6 +105,7 @@ inline constexpr std::array<counter_info, static_cast<std::size_t>(counter::coun
     {"answers asked for again", true},
     {"reads of bounded age", true},
     {"reads by lease", true},
+    {"entries withheld from witnesses", true},
 }};
 
 class counters {

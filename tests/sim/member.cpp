@@ -20,10 +20,6 @@ std::uint64_t hash_of(std::span<const std::byte> bytes) {
   return mix(h ^ bytes.size());
 }
 
-std::uint64_t state_hash(const node::applier& a) {
-  return mix(a.store().content_hash() ^ mix(hash_of(a.members().encode())));
-}
-
 std::string text(const hard_state& h) {
   return "term " + std::to_string(h.term.value()) + " vote " + std::to_string(h.vote.value());
 }
@@ -76,9 +72,10 @@ void cluster::member::entry_applied(const entry& e) {
   owner.clock_.record("applied", id.value(), e.index().value(), payload);
   if (now == phase::crashing || (now == phase::ending && crashed)) return; // a ghost's deeds bind nobody
   const node::applier& a = group().state();
-  owner.complain(owner.committed_.applied(
-      name(), e.index(), {e.term(), mix(payload + static_cast<std::uint64_t>(e.kind())), group().core().hard().term}));
-  owner.complain(owner.states_.holds(name(), e.index(), state_hash(a)));
+  const std::uint64_t what = e.kind() == entry_kind::withheld ? 0 : mix(payload + static_cast<std::uint64_t>(e.kind()));
+  owner.complain(owner.committed_.applied(name(), e.index(), {e.term(), what, group().core().hard().term}));
+  owner.compare_state(*this);
+  if (e.kind() == entry_kind::withheld) ++owner.counters_[counter::withheld_entries];
   const revision current = a.store().current();
   if (current != revision_before) owner.complain(owner.acknowledgements_.committed(current.value(), payload));
   revision_before = current;
@@ -108,8 +105,16 @@ void cluster::member::snapshot_installed(log_index index) {
   if (crashed) return;
   const node::applier& a = group().state();
   owner.committed_.starts_after(name(), index);
-  owner.complain(owner.states_.holds(name(), index, state_hash(a)));
+  owner.compare_state(*this);
   revision_before = a.store().current();
+}
+
+/// Witnesses have no data, and know the members.
+void cluster::compare_state(member& m) {
+  const node::applier& a = m.group().state();
+  const std::uint64_t members = hash_of(a.members().encode());
+  complain(rosters_.holds(m.name(), a.applied(), members));
+  if (!a.is_witness()) complain(states_.holds(m.name(), a.applied(), mix(a.store().content_hash() ^ mix(members))));
 }
 
 /// Of each broken transfer a file may be left, to be resumed; of all together only one.
@@ -155,7 +160,7 @@ void cluster::look_at_start(member& m) {
   const hard_state hard = g.core().hard();
   m.revision_before = a.store().current();
   committed_.starts_after(m.name(), a.applied());
-  if (a.applied()) complain(states_.holds(m.name(), a.applied(), state_hash(a)));
+  if (a.applied()) compare_state(m);
   const bool forgot =
       hard.term < m.durable.term || (hard.term == m.durable.term && m.durable.vote && hard.vote != m.durable.vote);
   if (forgot)

@@ -119,6 +119,7 @@ void member_changes::add(const node::roster& now) {
   if (!cluster_.outside(who)) cluster_.expel(who, "it begins anew");
   wire::member_change c = change_of(member_action::add, who);
   c.promote = random_.below(4) != 0;
+  c.members[0].witness = random_.below(4) == 0;
   ask(std::move(c));
 }
 
@@ -129,6 +130,8 @@ void member_changes::add(const node::roster& now) {
 void member_changes::lose_a_disk(node::group& leading) {
   const auto& voters = leading.members().in_force().members.voters;
   if (voters.size() < 3 || clock_.now() - asked_at_ < settled || asked_and_waits()) return;
+  // What a witness acknowledged beside the lost one alone nobody has any more.
+  if (!leading.members().in_force().witnesses().empty()) return;
   const node_id who = any_of(voters);
   for (const node_id id : cluster_.ids()) {
     if (cluster_.outside(id)) continue;

@@ -42,6 +42,7 @@ constexpr std::array named_mutants{
     named_mutant{"lease-without-promise", {.raft = raft::mutant::lease_without_promise}},
     named_mutant{"forget-promise", {.raft = raft::mutant::forget_promise}},
     named_mutant{"lease-for-ever", {.raft = raft::mutant::lease_for_ever}},
+    named_mutant{"witness-leads", {.raft = raft::mutant::witness_leads}},
     named_mutant{"lease-in-transfer", {.raft = raft::mutant::lease_in_transfer}},
     named_mutant{"torn-anywhere", {.storage = storage::mutant::torn_anywhere}},
     named_mutant{"skip-checksum", {.storage = storage::mutant::skip_checksum}},

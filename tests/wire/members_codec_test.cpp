@@ -36,7 +36,9 @@ member_change adding(std::size_t count, const member_spec& each) {
 TEST_CASE("what is asked about members is bounded") {
   const member_spec longest{.name = std::string(member_name_max, 'n'),
                             .address = std::string(member_address_max, 'a'),
-                            .new_name = std::string(member_name_max, 'm')};
+                            .new_name = std::string(member_name_max, 'm'),
+                            .witness = true,
+                            .priority = std::uint8_t{100}};
   const auto most = heard(adding(member_rows_max, longest));
   REQUIRE(most.has_value());
   CHECK(std::get<member_change>(most->body).members == std::vector(member_rows_max, longest));

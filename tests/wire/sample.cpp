@@ -76,9 +76,10 @@ raft::message sampler::raft_message_of(group_id group) {
                                  .round = random_(),
                                  .held_us = static_cast<std::uint32_t>(random_())};
   case 4:
-    return raft::heartbeat{.term = t, .commit = log_index(number()), .round = random_()};
+    return raft::heartbeat{.term = t, .commit = log_index(number()), .round = random_(), .sent_us = random_()};
   case 5:
-    return raft::heartbeat_response{.term = t, .round = random_()};
+    return raft::heartbeat_response{
+        .term = t, .round = random_(), .sent_us = random_(), .promise_us = static_cast<std::uint32_t>(random_())};
   case 6:
     return raft::install_snapshot{.term = t, .mark = mark()};
   case 7:
@@ -122,6 +123,7 @@ status_row sampler::row() {
           .settings = coin() ? std::optional(settings()) : std::nullopt,
           .marks = std::vector<state_mark>(below(state_marks_max + 1), {log_index(number()), random_()}),
           .speaks = static_cast<std::uint16_t>(below(65536)),
+          .witness = coin(),
           .error = text(30)};
 }
 

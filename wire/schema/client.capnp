@@ -28,6 +28,7 @@ struct MemberSpec {
   address @1 :Text;  # for the other members; empty: as it is
   newName @2 :Text;  # replace: empty for the same
   priority @3 :UInt8 = 255;  # for leadership; 255: as it is
+  witness @4 :Bool;  # add: it is to vote and hold no data
 }
 
 struct MemberChange {
@@ -122,6 +123,7 @@ struct MemberRow {
   behind @9 :UInt64;  # entries
   incarnation @10 :UInt64;  # 0: none on record
   priority @11 :UInt8 = 50;  # for leadership
+  witness @12 :Bool;
 }
 
 struct MembersReply {

@@ -189,4 +189,5 @@ struct StatusRow {
   settings @18 :Settings;    # null: none yet
   marks @19 :List(StateMark);  # at some earlier indexes, ascending, and at `applied`
   speaks @20 :UInt16 = 1;  # the members' protocol: what all of them know is used
+  witness @21 :Bool;  # it holds no data
 }

@@ -57,7 +57,8 @@ heartbeat_response answer_of(subject& s, std::uint64_t sent_us = 5) {
 }
 
 bool grants(subject& s, std::uint64_t t, bool transfer = false) {
-  s.c.step(id(3), vote_request{.term = term(t), .last_index = log_index(9), .last_term = term(1), .transfer = transfer});
+  s.c.step(id(3),
+           vote_request{.term = term(t), .last_index = log_index(9), .last_term = term(1), .transfer = transfer});
   const auto answers = all_of<vote_response>(s.settle());
   return !answers.empty() && answers[0].second.granted;
 }

@@ -137,6 +137,12 @@ TEST_CASE("mistakes of a member command") {
       {{"remove", "n4", "--no-wait"}, "member remove: --no-wait goes with add and replace"},
       {{"promote", "n4", "--no-promote"}, "member promote: --no-promote goes with add and replace"},
       {{"update", "n4"}, "member update: expected NAME=HOST:PORT and got 'n4'"},
+      {{"update", "n4", "--priority", "101"},
+       "member update: --priority: expected a number from 0 to 100 and got '101'"},
+      {{"update", "n4", "--priority", "high"},
+       "member update: --priority: expected a number from 0 to 100 and got 'high'"},
+      {{"remove", "n4", "--priority", "1"}, "member remove: --priority goes with add and update"},
+      {{"promote", "n4", "--witness"}, "member promote: --witness goes with add"},
       {{"replace"}, "member replace: NAME or NAME=HOST:PORT is missing (see 'quorumd help member')"},
       {{"replace", "n2", "n3", "--as", "n6"},
        "member replace: --as names one new member, and goes with one that it replaces"},
@@ -164,12 +170,39 @@ TEST_CASE("other words for a change of members") {
 
 // The leader knows how far everybody is.
 TEST_CASE("table of the members") {
-  CHECK(members_table(four()) ==
-        "name  role     leader  address        client         connected  behind\n"
-        "n1    voter    yes     10.0.0.1:2380  10.0.0.1:2379  yes        0\n"
-        "n2    voter    -       10.0.0.2:2380  10.0.0.2:2379  no         0\n"
-        "n3    voter    -       10.0.0.3:2380  10.0.0.3:2379  yes        0\n"
-        "n4    learner  -       10.0.0.4:2380  -              yes        90      a voter once it has caught up\n");
+  CHECK(members_table(four()) == "name  role     leader  address        client         priority  connected  behind\n"
+                                 "n1    voter    yes     10.0.0.1:2380  10.0.0.1:2379  50        yes        0\n"
+                                 "n2    voter    -       10.0.0.2:2380  10.0.0.2:2379  50        no         0\n"
+                                 "n3    voter    -       10.0.0.3:2380  10.0.0.3:2379  50        yes        0\n"
+                                 "n4    learner  -       10.0.0.4:2380  -              50        yes        90      a "
+                                 "voter once it has caught up\n");
+}
+
+// A witness votes, and is called what it is; who is to lead shows in the priorities.
+TEST_CASE("table of members of which one is a witness") {
+  wire::members_reply m = four();
+  m.rows[2].witness = m.rows[3].witness = true;
+  m.rows[0].priority = 100;
+  CHECK(
+      members_table(m) ==
+      "name  role     leader  address        client         priority  connected  behind\n"
+      "n1    voter    yes     10.0.0.1:2380  10.0.0.1:2379  100       yes        0\n"
+      "n2    voter    -       10.0.0.2:2380  10.0.0.2:2379  50        no         0\n"
+      "n3    witness  -       10.0.0.3:2380  10.0.0.3:2379  50        yes        0\n"
+      "n4    learner  -       10.0.0.4:2380  -              50        yes        90      a witness once it has caught "
+      "up\n");
+}
+
+TEST_CASE("priorities and witnesses in a change") {
+  const auto updated = understood({"update", "n1", "n2=h:1", "--priority", "80"});
+  REQUIRE(updated.change);
+  CHECK(updated.change->members ==
+        std::vector<wire::member_spec>{{.name = "n1", .address = {}, .new_name = {}, .priority = 80},
+                                       {.name = "n2", .address = "h:1", .new_name = {}, .priority = 80}});
+  const auto added = understood({"add", "n3=h:1", "--witness"});
+  REQUIRE(added.change);
+  CHECK(added.change->members ==
+        std::vector<wire::member_spec>{{.name = "n3", .address = "h:1", .new_name = {}, .witness = true}});
 }
 
 // A follower does not; and a change of voters is on its way.
@@ -180,11 +213,11 @@ TEST_CASE("table of the members during a change") {
   m.rows[2].role = member_role::outgoing;
   m.rows[3].role = member_role::incoming;
   m.rows.resize(4);
-  CHECK(members_table(m) == "name  role     leader  address        client         connected  behind\n"
-                            "n1    voter    yes     10.0.0.1:2380  10.0.0.1:2379  yes        -\n"
-                            "n2    voter    -       10.0.0.2:2380  10.0.0.2:2379  -          -\n"
-                            "n3    leaving  -       10.0.0.3:2380  10.0.0.3:2379  yes        -\n"
-                            "n4    joining  -       10.0.0.4:2380  -              yes        -\n"
+  CHECK(members_table(m) == "name  role     leader  address        client         priority  connected  behind\n"
+                            "n1    voter    yes     10.0.0.1:2380  10.0.0.1:2379  50        yes        -\n"
+                            "n2    voter    -       10.0.0.2:2380  10.0.0.2:2379  50        -          -\n"
+                            "n3    leaving  -       10.0.0.3:2380  10.0.0.3:2379  50        yes        -\n"
+                            "n4    joining  -       10.0.0.4:2380  -              50        yes        -\n"
                             "a change of the members is under way\n");
 }
 
@@ -192,15 +225,16 @@ TEST_CASE("table of the members during a change") {
 TEST_CASE("members as json") {
   wire::members_reply m = four();
   m.rows = {m.rows[0], m.rows[3]};
-  CHECK(members_json(m) ==
-        R"({"cluster":"0000000000000abc","cluster_name":"demo","index":7,"changing":false,"from_leader":true,)"
-        R"("members":[{"id":"0000000000000001","name":"n1","address":"10.0.0.1:2380","client_address":"10.0.0.1:2379",)"
-        R"("role":"voter","promotes":false,"leader":true,"connected":true,"match":90,"behind":0,)"
-        R"("incarnation":"0000000000000011"},)"
-        R"({"id":"0000000000000004","name":"n4","address":"10.0.0.4:2380","client_address":null,)"
-        R"("role":"learner","promotes":true,"leader":false,"connected":true,"match":null,"behind":90,)"
-        R"("incarnation":null}]})"
-        "\n");
+  CHECK(
+      members_json(m) ==
+      R"({"cluster":"0000000000000abc","cluster_name":"demo","index":7,"changing":false,"from_leader":true,)"
+      R"("members":[{"id":"0000000000000001","name":"n1","address":"10.0.0.1:2380","client_address":"10.0.0.1:2379",)"
+      R"("role":"voter","promotes":false,"leader":true,"witness":false,"priority":50,"connected":true,"match":90,"behind":0,)"
+      R"("incarnation":"0000000000000011"},)"
+      R"({"id":"0000000000000004","name":"n4","address":"10.0.0.4:2380","client_address":null,)"
+      R"("role":"learner","promotes":true,"leader":false,"witness":false,"priority":50,"connected":true,"match":null,"behind":90,)"
+      R"("incarnation":null}]})"
+      "\n");
   m.from_leader = false;
   m.rows = {four().rows[1]};
   CHECK(members_json(m).find(R"("connected":null,"match":90,"behind":null)") != std::string::npos);

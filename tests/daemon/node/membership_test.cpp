@@ -143,6 +143,29 @@ TEST_CASE("an entry without details leaves the records of those who stay") {
   CHECK(m.roster().records == named({1, 2}));
 }
 
+// Earlier versions end a member with its address.
+TEST_CASE("a member's priority and kind are kept, and one of an earlier version has neither") {
+  node::member_records said = named({1, 2});
+  said[node_id(1)].priority = 80;
+  said[node_id(2)].witness = true;
+  auto bytes = node::encode_details(said);
+  CHECK(node::decode_details(bytes) == said);
+  CHECK(node::roster{.index = {}, .members = {}, .records = said}.witnesses() == std::vector{node_id(2)});
+  // The last member is the second.
+  const std::size_t last = bytes.size() - 1;
+  CHECK(bytes[last] == std::byte{wire::priority_default});
+  said[node_id(2)].priority = 7;
+  CHECK(node::encode_details(said)[last] == std::byte{7});
+  bytes.pop_back();
+  const std::size_t length_at =
+      bytes.size() - (2 + 20 + said[node_id(2)].name.size() + said[node_id(2)].address.size());
+  bytes[length_at] = static_cast<std::byte>(std::to_integer<unsigned>(bytes[length_at]) - 1);
+  const auto earlier = node::decode_details(bytes);
+  REQUIRE(earlier);
+  CHECK(earlier->at(node_id(2)).priority == wire::priority_default);
+  CHECK(earlier->at(node_id(2)).witness);
+}
+
 TEST_CASE("what is said of members in an unknown form is refused and changes nothing") {
   const membership before = of_three();
   membership m = before;

@@ -213,7 +213,7 @@ TEST_CASE("the stages of a read") {
   r.stages.read_taken(read);
   r.stages.read_taken(read);
   r.stages.read_taken(stale);
-  r.stages.reads_asked(9);
+  r.stages.reads_asked(9, false);
   r.pass(4ms);
   r.stages.turn_begins();
   r.stages.reads_answered(8, true, log_index(5), log_index(5)); // never asked
@@ -231,12 +231,14 @@ TEST_CASE("the stages of a read") {
   CHECK(all_are(r.seen().read.inbox, 3, 2ms));
   CHECK(all_are(r.seen().read.whole, 1, 10ms));
   CHECK(r.seen().read.batch.sum() == 2);
+  CHECK(r.seen().read.lease.count() == 0);
 
   r.stages.turn_begins();
   r.stages.read_taken(read);
-  r.stages.reads_asked(10);
+  r.stages.reads_asked(10, true);
   r.stages.reads_answered(10, false, log_index(), log_index(5));
   CHECK(r.seen().read.round.count() == 2);
+  CHECK(r.seen().read.lease.sum() == 1);
 }
 
 } // namespace

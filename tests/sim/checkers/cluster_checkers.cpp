@@ -64,7 +64,9 @@ complaint committed_log::applied(process_name who, log_index index, committed wh
   if (index != last.next()) return text(who) + " applied entry " + text(index) + " after entry " + text(last);
   last = index;
   const auto [at, fresh] = entries_.emplace(index, what);
-  if (fresh || (at->second.term == what.term && at->second.payload == what.payload)) return {};
+  std::uint64_t& payload = at->second.payload;
+  if (payload == 0) payload = what.payload;
+  if (fresh || (at->second.term == what.term && (payload == what.payload || what.payload == 0))) return {};
   return "entry " + text(index) + " was committed in term " + text(at->second.term) + ", and " + text(who) +
          " applied another one there, of term " + text(what.term);
 }

@@ -69,7 +69,7 @@ class committed_log {
  public:
   struct committed {
     quorumd::term term;
-    std::uint64_t payload = 0; ///< a hash
+    std::uint64_t payload = 0; ///< a hash; 0: withheld from whoever applied it
     quorumd::term known_in;    ///< the term of whoever applied it first: it was committed in that one or before
   };
   /// The process applied the entry after its last one (or after its snapshot).
