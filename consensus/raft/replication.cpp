@@ -184,13 +184,23 @@ bool core::state::notice_due(const follower_progress& p) const {
          std::min(commit, p.match()) > p.commit_told;
 }
 
+// A witness gets only what some member with data holds durably. Else it could hold the longest log, of entries that are
+// nowhere, and refuse everybody who could lead.
+log_index core::state::sendable(const follower_progress& to) const {
+  if (witnesses.empty() || !witnessed(to.id())) return log.last_index();
+  log_index safe = writes.durable();
+  for (const follower_progress& p : peers)
+    if (!witnessed(p.id())) safe = std::max(safe, p.match());
+  return std::min(safe, log.last_index());
+}
+
 // Whether replicate() would do something.
 bool core::state::work_due(const follower_progress& p) const {
   if (notice_due(p)) return true;
   if (p.paused()) return false;
   if (p.next() <= log.start_index()) return heard_lately(p);
   if (p.wants_probe()) return !p.load.waiting();
-  if (p.next() > log.last_index()) return false;
+  if (p.next() > sendable(p)) return false;
   return p.next() >= log.cache_first() || !p.load.waiting();
 }
 
@@ -202,7 +212,7 @@ void core::state::replicate(follower_progress& p, ready& out) {
     out.snapshots.push_back(p.id());
     return;
   }
-  while (!p.paused() && (p.wants_probe() || p.next() <= log.last_index()))
+  while (!p.paused() && (p.wants_probe() || p.next() <= sendable(p)))
     if (!send_append(p, out)) return;
 }
 
@@ -216,13 +226,14 @@ bool core::state::send_append(follower_progress& p, ready& out) {
                    .round = leading()->round,
                    .entries = {}};
   std::size_t bytes = 0;
+  const log_index end = sendable(p);
   log_index next = p.next();
   if (!p.window.full()) {
     if (!out.recycled.empty()) {
       m.entries = std::move(out.recycled.back());
       out.recycled.pop_back();
     }
-    for (; next <= log.last_index(); next = next.next()) {
+    for (; next <= end; next = next.next()) {
       const entry* e = log.cached(next);
       if (e == nullptr) e = p.load.find(next);
       if (e == nullptr) break;
@@ -232,7 +243,7 @@ bool core::state::send_append(follower_progress& p, ready& out) {
       m.entries.push_back(*e);
     }
     p.load.used(next);
-    if (m.entries.empty() && next <= log.last_index()) {
+    if (m.entries.empty() && next <= end) {
       if (!p.load.waiting())
         out.loads.push_back(
             p.load.request(++last_ticket, next, log.cache_first().prev(), opt.append_bytes_max * load_appends));

@@ -94,6 +94,7 @@ struct core::state {
   void replicate(follower_progress& p, ready& out);
   bool send_append(follower_progress& p, ready& out);
   void send_heartbeat(follower_progress& p, ready& out);
+  [[nodiscard]] log_index sendable(const follower_progress& to) const;
   [[nodiscard]] bool notice_due(const follower_progress& p) const;
   [[nodiscard]] bool work_due(const follower_progress& p) const;
 

@@ -39,7 +39,8 @@ TEST_CASE("two members with data and a witness go on without any one of them") {
   c.wait_healthy(0);
   const auto words = make_words(600);
   const auto part = [&](std::size_t from, std::size_t to) {
-    return to_lines({words.begin() + static_cast<std::ptrdiff_t>(from), words.begin() + static_cast<std::ptrdiff_t>(to)});
+    return to_lines(
+        {words.begin() + static_cast<std::ptrdiff_t>(from), words.begin() + static_cast<std::ptrdiff_t>(to)});
   };
   done(c.at(0, {"import", "-"}, part(0, 200)));
   const std::string third = c.node_name(2) + "=" + c.peer_place(2).ip + ":" + std::to_string(c.peer_place(2).port);

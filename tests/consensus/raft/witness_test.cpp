@@ -120,6 +120,31 @@ TEST_CASE("witness: who is far behind and catches up holds up nobody") {
   }
 }
 
+// Else it could hold a longer log than everybody who may lead, of entries that a power cut took from the leader.
+TEST_CASE("witness: it is sent what is durable where the data is") {
+  led s(3);
+  std::vector<proposal> one;
+  one.push_back(make_proposal("x"));
+  REQUIRE(s.c.propose(one).has_value());
+  s.take();
+  auto sent = all_of<append_request>(s.out.messages);
+  REQUIRE(sent.size() == 1);
+  CHECK(sent[0].first == id(2)); // who holds data gets it while this node writes it
+  SUBCASE("here") {
+    s.c.persisted(s.out.number);
+  }
+  SUBCASE("there") {
+    s.c.step(id(2), accepted(1, 2));
+  }
+  CHECK(s.c.has_ready());
+  s.take();
+  sent = all_of<append_request>(s.out.messages);
+  REQUIRE(sent.size() == 1);
+  CHECK(sent[0].first == id(3));
+  REQUIRE(sent[0].second.entries.size() == 1);
+  CHECK(text_of(sent[0].second.entries[0]) == "x");
+}
+
 TEST_CASE("witness: of five, the other three decide as they always do") {
   led s(5);
   s.propose();
