@@ -36,12 +36,29 @@ std::uint64_t payload_hash(std::span<const std::byte> payload) {
 
 void cluster::member::note(const std::string& text) const {
   sim::trace& t = owner.clock_.trace();
-  if (t.printing()) t.note(owner.clock_.now(), "n" + std::to_string(id.value()) + " " + text);
+  if (t.printing()) t.note(owner.clock_.now(), name_of(id) + " " + text);
+}
+
+void cluster::member::tell(told::topic t, const std::string& text) const {
+  if (owner.clock_.trace().heeded())
+    owner.clock_.trace().tell(owner.clock_.now(), told::moment(t, name_of(id) + " " + text));
+}
+
+void cluster::member::begins(told::topic t, const std::string& text) const {
+  if (owner.clock_.trace().heeded())
+    owner.clock_.trace().tell(owner.clock_.now(), told::begins(t, id.value(), name_of(id) + " " + text));
+}
+
+void cluster::member::ends(told::topic t) const {
+  owner.clock_.trace().tell(owner.clock_.now(), told::ends(t, id.value()));
 }
 
 void cluster::member::fatal(coro::fatal_cause cause, const std::string& reason) {
-  note("fatal: " + reason);
-  if (crashed) return; // what a frozen disk does to it
+  if (crashed) { // what a frozen disk does to it
+    note("fatal: " + reason);
+    return;
+  }
+  tell(told::topic::fault, "fatal: " + reason);
   if (cause == coro::fatal_cause::identity && owner.plan_.changes_members()) {
     owner.expel(id, "it is no member any more");
     return;
@@ -68,6 +85,9 @@ void cluster::member::role_changed(const raft::soft_state& s) {
   owner.clock_.record("role", id.value(), static_cast<std::uint64_t>(s.role), s.term.value());
   note("is now " + std::to_string(static_cast<int>(s.role)) + " in term " + std::to_string(s.term.value()) +
        ", leader " + std::to_string(s.leader.value()));
+  ends(told::topic::leads);
+  if (s.role == raft::role::leader && !crashed)
+    begins(told::topic::leads, "leads term " + std::to_string(s.term.value()));
   if (owner.listener_ != nullptr && now == phase::up) owner.listener_->role_changed(id, s.role);
 }
 
@@ -102,7 +122,7 @@ void cluster::member::snapshot_send_ended(node_id to, log_index, const std::stri
 }
 
 void cluster::member::snapshot_installed(log_index index) {
-  note("installed a snapshot at " + std::to_string(index.value()));
+  tell(told::topic::snapshot, "installed a snapshot at " + std::to_string(index.value()));
   ++owner.counters_[counter::snapshots_installed];
   owner.clock_.record("installed", id.value(), index.value());
   if (crashed) return;
