@@ -79,6 +79,9 @@ std::vector<node_id> cluster::ids() const {
 bool cluster::up(node_id id) const {
   return at(id).now == member::phase::up;
 }
+bool cluster::down(node_id id) const {
+  return at(id).now == member::phase::down;
+}
 bool cluster::paused(node_id id) const {
   return at(id).paused_until > clock_.now();
 }

@@ -35,7 +35,7 @@ the same moments, and what is left out moves no other:
   --without KIND,...     without crash, crash-within-write, crash-all, stop, partition, one-way, cut, pause, slow-disk,
                          full-disk, failing-sync, slow-candidate, crash-candidate, split, change, flips, sessions
   --clients N  --nodes N  --trouble-ms N
-  --plain PART,...       these have their defaults: costs, network, workers, log, consensus, node, snapshots, streams
+  --plain PART,...       these have their defaults: costs, network, lines, workers, log, consensus, node, snapshots, streams
 )";
 
 /// A sweep shorter than this need not have met everything.

@@ -43,6 +43,8 @@ class cluster::member final : public coro::fatal_hook, public node::observer, pu
   void ends(told::topic t) const;
   [[nodiscard]] process_name name() const { return {id, starts}; }
   [[nodiscard]] node::group& group() { return proc->the_node().the_group(); }
+  /// Whether that member votes, as far as this one knows.
+  [[nodiscard]] bool votes(node_id who) const;
 
   cluster& owner;
   const node_id id;

@@ -82,7 +82,11 @@ void make_plain(plan& p, std::string_view part) {
     p.step_cost = usual.step_cost;
     p.visit_cost = usual.visit_cost;
   } else if (part == "network") {
+    const std::size_t line = p.network.bytes_a_second;
     p.network = usual.network;
+    p.network.bytes_a_second = line;
+  } else if (part == "lines") {
+    p.network.bytes_a_second = usual.network.bytes_a_second;
   } else if (part == "workers") {
     p.log_worker = usual.log_worker;
     p.prepare_worker = usual.prepare_worker;
@@ -110,7 +114,9 @@ void make_plain(plan& p, std::string_view part) {
     p.group.snapshots.every_entries = every;
     p.group.transfers = usual.group.transfers;
   } else if (part == "streams") {
+    const bool bulk_first = p.transport.bulk_first;
     p.transport = usual.transport;
+    p.transport.bulk_first = bulk_first;
   }
 }
 

@@ -16,7 +16,7 @@ namespace quorumd::sim {
 /// Beside the kinds of faults: what else a run can be without.
 inline constexpr std::array<std::string_view, 2> other_things{"flips", "sessions"};
 /// Parts of a plan that can be as they are by default, and not as drawn.
-inline constexpr std::array<std::string_view, 8> plan_parts{"costs",     "network", "workers",   "log",
+inline constexpr std::array<std::string_view, 9> plan_parts{"costs",     "network", "lines",     "workers", "log",
                                                             "consensus", "node",    "snapshots", "streams"};
 
 /// How a run differs from that of its seed alone, so that what failed is found again in a smaller one. As soon as

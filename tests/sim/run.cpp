@@ -111,14 +111,42 @@ class run final : private cluster::listener {
     };
     if (!until(quiet, 20s)) return;           // what is wrong is found at the end
     go_on(2 * plan_.election_timeout() + 1s); // the longest that a disk stalled when it began
+    const node_id behind = good() && quiet() ? leave_one_behind() : node_id();
+    if (good() && behind && !quiet()) cluster_.come_back(behind);
     if (!good() || !quiet()) return;
     const node_id leader = cluster_.leader();
     const term led = cluster_.the_node(leader).the_group().soft().term;
     tell("from now on it is calm");
+    cluster_.expect_quiet();
+    if (behind) bring_back(behind, leader);
     go_on(plan_.calm);
     if (!good()) return;
     const bool leads = cluster_.leader() == leader && cluster_.the_node(leader).the_group().soft().term == led;
     if (!leads) cluster_.complain("n" + std::to_string(leader.value()) + " lost the leadership of a calm cluster");
+  }
+
+  [[nodiscard]] const raft::core& core(node_id id) { return cluster_.the_node(id).the_group().core(); }
+
+  /// Where lines are narrow, one member is away for so long that it will need a snapshot: who, or nobody.
+  node_id leave_one_behind() {
+    const node_id leader = cluster_.leader();
+    std::vector<node_id> voters = core(leader).members().voters;
+    if (plan_.network.bytes_a_second == 0 || voters.size() < 3 || !all_up()) return {};
+    std::erase(voters, leader);
+    const node_id who = voters[clock_.random().fork(8).below(voters.size())];
+    const log_index last = core(who).last_index();
+    cluster_.crash(who, false, 1h, "it is left behind");
+    const auto needs_one = [&] { return cluster_.leader() != leader || core(leader).first_index() > last.next(); };
+    until([&] { return cluster_.down(who) && needs_one(); }, 5s);
+    return who;
+  }
+
+  /// It takes the snapshot on the line on which it hears its leader.
+  void bring_back(node_id who, node_id leader) {
+    cluster_.come_back(who);
+    cluster_.calm(); // its disk too
+    const log_index known = core(leader).commit();
+    until([&] { return cluster_.leader() != leader || (cluster_.up(who) && core(who).commit() >= known); }, 10s);
   }
 
   [[nodiscard]] bool all_up() const {
