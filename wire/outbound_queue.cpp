@@ -86,7 +86,9 @@ void outbound_queue::choose() {
   byte_buffer& log = lane(traffic::log);
   byte_buffer& bulk = lane(traffic::bulk);
   const bool several = !control.empty() + !log.empty() + !bulk.empty() > 1;
-  if (several && queued_bytes_ <= options_.coalesce_bytes) { // copying so little costs less than another write
+  if (options_.bulk_first && !bulk.empty()) {
+    choose_lane(traffic::bulk, options_.block_bytes);
+  } else if (several && queued_bytes_ <= options_.coalesce_bytes) { // copying so little costs less than another write
     control.append(log.bytes());
     log.clear();
     control.append(bulk.bytes());

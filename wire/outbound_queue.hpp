@@ -18,6 +18,7 @@ struct outbound_options {
   std::size_t block_bytes = std::size_t{256} * 1024;        ///< of one class written before it is chosen again
   std::size_t coalesce_bytes = std::size_t{64} * 1024;      ///< up to here all classes leave in one write
   std::size_t bulk_credit_bytes = std::size_t{1024} * 1024; ///< of log after which one bulk frame gets its turn
+  bool bulk_first = false; ///< a deliberate bug that the simulator must find; never in production
 };
 
 /// What waits to be written to one stream: whole frames, encoded when they are queued, in three classes. Whatever

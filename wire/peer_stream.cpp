@@ -18,6 +18,9 @@ outbound_options queue_options(const transport_options& o) {
   outbound_options q;
   q.pause_bytes = o.queue_pause_bytes;
   q.bytes_max = o.queue_bytes_max;
+  q.block_bytes = o.block_bytes;
+  q.coalesce_bytes = o.coalesce_bytes;
+  q.bulk_first = o.bulk_first;
   return q;
 }
 

@@ -77,11 +77,14 @@ struct transport_options {
   std::size_t queue_pause_bytes = std::size_t{32} * 1024 * 1024; ///< the queue to a peer is full; room again at half
   std::size_t queue_bytes_max = std::size_t{64} * 1024 * 1024;   ///< beyond, the stream is closed
   std::size_t unsent_bytes_max = std::size_t{128} * 1024;        ///< in the kernel
+  std::size_t block_bytes = std::size_t{256} * 1024;             ///< written before what is more urgent gets its turn
+  std::size_t coalesce_bytes = std::size_t{64} * 1024;           ///< of all classes, up to here, leave in one write
   std::size_t read_bytes = std::size_t{256} * 1024;              ///< of one read
   std::size_t batch_bytes_max = std::size_t{1024} * 1024;        ///< read before the batch is handed over
   std::size_t inbound_bytes_max = std::size_t{16} * 1024 * 1024; ///< of one stream, handed over and not done with
   std::size_t handshakes_max = 64;                               ///< accepted streams that have not said who they are
   std::size_t strangers_max = 64; ///< nodes that dialed and are no members as far as this node knows
+  bool bulk_first = false;        ///< a deliberate bug that the simulator must find; never in production
 };
 
 /// For metrics and status.

@@ -79,6 +79,7 @@ void clients::ask(client& c, node_id at, operation o) {
   o.id = history_.size() + 1;
   o.client = c.number;
   o.invoked = ++moment_;
+  o.asked_at = clock_.now();
   c.current = history_.size();
   c.asked = at;
   c.tries = 0;
@@ -201,6 +202,7 @@ void clients::close(client& c, outcome how) {
   operation& o = history_[c.current];
   o.result = how;
   o.returned = ++moment_;
+  o.answered_at = clock_.now();
   clock_.record("answer", c.asked.value(), o.id, static_cast<std::uint64_t>(how));
   if (!ask_again(c)) rest(c);
 }

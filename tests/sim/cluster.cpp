@@ -50,10 +50,11 @@ void cluster::boot_all() {
 void cluster::complain(complaint c) {
   if (c.empty() || !complaint_.empty() || closing_) return;
   complaint_ = std::move(c);
-  clock_.trace().note(clock_.now(), "WRONG: " + complaint_);
-  if (!clock_.trace().printing()) return;
+  clock_.trace().tell(clock_.now(), told::moment(told::topic::wrong, complaint_));
+  if (!clock_.trace().heeded()) return;
   for (const auto& m : members_)
-    if (m->now == member::phase::up && m->proc->has_node()) m->note("stands " + standing(*m));
+    m->tell(told::topic::stands,
+            m->now == member::phase::up && m->proc->has_node() ? "stands " + standing(*m) : "is not up");
 }
 
 /// How far its log goes, and who the members are by it.
@@ -81,6 +82,9 @@ std::vector<node_id> cluster::ids() const {
 
 bool cluster::up(node_id id) const {
   return at(id).now == member::phase::up;
+}
+bool cluster::down(node_id id) const {
+  return at(id).now == member::phase::down;
 }
 bool cluster::paused(node_id id) const {
   return at(id).paused_until > clock_.now();
@@ -118,6 +122,7 @@ void cluster::boot(member& m) {
   clock_.record("boot", m.id.value(), m.starts);
   if (m.starts > 1) ++counters_[counter::restarts];
   m.crashed = false;
+  m.ends(told::topic::down);
   for (std::uint64_t i = 0; m.starts > 1 && i < plan_.flips_a_start; ++i)
     if (const std::string wrong = flips_.try_one(m.disk.memory()); !wrong.empty())
       complain("n" + std::to_string(m.id.value()) + ": " + wrong);
@@ -144,7 +149,9 @@ void cluster::boot(member& m) {
 void cluster::crash(node_id id, bool quietly, coro::duration back_after, const char* why) {
   member& m = at(id);
   if (m.now == member::phase::down || m.crashed) return;
-  m.note(std::string("crashes: ") + why);
+  m.ends(told::topic::leads);
+  m.ends(told::topic::slow_disk);
+  m.begins(told::topic::down, std::string("crashes: ") + why);
   clock_.record("crash", id.value(), quietly ? 1 : 0);
   ++counters_[counter::crashes];
   m.crashed = true;
@@ -159,6 +166,7 @@ void cluster::crash_within_write(node_id id, std::uint64_t effects, coro::durati
   member& m = at(id);
   if (m.now != member::phase::up) return;
   const std::uint64_t start = m.starts;
+  m.tell(told::topic::fault, "is to crash within effect " + std::to_string(effects) + " on its disk from now");
   m.disk.freeze_after(effects, [this, id, start, back_after] {
     if (at(id).starts != start) return;
     ++counters_[counter::crashes_within_a_write];
@@ -171,7 +179,8 @@ void cluster::stop(node_id id, coro::duration grace, coro::duration back_after) 
   if (m.now != member::phase::up) return;
   ++counters_[counter::graceful_stops];
   clock_.record("stop", id.value());
-  m.note("stops");
+  m.ends(told::topic::leads);
+  m.begins(told::topic::down, "stops");
   m.now = member::phase::ending;
   m.back_after = back_after;
   m.proc->stop(grace);
@@ -182,11 +191,12 @@ void cluster::pause(node_id id, coro::duration length) {
   if (m.now != member::phase::up || paused(id)) return;
   ++counters_[counter::pauses];
   clock_.record("pause", id.value());
-  m.note("pauses");
+  m.begins(told::topic::pause, "pauses");
   m.paused_until = m.disturbed_at = clock_.now() + length;
   clock_.pause(id.value(), true);
   clock_.at(m.paused_until, [this, id, number = ++m.pauses] {
     if (at(id).pauses != number) return;
+    at(id).ends(told::topic::pause);
     at(id).note("goes on");
     clock_.pause(id.value(), false);
   });
@@ -195,29 +205,35 @@ void cluster::pause(node_id id, coro::duration length) {
 void cluster::slow_disk(node_id id, coro::duration length) {
   member& m = at(id);
   if (m.now != member::phase::up) return;
-  m.note("has a slow disk");
+  m.begins(told::topic::slow_disk, "has a slow disk");
   worker_options slow = plan_.log_worker;
   slow.most = 100ms;
   slow.stall_per_mille = 100;
   m.proc->set_log_worker(slow);
   clock_.after(length, [this, id, start = m.starts, number = ++m.slow_until] {
     member& slowed = at(id);
-    if (slowed.starts == start && slowed.slow_until == number && slowed.proc)
-      slowed.proc->set_log_worker(plan_.log_worker);
+    if (slowed.starts != start || slowed.slow_until != number || !slowed.proc) return;
+    slowed.ends(told::topic::slow_disk);
+    slowed.proc->set_log_worker(plan_.log_worker);
   });
 }
 
 void cluster::fill_disk(node_id id, coro::duration length) {
   member& m = at(id);
-  m.note("has a full disk");
+  m.begins(told::topic::full_disk, "has a full disk");
   m.disk.set_capacity(m.disk.used_bytes() + random_.below(65536));
   clock_.after(length, [this, id, number = ++m.full_until] {
-    if (at(id).full_until == number) at(id).disk.set_capacity(UINT64_MAX);
+    if (at(id).full_until != number) return;
+    at(id).ends(told::topic::full_disk);
+    at(id).disk.set_capacity(UINT64_MAX);
   });
 }
 
 void cluster::fail_sync(node_id id, std::uint64_t syncs) {
-  if (at(id).now == member::phase::up) at(id).disk.fail_sync_after(syncs);
+  member& m = at(id);
+  if (m.now != member::phase::up) return;
+  m.tell(told::topic::fault, "is to fail sync " + std::to_string(syncs) + " from now");
+  m.disk.fail_sync_after(syncs);
 }
 
 void cluster::expel(node_id id, const char* why) {
@@ -266,6 +282,8 @@ std::vector<node_id> cluster::members() const {
 }
 
 void cluster::heal() {
+  for (const auto t : {told::topic::link, told::topic::pause, told::topic::slow_disk, told::topic::full_disk})
+    clock_.trace().tell(clock_.now(), told::all_end(t));
   fabric_.unblock_all();
   network_options quiet = plan_.network;
   quiet.refuse_per_mille = 0;
@@ -313,6 +331,7 @@ void cluster::after_step() {
 void cluster::begin_end(member& m) {
   m.now = member::phase::ending;
   ++m.pauses;
+  m.ends(told::topic::pause);
   m.paused_until = clock_.now();
   clock_.pause(m.id.value(), false);
   m.proc->abandon();

@@ -62,6 +62,10 @@ class cluster {
   void heal();
   /// After heal(): disks stall no more, so that nothing is left for which a leader could be lost.
   void calm();
+  /// From now on nobody who heard from the leader, and can hear it, may stand for election.
+  void expect_quiet() { quiet_ = true; }
+  /// Starts one that is down.
+  void come_back(node_id id) { boot(at(id)); }
 
   /// The run is over, perhaps in the middle of something: every process is ended as by a crash.
   void shut_down();
@@ -74,6 +78,8 @@ class cluster {
   [[nodiscard]] fabric& network() { return fabric_; }
   [[nodiscard]] std::vector<node_id> ids() const;
   [[nodiscard]] bool up(node_id id) const;
+  /// Neither up nor about to end.
+  [[nodiscard]] bool down(node_id id) const;
   [[nodiscard]] bool paused(node_id id) const;
   /// How often it was started.
   [[nodiscard]] std::uint64_t starts(node_id id) const;
@@ -100,6 +106,7 @@ class cluster {
   void end(member& m);
   void look_at(member& m);
   void look_at_leader(member& m);
+  void look_at_candidate(const member& m);
   void look_at_start(member& m);
   void look_at_files(member& m);
   void compare_state(member& m);
@@ -121,6 +128,7 @@ class cluster {
   progress_checker progress_;
   acknowledgement_checker acknowledgements_;
   complaint complaint_;
+  bool quiet_ = false;
   bool closing_ = false;
 };
 

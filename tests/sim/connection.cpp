@@ -105,11 +105,12 @@ result<std::size_t> connection::write(int side, std::span<const std::byte> from)
 
 void connection::send(int from, pipe::segment s) {
   pipe& p = ends[1 - from].in;
+  const coro::time_point sent = net.sent(ends[from].host, ends[1 - from].host, s.bytes.size());
   p.bytes += s.bytes.size();
   ++net.counters_.segments;
   net.counters_.bytes += s.bytes.size();
   p.segments.push_back(std::move(s));
-  p.last = std::max(p.last, net.clock_.now() + net.delay());
+  p.last = std::max(p.last, sent + net.delay());
   net.clock_.at(p.last, [self = shared_from_this(), to = 1 - from] { self->arrive(to); });
 }
 

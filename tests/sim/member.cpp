@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <vector>
 
 namespace quorumd::sim {
 
@@ -30,14 +31,36 @@ std::uint64_t payload_hash(std::span<const std::byte> payload) {
   return hash_of(payload);
 }
 
+bool cluster::member::votes(node_id who) const {
+  const std::vector<node_id>& voters = proc->the_node().the_group().core().members().voters;
+  return std::find(voters.begin(), voters.end(), who) != voters.end();
+}
+
 void cluster::member::note(const std::string& text) const {
   sim::trace& t = owner.clock_.trace();
-  if (t.printing()) t.note(owner.clock_.now(), "n" + std::to_string(id.value()) + " " + text);
+  if (t.printing()) t.note(owner.clock_.now(), name_of(id) + " " + text);
+}
+
+void cluster::member::tell(told::topic t, const std::string& text) const {
+  if (owner.clock_.trace().heeded())
+    owner.clock_.trace().tell(owner.clock_.now(), told::moment(t, name_of(id) + " " + text));
+}
+
+void cluster::member::begins(told::topic t, const std::string& text) const {
+  if (owner.clock_.trace().heeded())
+    owner.clock_.trace().tell(owner.clock_.now(), told::begins(t, id.value(), name_of(id) + " " + text));
+}
+
+void cluster::member::ends(told::topic t) const {
+  owner.clock_.trace().tell(owner.clock_.now(), told::ends(t, id.value()));
 }
 
 void cluster::member::fatal(coro::fatal_cause cause, const std::string& reason) {
-  note("fatal: " + reason);
-  if (crashed) return; // what a frozen disk does to it
+  if (crashed) { // what a frozen disk does to it
+    note("fatal: " + reason);
+    return;
+  }
+  tell(told::topic::fault, "fatal: " + reason);
   if (cause == coro::fatal_cause::identity && owner.plan_.changes_members()) {
     owner.expel(id, "it is no member any more");
     return;
@@ -61,9 +84,13 @@ void cluster::member::on_handshake_refused(node_id who, const std::string&, cons
 void cluster::member::role_changed(const raft::soft_state& s) {
   if (impostor && s.role == raft::role::leader && now == phase::up)
     owner.complain("n" + std::to_string(id.value()) + " leads, though its disk was wiped");
+  if (s.role == raft::role::pre_candidate || s.role == raft::role::candidate) owner.look_at_candidate(*this);
   owner.clock_.record("role", id.value(), static_cast<std::uint64_t>(s.role), s.term.value());
   note("is now " + std::to_string(static_cast<int>(s.role)) + " in term " + std::to_string(s.term.value()) +
        ", leader " + std::to_string(s.leader.value()));
+  ends(told::topic::leads);
+  if (s.role == raft::role::leader && !crashed)
+    begins(told::topic::leads, "leads term " + std::to_string(s.term.value()));
   if (owner.listener_ != nullptr && now == phase::up) owner.listener_->role_changed(id, s.role);
 }
 
@@ -99,8 +126,9 @@ void cluster::member::snapshot_send_ended(node_id to, log_index, const std::stri
 }
 
 void cluster::member::snapshot_installed(log_index index) {
-  note("installed a snapshot at " + std::to_string(index.value()));
+  tell(told::topic::snapshot, "installed a snapshot at " + std::to_string(index.value()));
   ++owner.counters_[counter::snapshots_installed];
+  if (owner.quiet_ && owner.plan_.network.bytes_a_second != 0) ++owner.counters_[counter::narrow_snapshots];
   owner.clock_.record("installed", id.value(), index.value());
   if (crashed) return;
   const node::applier& a = group().state();
@@ -150,6 +178,16 @@ void cluster::look_at_leader(member& m) {
   if (clock_.now() - *m.deaf_since > patience)
     complain("n" + std::to_string(m.id.value()) + " leads term " + std::to_string(m.seen.soft.term.value()) +
              " on, though it has heard no majority for longer than an election timeout");
+}
+
+/// In the calm a member that had heard from its leader goes on to hear from it, whatever else passes between the two:
+/// heartbeats do not wait behind a snapshot.
+void cluster::look_at_candidate(const member& m) {
+  const node_id heard = m.seen.soft.leader;
+  if (!quiet_ || m.now != member::phase::up || !heard || heard != leader() || heard == m.id) return;
+  const member& l = at(heard);
+  if (l.seen.soft.term != m.seen.soft.term || !l.votes(m.id)) return;
+  complain(name_of(m.id) + " stands for election in the calm, though " + name_of(heard) + " leads and can be heard");
 }
 
 void cluster::look_at_start(member& m) {

@@ -37,8 +37,14 @@ class cluster::member final : public coro::fatal_hook, public node::observer, pu
   void on_handshake_refused(node_id who, const std::string&, const std::string& why) override;
 
   void note(const std::string& text) const;
+  /// For whoever wants the story: "n1 " and the text, at this moment; or what of this member goes on from now on.
+  void tell(told::topic t, const std::string& text) const;
+  void begins(told::topic t, const std::string& text) const;
+  void ends(told::topic t) const;
   [[nodiscard]] process_name name() const { return {id, starts}; }
   [[nodiscard]] node::group& group() { return proc->the_node().the_group(); }
+  /// Whether that member votes, as far as this one knows.
+  [[nodiscard]] bool votes(node_id who) const;
 
   cluster& owner;
   const node_id id;

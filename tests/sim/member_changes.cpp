@@ -3,6 +3,7 @@
 #include "daemon/node/group.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace quorumd::sim {
@@ -28,30 +29,68 @@ wire::member_change change_of(member_action action, const std::vector<node_id>& 
   return c;
 }
 
+std::string text_of(const wire::member_change& c) {
+  static constexpr std::array<std::string_view, 6> verbs{"add", "remove", "promote", "demote", "update", "replace"};
+  std::string s(verbs[static_cast<std::size_t>(c.action)]);
+  for (const wire::member_spec& m : c.members) s += " " + m.name;
+  return s;
+}
+
 } // namespace
 
-member_changes::member_changes(scheduler& s, cluster& c, nemesis& trouble, const plan& p, counters& n)
+member_changes::member_changes(scheduler& s, cluster& c, nemesis& trouble, const plan& p, fault_script& f, counters& n)
     : clock_(s)
     , cluster_(c)
     , nemesis_(trouble)
     , plan_(p)
+    , script_(f)
     , counters_(n)
     , random_(s.random().fork(7)) {}
 
 void member_changes::start() {
-  if (plan_.changes_members()) next();
+  if (!plan_.changes_members()) return;
+  if (script_.repeats())
+    repeat();
+  else
+    next();
+}
+
+/// The turns of the earlier run; beyond its end nothing new happens.
+void member_changes::repeat() {
+  const fault* last = nullptr;
+  for (const fault& f : script_.earlier())
+    if (f.kind == fault_kind::change) last = &f;
+  if (last == nullptr) return next();
+  for (const fault& f : script_.earlier()) {
+    if (f.kind != fault_kind::change) continue;
+    clock_.at(f.due, [this, &f, last] {
+      if (stopped_) return;
+      turn(f);
+      if (&f == last) next();
+    });
+  }
 }
 
 void member_changes::next() {
-  clock_.after(random_.between(coro::duration(30ms), plan_.change_pause_most), [this] {
+  const coro::time_point due = clock_.now() + random_.between(coro::duration(30ms), plan_.change_pause_most);
+  clock_.at(due, [this, due] {
     if (stopped_) return;
-    poll_joins();
-    if (lost_)
-      bring_back();
-    else if (!finishing_)
-      act();
+    const fault f{.kind = fault_kind::change, .due = due, .random = random_};
+    const bool acts = !finishing_ && !lost_ && !script_.repeats();
+    turn(acts ? script_.drawn(f) : script_.turn(f));
     next();
   });
+}
+
+void member_changes::turn(const fault& f) {
+  random_ = f.random;
+  clock_.trace().set_because_of(f.number);
+  poll_joins();
+  if (lost_)
+    bring_back();
+  else if (f.number != 0 && !finishing_ && !script_.leaves_out(f))
+    act();
+  clock_.trace().set_because_of(0);
 }
 
 node_id member_changes::any_of(const std::vector<node_id>& ids) {
@@ -140,6 +179,7 @@ void member_changes::lose_a_disk(node::group& leading) {
   }
   lost_ = who;
   lost_at_ = clock_.now();
+  clock_.trace().tell(clock_.now(), told::moment(told::topic::member, name_of(who) + " loses its disk"));
   imposes_ = random_.coin() ? random_.between(coro::duration(50ms), coro::duration(800ms)) : coro::duration(0);
   if (imposes_ > coro::duration(0))
     cluster_.impersonate(who);
@@ -170,6 +210,9 @@ void member_changes::ask(wire::member_change c) {
   if (!leader) return;
   asked_at_ = clock_.now();
   clock_.record("members", leader.value(), static_cast<std::uint64_t>(c.action));
+  if (clock_.trace().heeded())
+    clock_.trace().tell(clock_.now(),
+                        told::moment(told::topic::member, name_of(leader) + " is asked to " + text_of(c)));
   std::vector<node_id> staying = cluster_.the_node(leader).the_group().members().in_force().members.voters;
   for (const wire::member_spec& m : c.members)
     std::erase_if(staying, [&](node_id id) { return name_of(id) == m.name; });
@@ -179,8 +222,9 @@ void member_changes::ask(wire::member_change c) {
       [this, c = std::move(c), until = clock_.now() + patience, begun = asked_.back().begun](node::group& g) {
         *begun = true;
         g.members().change(c, until, [this](const node::member_answer& a) {
-          if (clock_.trace().printing())
-            clock_.trace().note(clock_.now(), "change of members: " + (a.text.empty() ? "done" : a.text));
+          if (clock_.trace().heeded())
+            clock_.trace().tell(clock_.now(), told::moment(told::topic::member,
+                                                           "change of members: " + (a.text.empty() ? "done" : a.text)));
           if (a.error == wire::request_errc::none) ++counters_[counter::member_changes];
         });
       });
@@ -193,6 +237,9 @@ bool member_changes::asked_and_waits() {
 }
 
 void member_changes::transfer() {
+  if (clock_.trace().heeded())
+    clock_.trace().tell(clock_.now(), told::moment(told::topic::member, name_of(cluster_.leader()) +
+                                                                            " is asked to hand the leadership over"));
   cluster_.the_node(cluster_.leader()).call([this, until = clock_.now() + patience](node::group& g) {
     g.members().transfer({}, until, [this](const node::member_answer& a) {
       if (a.error == wire::request_errc::none) ++counters_[counter::transfers];
@@ -214,6 +261,7 @@ void member_changes::poll_joins() {
       clock_.after(1ms, [this, id, told = node::introduction_from(a.reply)] {
         if (stopped_ || !cluster_.outside(id)) return;
         ++counters_[counter::joins];
+        clock_.trace().tell(clock_.now(), told::moment(told::topic::member, name_of(id) + " joins"));
         cluster_.join(id, told);
       });
     });

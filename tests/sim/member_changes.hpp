@@ -1,6 +1,7 @@
 #pragma once
 
 #include "tests/sim/cluster.hpp"
+#include "tests/sim/fault_script.hpp"
 #include "tests/sim/nemesis.hpp"
 
 #include <cstdint>
@@ -11,10 +12,11 @@
 namespace quorumd::sim {
 
 /// The administrator of a run: adds, removes, promotes, demotes and replaces members, hands the leadership over, loses
-/// a member's disk now and then, and starts what was added. Does nothing in a run whose members stay as they are.
+/// a member's disk now and then, and starts what was added; by chance, or as in an earlier run. Does nothing in a run
+/// whose members stay as they are.
 class member_changes {
  public:
-  member_changes(scheduler& s, cluster& c, nemesis& trouble, const plan& p, counters& n);
+  member_changes(scheduler& s, cluster& c, nemesis& trouble, const plan& p, fault_script& f, counters& n);
   void start();
   /// Whether a member has yet to be brought back.
   [[nodiscard]] bool has_lost() const { return static_cast<bool>(lost_); }
@@ -24,6 +26,8 @@ class member_changes {
 
  private:
   void next();
+  void repeat();
+  void turn(const fault& f);
   void act();
   void bring_back();
   void lose_a_disk(node::group& leading);
@@ -45,6 +49,7 @@ class member_changes {
   cluster& cluster_;
   nemesis& nemesis_;
   const plan& plan_;
+  fault_script& script_;
   counters& counters_;
   prng random_;
   coro::time_point asked_at_; ///< of the last change

@@ -82,8 +82,10 @@ coro::task<void> receive_all(coro::acceptor* from, coro::loop* l, received* out)
   }
 }
 
-coro::task<void> send_all(coro::network* by, coro::loop* l, std::string bytes, error_code* error, bool stay) {
-  const coro::endpoint to{"two", 1};
+const coro::endpoint second{"two", 1};
+
+coro::task<void> send_all(coro::network* by, coro::loop* l, std::string bytes, error_code* error, bool stay,
+                          coro::endpoint to = second) {
   auto dialed = co_await by->connect(*l, to, 1s);
   if (!dialed) {
     *error = dialed.error();
@@ -119,8 +121,6 @@ std::string letters(std::size_t n) {
   return s;
 }
 
-const coro::endpoint second{"two", 1};
-
 } // namespace
 
 // Whatever the chunks, waits and buffer sizes that a seed draws, bytes arrive in order and whole, then the end.
@@ -144,6 +144,32 @@ TEST_CASE("network: bytes arrive in order however they are cut") {
     CHECK(got.end == failed::eof);
     CHECK_FALSE(error);
   }
+}
+
+// Two connections have the line's bytes a second together, and each byte arrives all the same.
+TEST_CASE("network: who shares a narrow line has a part of it") {
+  network_options o;
+  o.bytes_a_second = 10'000;
+  o.write_max = 500;
+  two_hosts h(8, o);
+  const coro::endpoint other{"two", 2};
+  auto listening = h.right_net->listen(*h.right, second);
+  auto listening_too = h.right_net->listen(*h.right, other);
+  received got;
+  received got_too;
+  error_code error;
+  h.spawn_right(receive_all(listening->get(), h.right.get(), &got));
+  h.spawn_right(receive_all(listening_too->get(), h.right.get(), &got_too));
+  h.spawn_left(send_all(h.left_net.get(), h.left.get(), letters(10'000), &error, false));
+  h.spawn_left(send_all(h.left_net.get(), h.left.get(), letters(10'000), &error, false, other));
+  h.run(1500ms);
+  const std::size_t half = got.bytes.size() + got_too.bytes.size();
+  CHECK(half > 14'000);
+  CHECK(half <= 15'000);
+  h.run(1s);
+  CHECK(got.bytes == letters(10'000));
+  CHECK(got_too.bytes == letters(10'000));
+  CHECK_FALSE(error);
 }
 
 // The same seed gives the same trace, another seed another one.

@@ -54,6 +54,7 @@ constexpr std::array named_mutants{
     named_mutant{"publish-early", {.node = {.publish_early = true}}},
     named_mutant{"never-shorten", {.node = {.never_shorten = true}}},
     named_mutant{"keep-replaced-progress", {.raft = raft::mutant::keep_replaced_progress}},
+    named_mutant{"bulk-first", {.bulk_first = true}},
     named_mutant{"keep-truncated-members", {.raft = raft::mutant::keep_truncated_members}, 3000},
 };
 
@@ -183,6 +184,29 @@ void become_storm(plan& o, prng p) {
   o.group.snapshots.trailing_bytes = 0;
 }
 
+/// Lines so slow that a snapshot takes several election timeouts. A heartbeat waits for what is being written, and for
+/// what the kernel has, neither of which can be taken back: these are so small, and the lines so fast, that it waits
+/// for a third of the shortest election timeout at the most. Slower lines have no leader to expect (paper §5.6).
+void become_narrow(plan& o, prng p) {
+  constexpr std::size_t frame_overhead = 512;
+  constexpr std::size_t values_of_a_command = 3; // a transaction puts no more, with what it compares
+  o.network.buffer_bytes = 2048;
+  o.network.write_max = std::min<std::size_t>(o.network.write_max, 1000);
+  o.network.read_max = std::max<std::size_t>(o.network.read_max, 1000);
+  o.network.slow_per_mille = 0;
+  o.transport.unsent_bytes_max = 2048;
+  o.transport.block_bytes = 1024;
+  o.transport.coalesce_bytes = 1024;
+  o.group.raft.append_bytes_max = std::min<std::size_t>(o.group.raft.append_bytes_max, 1024);
+  o.group.transfers.chunk_bytes = 1024;
+  o.group.transfers.window_bytes = std::size_t{64} * 1024;
+  const std::size_t entry = values_of_a_command * o.load.value_bytes_max + frame_overhead;
+  const std::size_t ahead = o.network.buffer_bytes + std::max(entry, o.transport.block_bytes) + o.transport.block_bytes;
+  const coro::duration timeout = o.group.tick * o.group.raft.election_ticks;
+  const coro::duration waits = timeout / static_cast<int>(p.between(3, 6));
+  o.network.bytes_a_second = ahead * std::size_t{1'000'000'000} / static_cast<std::size_t>(waits.count());
+}
+
 } // namespace
 
 const std::vector<std::string_view>& mutant_names() {
@@ -220,6 +244,7 @@ std::string describe(const plan& p) {
   number("read", p.network.read_max);
   number("write", p.network.write_max);
   number("buffer", p.network.buffer_bytes);
+  number("bytes a second", p.network.bytes_a_second);
   time("log us", p.log_worker.most);
   time("snapshot us", p.snapshot_worker.most);
   number("raft: election ticks", p.group.raft.election_ticks);
@@ -303,6 +328,8 @@ plan draw_plan(std::uint64_t seed, const mutants& m) {
     o.drift_most_per_mille = leases.pick(std::array<std::int64_t, 2>{0, 50});
   }
   if (root.fork(12).below(4) == 0) become_storm(o, root.fork(13));
+  o.transport.bulk_first = m.bulk_first;
+  if (root.fork(20).below(8) == 0) become_narrow(o, root.fork(21));
   return o;
 }
 

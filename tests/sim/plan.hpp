@@ -19,6 +19,7 @@ struct mutants {
   raft::mutant raft = raft::mutant::none;
   storage::mutant storage = storage::mutant::none;
   node::bugs node;
+  bool bulk_first = false; ///< of the streams
 };
 [[nodiscard]] const std::vector<std::string_view>& mutant_names();
 [[nodiscard]] std::optional<mutants> find_mutant(std::string_view name);

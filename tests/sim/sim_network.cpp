@@ -153,6 +153,13 @@ coro::duration fabric::delay() {
   return random_.between(options_.delay_least, slow ? options_.slow_most : options_.delay_most);
 }
 
+coro::time_point fabric::sent(host_id from, host_id to, std::size_t bytes) {
+  if (options_.bytes_a_second == 0) return clock_.now();
+  coro::time_point& free_at = free_at_[{from, to}];
+  free_at = std::max(free_at, clock_.now()) + coro::duration(std::chrono::seconds(1)) * bytes / options_.bytes_a_second;
+  return free_at;
+}
+
 listener* fabric::listening(const std::string& at) const {
   const auto found = listeners_.find(at);
   return found == listeners_.end() || !up(found->second->host()) ? nullptr : found->second;

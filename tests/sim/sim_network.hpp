@@ -27,6 +27,7 @@ struct network_options {
   std::uint64_t refuse_per_mille = 0;          ///< of the dials fail
   std::uint64_t spurious_per_mille = 0;        ///< of the waits return though a try would still block
   std::uint64_t reset_on_heal_per_mille = 500; ///< of the connections that a partition held bytes of break when it ends
+  std::size_t bytes_a_second = 0;              ///< from one host to another, of all their connections; 0: no limit
 };
 
 struct network_counters {
@@ -79,6 +80,8 @@ class fabric {
   friend class host_network;
 
   [[nodiscard]] coro::duration delay();
+  /// When so many more bytes have left from one host to the other: behind what goes there already.
+  [[nodiscard]] coro::time_point sent(host_id from, host_id to, std::size_t bytes);
   std::shared_ptr<connection> connect(host_id from, coro::loop& owner, const std::string& to, coro::endpoint address);
   [[nodiscard]] listener* listening(const std::string& at) const;
 
@@ -88,6 +91,7 @@ class fabric {
   network_counters counters_;
   std::set<std::pair<host_id, host_id>> blocked_;
   std::set<host_id> down_;
+  std::map<std::pair<host_id, host_id>, coro::time_point> free_at_; ///< lines with a limit, by from and to
   std::map<std::string, listener*> listeners_;
   std::map<std::uint64_t, std::weak_ptr<connection>> connections_; // by number, so in the same order each time
   std::uint64_t next_connection_ = 0;

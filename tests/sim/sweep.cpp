@@ -1,74 +1,38 @@
 #include "tests/sim/sweep.hpp"
 
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cinttypes>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <map>
-#include <optional>
-#include <stdexcept>
+#include <utility>
 
 namespace quorumd::sim {
 namespace {
 
 constexpr std::uint64_t twice_every = 100;
-/// Wall-clock time after which a run is taken for hanging.
-constexpr int patience_ms = 120'000;
+constexpr std::chrono::minutes tell_every{1};
 
 /// What a child writes to its pipe: this, then the complaint.
 struct report {
   counters counts;
   std::uint64_t hash = 0;
+  std::uint64_t events = 0;
   std::uint64_t steps = 0;
+  coro::duration virtual_time{};
 };
 
-void write_all(int fd, const void* data, std::size_t bytes) {
-  const char* at = static_cast<const char*>(data);
-  while (bytes != 0) {
-    const ssize_t n = ::write(fd, at, bytes);
-    if (n <= 0) ::_exit(3);
-    at += n;
-    bytes -= static_cast<std::size_t>(n);
-  }
-}
-
-[[noreturn]] void run_child(std::uint64_t seed, std::string_view mutant, int out, int err) {
-  ::dup2(err, STDERR_FILENO);
-  write_report(seed, mutant, out);
-  ::_exit(0);
-}
-
-[[noreturn]] void exec_child(std::uint64_t seed, std::string_view mutant, int out, int err) {
+/// The seed's run in a program that is started anew.
+void execute(std::uint64_t seed, const std::string& mutant, int out) {
   ::dup2(out, STDOUT_FILENO);
-  ::dup2(err, STDERR_FILENO);
   const std::string number = std::to_string(seed);
-  const std::string name(mutant);
-  if (name.empty())
-    ::execl("/proc/self/exe", "quorumd_sim", "--seed", number.c_str(), "--report", static_cast<char*>(nullptr));
-  else
-    ::execl("/proc/self/exe", "quorumd_sim", "--seed", number.c_str(), "--report", "--mutant", name.c_str(),
-            static_cast<char*>(nullptr));
+  const char* const last = mutant.empty() ? nullptr : mutant.c_str();
+  ::execl("/proc/self/exe", "quorumd_sim", "--seed", number.c_str(), "--report", last == nullptr ? nullptr : "--mutant",
+          last, static_cast<char*>(nullptr));
   ::_exit(3);
 }
-
-struct child {
-  std::uint64_t seed = 0;
-  pid_t pid = 0;
-  int out = -1;
-  int err = -1;
-  std::string output;
-  std::string errors;
-  std::chrono::steady_clock::time_point since;
-  bool again = false;
-};
 
 class sweeper {
  public:
@@ -77,148 +41,107 @@ class sweeper {
       , next_(o.first) {}
 
   sweep_result run() {
-    const auto begin = std::chrono::steady_clock::now();
-    while (more() || !running_.empty()) {
-      while (running_.size() < options_.jobs && more()) start(next_++, false);
-      wait();
+    while (more() || processes_.running() != 0) {
+      while (processes_.running() < options_.jobs && more()) start(next_++);
+      for (const ended_child& c : processes_.wait()) finish(c);
+      tell_progress();
     }
-    result_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    result_.seconds = elapsed().count();
     std::sort(result_.failures.begin(), result_.failures.end(),
               [](const sweep_failure& a, const sweep_failure& b) { return a.seed < b.seed; });
     return std::move(result_);
   }
 
  private:
+  [[nodiscard]] std::chrono::duration<double> elapsed() const { return std::chrono::steady_clock::now() - begin_; }
   [[nodiscard]] bool more() const {
-    return next_ <= options_.last && !(options_.stop_at_first && !result_.failures.empty());
+    return next_ <= options_.last && !(options_.stop_at_first && !result_.failures.empty()) &&
+           (!options_.at_most || elapsed() < *options_.at_most);
   }
 
-  void start(std::uint64_t seed, bool again) {
-    int out[2];
-    int err[2];
-    if (::pipe2(out, O_CLOEXEC) != 0 || ::pipe2(err, O_CLOEXEC) != 0) throw std::runtime_error("pipe2 failed");
-    std::fflush(stdout);
-    const pid_t pid = ::fork();
-    if (pid < 0) throw std::runtime_error("fork failed");
-    if (pid == 0) {
-      if (again) exec_child(seed, options_.mutant, out[1], err[1]);
-      run_child(seed, options_.mutant, out[1], err[1]);
-    }
-    ::close(out[1]);
-    ::close(err[1]);
-    child c;
-    c.seed = seed;
-    c.pid = pid;
-    c.out = out[0];
-    c.err = err[0];
-    c.since = std::chrono::steady_clock::now();
-    c.again = again;
-    running_.push_back(std::move(c));
+  void start(std::uint64_t seed) {
+    processes_.start(seed, [&](int out) { write_report({seed, std::string(options_.mutant), {}}, out); });
   }
 
-  void wait() {
-    std::vector<pollfd> fds;
-    for (const child& c : running_) {
-      fds.push_back({c.out, POLLIN, 0});
-      fds.push_back({c.err, POLLIN, 0});
-    }
-    ::poll(fds.data(), fds.size(), 1000);
-    for (std::size_t i = running_.size(); i-- != 0;) {
-      child& c = running_[i];
-      if (fds[2 * i].revents != 0) read_some(c.out, c.output);
-      if (fds[2 * i + 1].revents != 0) read_some(c.err, c.errors);
-      const bool late = std::chrono::steady_clock::now() - c.since > std::chrono::milliseconds(patience_ms);
-      if (late) ::kill(c.pid, SIGKILL);
-      if (c.out >= 0 && !late) continue;
-      child done = std::move(c);
-      running_.erase(running_.begin() + static_cast<std::ptrdiff_t>(i));
-      finish(std::move(done), late);
-    }
+  void start_again(std::uint64_t seed, std::uint64_t hash) {
+    hashes_[seed] = hash;
+    processes_.start(seed, [&](int out) { execute(seed, std::string(options_.mutant), out); });
   }
 
-  static void read_some(int& fd, std::string& into) {
-    if (fd < 0) return;
-    char buffer[65536];
-    const ssize_t n = ::read(fd, buffer, sizeof buffer);
-    if (n > 0) {
-      into.append(buffer, static_cast<std::size_t>(n));
-    } else {
-      ::close(fd);
-      fd = -1;
-    }
-  }
-
-  void finish(child c, bool late) {
-    while (c.err >= 0) read_some(c.err, c.errors);
-    if (c.out >= 0) ::close(c.out);
-    int status = 0;
-    ::waitpid(c.pid, &status, 0);
-    report what;
-    std::string complaint;
-    if (late) {
-      complaint = "still running after " + std::to_string(patience_ms / 1000) + " s";
-    } else if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || c.output.size() < sizeof what) {
-      complaint =
-          "the process ended: " + (c.errors.empty() ? "status " + std::to_string(status) : first_line(c.errors));
-    } else {
-      std::memcpy(&what, c.output.data(), sizeof what);
-      complaint = c.output.substr(sizeof what);
-    }
-    if (c.again)
-      compare(c.seed, what.hash, complaint);
+  void finish(const ended_child& c) {
+    run_result r = read_report(c);
+    if (hashes_.contains(c.tag))
+      compare(c.tag, r);
     else
-      count(c.seed, what, std::move(complaint));
+      count(c.tag, std::move(r));
   }
 
-  void count(std::uint64_t seed, const report& what, std::string complaint) {
+  void count(std::uint64_t seed, run_result r) {
     ++result_.runs;
-    result_.steps += what.steps;
-    result_.counts.add(what.counts);
-    if (!complaint.empty()) {
+    result_.steps += r.steps;
+    result_.counts.add(r.counts);
+    if (!r.complaint.empty()) {
       if (!options_.quiet) {
-        std::printf("seed %" PRIu64 " FAILED: %s\n  replay: %s\n", seed, complaint.c_str(),
-                    replay_command(seed, options_.mutant).c_str());
+        std::printf("seed %" PRIu64 " FAILED: %s\n  replay: %s\n", seed, r.complaint.c_str(),
+                    replay_command({seed, std::string(options_.mutant), {}}).c_str());
         std::fflush(stdout);
       }
-      result_.failures.push_back({seed, std::move(complaint)});
+      result_.failures.push_back({seed, std::move(r.complaint)});
     } else if (options_.twice || seed % twice_every == 0 || seed == options_.first) {
-      hashes_[seed] = what.hash;
-      start(seed, true);
+      start_again(seed, r.hash);
     }
   }
 
-  void compare(std::uint64_t seed, std::uint64_t hash, const std::string& complaint) {
-    if (complaint.empty() && hash == hashes_[seed]) return;
-    result_.failures.push_back({seed, "not deterministic: a second process had another trace " + complaint});
+  void compare(std::uint64_t seed, const run_result& r) {
+    if (r.complaint.empty() && r.hash == hashes_[seed]) return;
+    result_.failures.push_back({seed, "not deterministic: a second process had another trace " + r.complaint});
     if (!options_.quiet) std::printf("seed %" PRIu64 " FAILED: %s\n", seed, result_.failures.back().why.c_str());
   }
 
-  static std::string first_line(const std::string& s) { return s.substr(0, s.find('\n')); }
+  void tell_progress() {
+    if (options_.quiet || std::chrono::steady_clock::now() - told_ < tell_every) return;
+    told_ = std::chrono::steady_clock::now();
+    std::fprintf(stderr, "%" PRIu64 " seeds, %.1f a second, %zu failed\n", result_.runs,
+                 static_cast<double>(result_.runs) / elapsed().count(), result_.failures.size());
+  }
 
   sweep_options options_;
   std::uint64_t next_;
-  std::vector<child> running_;
-  std::map<std::uint64_t, std::uint64_t> hashes_;
+  children processes_;
+  std::map<std::uint64_t, std::uint64_t> hashes_; ///< of the seeds that run a second time
   sweep_result result_;
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::time_point told_ = begin_;
 };
 
 } // namespace
 
-void write_report(std::uint64_t seed, std::string_view mutant, int fd) {
-  const run_result r = run_seed(seed, mutant.empty() ? mutants{} : *find_mutant(mutant), false);
-  const report what{r.counts, r.hash, r.steps};
+void write_report(const run_spec& s, int fd, std::vector<fault> earlier) {
+  const run_result r = run_seed(s, {}, std::move(earlier));
+  const report what{r.counts, r.hash, r.events, r.steps, r.virtual_time};
   write_all(fd, &what, sizeof what);
   write_all(fd, r.complaint.data(), r.complaint.size());
 }
 
-sweep_result sweep(const sweep_options& o) {
-  return sweeper(o).run();
+run_result read_report(const ended_child& c) {
+  run_result r;
+  report what;
+  if (c.why.empty() && c.output.size() >= sizeof what) {
+    std::memcpy(&what, c.output.data(), sizeof what);
+    r.complaint = c.output.substr(sizeof what);
+    r.counts = what.counts;
+    r.hash = what.hash;
+    r.events = what.events;
+    r.steps = what.steps;
+    r.virtual_time = what.virtual_time;
+  } else {
+    r.complaint = c.why.empty() ? "the process ended without a word" : c.why;
+  }
+  return r;
 }
 
-std::string replay_command(std::uint64_t seed, std::string_view mutant) {
-  std::string s = "./dev sim --seed " + std::to_string(seed);
-  if (!mutant.empty()) s += " --mutant " + std::string(mutant);
-  return s;
+sweep_result sweep(const sweep_options& o) {
+  return sweeper(o).run();
 }
 
 } // namespace quorumd::sim

@@ -1,8 +1,11 @@
 #pragma once
 
+#include "tests/sim/children.hpp"
 #include "tests/sim/run.hpp"
 
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +15,7 @@ namespace quorumd::sim {
 struct sweep_options {
   std::uint64_t first = 1;
   std::uint64_t last = 1;
+  std::optional<std::chrono::duration<double>> at_most; ///< no run begins after so much time
   unsigned jobs = 1;
   std::string_view mutant; ///< its name, or empty
   bool quiet = false;      ///< nothing is printed
@@ -32,14 +36,13 @@ struct sweep_result {
   double seconds = 0;
 };
 
-/// Runs each seed in a process of its own (a broken invariant ends only that), some at a time. Every hundredth seed,
-/// and the first, runs a second time in a freshly executed process and must give the same hash.
+/// Runs each seed in a process of its own, some at a time. Every hundredth seed, and the first, runs a second time in
+/// a freshly executed process and must give the same hash. Progress is told on standard error once a minute.
 [[nodiscard]] sweep_result sweep(const sweep_options& o);
 
-/// Runs a seed and writes what came of it to the file descriptor, as sweep() reads it: for the processes it starts.
-void write_report(std::uint64_t seed, std::string_view mutant, int fd);
-
-/// How to see a seed's run again.
-[[nodiscard]] std::string replay_command(std::uint64_t seed, std::string_view mutant);
+/// Runs it and writes what came of it to the file descriptor, but for the history: for processes that are started.
+void write_report(const run_spec& s, int fd, std::vector<fault> earlier = {});
+/// What write_report() wrote; a process that ended otherwise is a complaint.
+[[nodiscard]] run_result read_report(const ended_child& c);
 
 } // namespace quorumd::sim

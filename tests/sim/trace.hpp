@@ -2,11 +2,13 @@
 
 #include "coro/clock.hpp"
 #include "tests/sim/prng.hpp"
+#include "tests/sim/told.hpp"
 
 #include <cinttypes>
 #include <cstdint>
 #include <cstdio>
 #include <string_view>
+#include <utility>
 
 namespace quorumd::sim {
 
@@ -34,6 +36,18 @@ class trace {
     std::printf("%12.6f -- %.*s\n", static_cast<double>(at.time_since_epoch().count()) * 1e-9,
                 static_cast<int>(text.size()), text.data());
   }
+  /// As note(), and whoever wants the story of the run is told.
+  void tell(coro::time_point at, told t) const {
+    if (!t.text.empty()) note(at, (t.of == told::topic::wrong ? "WRONG: " : "") + t.text);
+    t.fault = because_of_;
+    if (told_to_) told_to_(at, t);
+  }
+  void set_told_to(told_to f) { told_to_ = std::move(f); }
+  /// What is told from now on comes of the fault of that number; 0: of none.
+  void set_because_of(std::uint64_t fault) { because_of_ = fault; }
+  /// Whether anybody reads what is noted and told.
+  [[nodiscard]] bool heeded() const { return print_ || told_to_; }
+  /// Whether every event is printed.
   [[nodiscard]] bool printing() const { return print_; }
   [[nodiscard]] std::uint64_t hash() const { return hash_; }
   [[nodiscard]] std::uint64_t events() const { return events_; }
@@ -46,6 +60,8 @@ class trace {
   }
 
   bool print_;
+  told_to told_to_;
+  std::uint64_t because_of_ = 0;
   std::uint64_t hash_ = 0;
   std::uint64_t events_ = 0;
 };

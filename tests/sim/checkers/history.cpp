@@ -31,11 +31,18 @@ const char* name(operation::kind k) {
   return "?";
 }
 
+/// Values are filled up with dots, up to any length.
+std::string shown(const std::string& value) {
+  constexpr std::size_t most = 16;
+  if (value.size() <= most) return value;
+  return value.substr(0, most) + " (" + std::to_string(value.size()) + " bytes)";
+}
+
 std::string describe(const action& a) {
   const std::string range = a.end.empty() ? a.key : a.key + ".." + a.end;
   switch (a.what) {
   case action::kind::put:
-    return "put " + a.key + "=" + a.value;
+    return "put " + a.key + "=" + shown(a.value);
   case action::kind::erase:
     return "delete " + range;
   case action::kind::get:
@@ -65,7 +72,7 @@ std::string describe(const operation& o) {
   for (const action& a : o.ran()) s += " " + describe(a) + ";";
   for (const action_result& r : o.results)
     for (const seen_key& k : r.kvs)
-      s += " [" + k.key + "=" + k.value + " mod " + std::to_string(k.mod_revision) + " version " +
+      s += " [" + k.key + "=" + shown(k.value) + " mod " + std::to_string(k.mod_revision) + " version " +
            std::to_string(k.version) + "]";
   return s;
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "coro/clock.hpp"
+
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -71,6 +73,9 @@ struct operation {
   // Moments, as numbers that only grow; two are never equal.
   std::uint64_t invoked = 0;
   std::uint64_t returned = 0; ///< 0: never
+  // The same two in virtual time, for a person only.
+  coro::time_point asked_at;
+  coro::time_point answered_at;
 
   outcome result = outcome::unknown;
   std::uint64_t revision = 0; ///< that the response carried
