@@ -107,6 +107,11 @@ void group::receive(node_id from, wire::snapshot_credit m) {
     sender_.offer(from, soft_.term, log_index(m.offset));
 }
 
+bool group::can_unpack(node_id id) const {
+  const auto found = peers_.find(id);
+  return found != peers_.end() && found->second.up && (found->second.features & wire::feature_packed_chunks) != 0;
+}
+
 void group::receive(node_id from, wire::status_query m) {
   seams_.transport.send(from, wire::status_answer{.id = m.id, .row = status_.own_row()});
 }
