@@ -232,6 +232,7 @@ std::string describe(const plan& p) {
   number("chunk", p.group.transfers.chunk_bytes);
   number("window", p.group.transfers.window_bytes);
   number("checked bytes", p.group.transfers.slice_bytes);
+  number("packers", p.packers & 0xff);
   number("log: segment", p.wal.segment_bytes);
   number("batch", p.wal.batch_bytes_max);
   number("queued", p.wal.queued_bytes_max);
@@ -286,6 +287,7 @@ plan draw_plan(std::uint64_t seed, const mutants& m) {
   o.split_changes_per_mille = changes.coin() ? changes.between(100, 900) : 0;
   prng sessions = root.fork(16);
   o.load.session_clients = sessions.below(3) == 0 ? 0 : sessions.between(1, o.load.clients);
+  o.packers = root.fork(20).next();
   if (root.fork(12).below(4) == 0) become_storm(o, root.fork(13));
   return o;
 }

@@ -72,6 +72,7 @@ struct plan {
   std::uint64_t spares = 0; ///< that may become members; 0: the members stay as they are
   coro::duration step_cost{};
   bool staggered = true;       ///< members take snapshots at moments of their own
+  std::uint64_t packers = 0;   ///< a bit a member, by its number: whether it packs what it sends of its snapshots
   coro::duration visit_cost{}; ///< of a record that is visited
   network_options network;
   worker_options log_worker;

@@ -74,6 +74,7 @@ storage::result<void> process::open() {
   o.wal = plan_.wal;
   o.group = plan_.group;
   o.group.id_of = [](std::string_view name) { return node_id(std::strtoull(name.data() + 1, nullptr, 10)); };
+  o.group.transfers.pack = (plan_.packers >> id_.value() % 64 & 1) != 0;
   if (plan_.staggered) o.group.snapshots.stagger = id_.value();
   auto opened = node::node::open(std::move(o), {.group_loop = *group_loop_,
                                                 .network_loop = *network_loop_,
