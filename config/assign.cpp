@@ -2,7 +2,7 @@
 #include "config/values.hpp"
 
 #include <algorithm>
-#include <array>
+#include <span>
 
 namespace quorumd::config {
 
@@ -15,7 +15,17 @@ struct overloaded : Fs... {
 template <class... Fs>
 overloaded(Fs...) -> overloaded<Fs...>;
 
-constexpr std::array level_names{"trace", "debug", "info", "warn", "error"};
+using words = std::span<const std::string_view>;
+
+constexpr std::string_view level_words[]{"trace", "debug", "info", "warn", "error"};
+constexpr std::string_view compression_words[]{"none", "zstd"};
+/// In the order of the enumerators.
+words words_of(const level_value&) {
+  return level_words;
+}
+words words_of(const compression_value&) {
+  return compression_words;
+}
 
 constexpr std::string_view name_form =
     "a name of at most 64 letters, digits, `.`, `_` and `-`, a letter or digit first";
@@ -74,11 +84,19 @@ complaint take_name(const name_value& spec, settings& to, std::string_view text)
   return std::nullopt;
 }
 
-complaint take_level(const level_value& spec, settings& to, std::string_view text) {
-  const auto found = std::find(level_names.begin(), level_names.end(), text);
-  if (found == level_names.end()) return unlike(spec, text);
-  spec.at(to) = static_cast<log_level>(found - level_names.begin());
+template <class E>
+complaint take_choice(const choice_value<E>& spec, settings& to, std::string_view text) {
+  const words all = words_of(spec);
+  const auto found = std::find(all.begin(), all.end(), text);
+  if (found == all.end()) return unlike(spec, text);
+  spec.at(to) = static_cast<E>(found - all.begin());
   return std::nullopt;
+}
+
+std::string listed(words all) {
+  std::string out;
+  for (const std::string_view word : all) out.append(out.empty() ? "" : ", ").append(word);
+  return out;
 }
 
 std::string join(const std::vector<std::string>& items) {
@@ -112,7 +130,7 @@ complaint assign(const value_spec& value, settings& to, std::string_view text) {
                         [&](const path_value& v) { return take_path(v, to, text); },
                         [&](const address_value& v) { return take_address(v, to, text); },
                         [&](const list_value& v) { return assign_list(v, to, split(text)); },
-                        [&](const level_value& v) { return take_level(v, to, text); },
+                        [&]<class E>(const choice_value<E>& v) { return take_choice(v, to, text); },
                         [&](const members_value& v) { return unlike(v, text); },
                     },
                     value);
@@ -151,6 +169,7 @@ std::string type_name(const value_spec& value) {
                         [](const address_value&) { return "address"; },
                         [](const list_value&) { return "list"; },
                         [](const level_value&) { return "level"; },
+                        [](const compression_value&) { return "compression"; },
                         [](const members_value&) { return "name: address"; },
                     },
                     value);
@@ -169,7 +188,7 @@ std::string range_text(const value_spec& value) {
           [](const path_value& v) { return "at most " + std::to_string(v.bytes_max) + " bytes"; },
           [](const address_value&) { return std::string(); },
           [](const list_value&) { return std::string(); },
-          [](const level_value&) { return std::string("trace, debug, info, warn, error"); },
+          []<class E>(const choice_value<E>& v) { return listed(words_of(v)); },
           [](const members_value&) { return "1 to " + std::to_string(members_max) + " members"; },
       },
       value);
@@ -186,7 +205,7 @@ std::string expectation(const value_spec& value) {
           [&](const path_value&) { return "a path of " + range; },
           [&](const address_value&) { return std::string("HOST:PORT, such as 127.0.0.1:2379"); },
           [&](const list_value&) { return std::string("a list of names, such as [ann, bob]"); },
-          [&](const level_value&) { return "one of " + range; },
+          [&]<class E>(const choice_value<E>&) { return "one of " + range; },
           [&](const members_value&) {
             return "a mapping from " + range + "' names to their addresses, such as `n1: 127.0.0.1:2380`";
           },
@@ -204,7 +223,9 @@ std::string value_text(const value_spec& value, const settings& from) {
           [&](const path_value& v) { return read(v, from).string(); },
           [&](const address_value& v) { return read(v, from).host.empty() ? std::string() : read(v, from).text(); },
           [&](const list_value& v) { return join(read(v, from)); },
-          [&](const level_value& v) { return std::string(level_names[static_cast<std::size_t>(read(v, from))]); },
+          [&]<class E>(const choice_value<E>& v) {
+            return std::string(words_of(v)[static_cast<std::size_t>(read(v, from))]);
+          },
           [&](const members_value&) {
             std::vector<std::string> items;
             items.reserve(from.cluster.members.size());

@@ -34,6 +34,8 @@ struct member {
 };
 
 enum class log_level : std::uint8_t { trace, debug, info, warn, error };
+/// Of what is sent to other members.
+enum class compression : std::uint8_t { none, zstd };
 
 struct node_settings {
   std::string name; ///< of a member
@@ -79,6 +81,7 @@ struct raft_settings {
   std::uint64_t inflight_bytes_max = 8 * mib;
   std::uint64_t uncommitted_bytes_max = 64 * mib;
   std::uint64_t cache_bytes_max = 32 * mib;
+  compression snapshot_compression = compression::zstd;
   friend bool operator==(const raft_settings&, const raft_settings&) = default;
 };
 

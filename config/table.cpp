@@ -82,6 +82,9 @@ const key_spec keys[] = {
      "Beyond this much that no majority has, a leader takes no more: writes wait, within their deadlines"},
     {"raft.cache_bytes_max", size_value{AT(raft.cache_bytes_max), 1 * mib, 16 * gib},
      "Recent entries kept in memory for followers; older ones are read from the log"},
+    {"raft.snapshot_compression", compression_value{AT(raft.snapshot_compression)},
+     "How this node packs the snapshots that it sends to other members. One that knows no zstd is sent them as they "
+     "are"},
 
     {"storage.segment_bytes", size_value{AT(storage.segment_bytes), 1 * mib, 1 * gib, 4 * kib},
      "The size of one file of the log; a few are prepared ahead"},

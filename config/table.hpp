@@ -39,14 +39,18 @@ struct address_value {
 struct list_value {
   std::vector<std::string>& (*at)(settings&);
 };
-struct level_value {
-  log_level& (*at)(settings&);
+/// One of the words of an enumeration.
+template <class E>
+struct choice_value {
+  E& (*at)(settings&);
 };
+using level_value = choice_value<log_level>;
+using compression_value = choice_value<compression>;
 /// The mapping from names to addresses.
 struct members_value {};
 
 using value_spec = std::variant<duration_value, size_value, count_value, name_value, path_value, address_value,
-                                list_value, level_value, members_value>;
+                                list_value, level_value, compression_value, members_value>;
 
 /// One key. The table of them drives the parser, the overrides, the nearest known key and the documents; the defaults
 /// are those of the structs.

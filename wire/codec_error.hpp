@@ -24,6 +24,7 @@ enum class codec_errc : std::uint8_t {
   entries,         ///< the entries of an append are not what it says
   depth,           ///< transactions nested too deeply
   checksum,        ///< a checksum does not hold
+  packing,         ///< a packed chunk that cannot be unpacked
 };
 
 /// Bytes of a name, an address or a reason: a longer one is cut when it is encoded, and refused when it is decoded.

@@ -18,6 +18,8 @@ inline constexpr std::uint16_t peer_version_max = 2;
 inline constexpr std::uint64_t feature_member_changes = 1;
 /// It understands clients' sessions (kv::session_level).
 inline constexpr std::uint64_t feature_sessions = 2;
+/// It takes a snapshot's chunks as zstd frames too (chunk_packing.hpp).
+inline constexpr std::uint64_t feature_packed_chunks = 4;
 /// Keeps the priorities of members in changes of its own, and withholds commands from witnesses.
 inline constexpr std::uint64_t feature_witnesses = 8;
 

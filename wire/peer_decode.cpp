@@ -157,10 +157,23 @@ forward_reply read_reply(schema::ForwardReply::Reader from, frame_reader& source
   return m;
 }
 
-snapshot_chunk read_chunk(schema::SnapshotChunk::Reader from, frame_reader& source) {
+/// What of the chunk's is there: the file's bytes, or a frame of them.
+std::span<const std::byte> read_chunk_bytes(schema::SnapshotChunk::Reader from) {
   const std::span<const std::byte> bytes = bytes_of(from.getBytes());
-  require(bytes.size() <= snapshot_chunk_bytes_max, codec_errc::length, "a snapshot's chunk is too long");
+  const std::span<const std::byte> packed = bytes_of(from.getPacked());
+  const std::size_t of = from.getPackedOf();
+  require(std::max(bytes.size(), of) <= snapshot_chunk_bytes_max, codec_errc::length, "a snapshot's chunk is too long");
+  require(packed.size() < of || (packed.empty() && of == 0), codec_errc::length,
+          "a snapshot's chunk takes more bytes packed than it has");
+  require(of == 0 || (bytes.empty() && !packed.empty()), codec_errc::malformed,
+          "a snapshot's chunk is there as it is and packed, or neither");
+  return of == 0 ? bytes : packed;
+}
+
+snapshot_chunk read_chunk(schema::SnapshotChunk::Reader from, frame_reader& source) {
   snapshot_chunk m;
+  m.bytes = shared(read_chunk_bytes(from), source);
+  m.packed_of = from.getPackedOf();
   m.group = group_id(from.getGroup());
   m.term = number<term>(from.getTerm());
   m.mark = read_mark(from.getMark());
@@ -168,11 +181,10 @@ snapshot_chunk read_chunk(schema::SnapshotChunk::Reader from, frame_reader& sour
   m.offset = from.getOffset();
   m.total_bytes = from.getTotalBytes();
   m.last = from.getLast();
-  require(m.total_bytes <= number_max && m.offset <= m.total_bytes && bytes.size() <= m.total_bytes - m.offset,
+  require(m.total_bytes <= number_max && m.offset <= m.total_bytes && m.file_bytes() <= m.total_bytes - m.offset,
           codec_errc::number, "a snapshot's chunk lies outside of the snapshot");
-  require(m.last == (m.offset + bytes.size() == m.total_bytes), codec_errc::number,
+  require(m.last == (m.offset + m.file_bytes() == m.total_bytes), codec_errc::number,
           "a snapshot's last chunk is not at its end");
-  m.bytes = shared(bytes, source);
   return m;
 }
 

@@ -205,7 +205,8 @@ struct peer_encoder {
                 });
   }
   void operator()(const snapshot_chunk& m) const {
-    QUORUMD_INVARIANT(m.bytes.bytes.size() <= snapshot_chunk_bytes_max, "a snapshot's chunk is within its bound");
+    QUORUMD_INVARIANT(std::max(m.bytes.bytes.size(), m.packed_of) <= snapshot_chunk_bytes_max,
+                      "a snapshot's chunk is within its bound");
     append_blob(out, struct_words<schema::SnapshotChunk> + mark_words(m.mark), m.bytes.bytes.size(), [&](root r) {
       auto to = r.initSnapshotChunk();
       to.setGroup(m.group.value());
@@ -215,8 +216,10 @@ struct peer_encoder {
       to.setOffset(m.offset);
       to.setTotalBytes(m.total_bytes);
       to.setLast(m.last);
+      to.setPackedOf(static_cast<std::uint32_t>(m.packed_of));
       if (m.bytes.bytes.empty()) return;
-      blob_writer blob(to.initBytes(static_cast<unsigned>(m.bytes.bytes.size())));
+      const auto size = static_cast<unsigned>(m.bytes.bytes.size());
+      blob_writer blob(m.packed_of != 0 ? to.initPacked(size) : to.initBytes(size));
       blob.write(m.bytes.bytes);
       blob.pad();
     });

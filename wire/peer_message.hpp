@@ -50,7 +50,8 @@ struct forward_reply {
 /// The largest piece of a snapshot in one message.
 inline constexpr std::size_t snapshot_chunk_bytes_max = std::size_t{64} * 1024;
 
-/// A piece of the snapshot of the leader of `term`; `transfer` is the sender's number for this sending of it.
+/// A piece of the snapshot of the leader of `term`; `transfer` is the sender's number for this sending of it. Offsets
+/// count bytes of the file, however they travel.
 struct snapshot_chunk {
   group_id group;
   quorumd::term term;
@@ -60,6 +61,12 @@ struct snapshot_chunk {
   std::uint64_t total_bytes = 0;
   bool last = false;
   shared_bytes bytes; ///< at most snapshot_chunk_bytes_max
+  /// 0: `bytes` are the file's own. Else they are a zstd frame of so many of them, which are more, and at most
+  /// snapshot_chunk_bytes_max (chunk_packing.hpp): only for a peer that has feature_packed_chunks.
+  std::size_t packed_of = 0;
+
+  /// Bytes of the file that it stands for.
+  [[nodiscard]] std::size_t file_bytes() const { return packed_of != 0 ? packed_of : bytes.bytes.size(); }
 };
 
 enum class snapshot_status : std::uint8_t {

@@ -69,6 +69,7 @@ bool applier::begin(const entry& e) {
     // Whoever sent it took this node for a witness: without the command its state would differ.
     return witness_ || stop_at(e, "it was withheld, as from a witness, and this node is none");
   case entry_kind::command: {
+    if (witness_) return true; // it need not have been withheld by whoever does not know this node
     auto command = wire::decode_command(e.payload());
     // Whoever accepted it had checked it: it is of a later version.
     if (!command) return stop_at(e, command.error().what());

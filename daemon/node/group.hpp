@@ -232,6 +232,7 @@ class group final : public storage::completion {
   void receive(node_id from, wire::snapshot_credit m);
   void receive(node_id from, wire::status_query m);
   void receive(node_id from, wire::status_answer m);
+  [[nodiscard]] bool can_unpack(node_id id) const;
   void check_members();
   void record_members();
   void follow_members();

@@ -9,6 +9,12 @@
 
 namespace quorumd::node {
 
+/// Of the snapshots that were sent to members, since the start.
+struct snapshot_traffic {
+  std::uint64_t file_bytes = 0; ///< of their files
+  std::uint64_t wire_bytes = 0; ///< what these took in the messages: fewer, if they were packed
+};
+
 /// What the turns of one group measure: nanoseconds, but for the batches, which count. Belongs to the group's loop.
 struct group_metrics {
   using histogram = metrics::histogram;
@@ -51,6 +57,7 @@ struct group_metrics {
   histogram apply_slice;    ///< committed entries applied in one go
   histogram apply_batch;    ///< so many
   histogram snapshot_slice; ///< one slice of records for a snapshot, on the group's loop
+  snapshot_traffic snapshots_sent;
 };
 
 /// How the mailboxes of a group fared.

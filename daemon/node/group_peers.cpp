@@ -104,6 +104,11 @@ void group::receive(node_id from, wire::snapshot_credit m) {
     sender_.offer(from, soft_.term, log_index(m.offset));
 }
 
+bool group::can_unpack(node_id id) const {
+  const auto found = peers_.find(id);
+  return found != peers_.end() && found->second.up && (found->second.features & wire::feature_packed_chunks) != 0;
+}
+
 void group::receive(node_id from, wire::status_query m) {
   seams_.transport.send(from, wire::status_answer{.id = m.id, .row = status_.own_row()});
 }
@@ -120,7 +125,10 @@ std::string_view group::leader_address() const {
 
 /// Who the members are, by the newest entry of the log or by what was applied, may have changed.
 void group::follow_members() {
-  witnesses_ = admin_.in_force().witnesses();
+  // One that is removed is still one while it is told so.
+  std::erase_if(witnesses_,
+                [this](node_id id) { return admin_.in_force().records.contains(id) || !reachable_.contains(id); });
+  for (const node_id id : admin_.in_force().witnesses()) witnesses_.push_back(id);
   core_.set_witnesses(witnesses_);
   std::vector<node_id> peers;
   for (const auto& [id, record] : admin_.in_force().records)

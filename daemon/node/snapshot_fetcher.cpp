@@ -2,6 +2,7 @@
 
 #include "coro/loop.hpp"
 #include "coro/task_group.hpp"
+#include "daemon/node/snapshot_chunks.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_future.hpp>
@@ -108,7 +109,7 @@ class fetcher final : public wire::peer_handler {
       number_ = c.transfer;
     }
     if (c.offset <= receiver_->received())
-      if (auto written = receiver_->write(c.offset, c.bytes.bytes); !written) return written;
+      if (auto written = write_chunk(*receiver_, unpacker_, c); !written) return written;
     note(receiver_->received(), c.total_bytes);
     if (!receiver_->complete()) {
       answer(from, c.transfer, receiver_->received(), wire::snapshot_status::more, {});
@@ -156,6 +157,7 @@ class fetcher final : public wire::peer_handler {
   node_id from_;
   std::uint64_t number_ = 0;
   std::unique_ptr<storage::snapshot_receiver> receiver_;
+  wire::chunk_unpacker unpacker_;
   std::unique_ptr<storage::snapshot_reader> reader_;
 
   // The caller's thread waits for the loop; nobody else is there yet.

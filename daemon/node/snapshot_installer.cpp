@@ -1,6 +1,7 @@
 #include "daemon/node/snapshot_installer.hpp"
 
 #include "consensus/types/invariant.hpp"
+#include "daemon/node/snapshot_chunks.hpp"
 
 #include <utility>
 
@@ -66,10 +67,10 @@ coro::task<void> snapshot_installer::receive(arrived a) {
   life_->offset = receiver.received();
   storage::result<void> went_well;
   if (c.offset <= receiver.received()) {
-    auto write = [&receiver, &c] { return receiver.write(c.offset, c.bytes.bytes); };
+    auto write = [&receiver, &unpacker = transfer_->unpacker, &c] { return write_chunk(receiver, unpacker, c); };
     const coro::time_point begun = context_.loop.now();
     went_well = co_await coro::run_on(context_.worker, context_.loop, std::move(write));
-    co_await context_.pace.after_piece(c.bytes.bytes.size(), context_.loop.now() - begun);
+    co_await context_.pace.after_piece(c.file_bytes(), context_.loop.now() - begun);
   }
   if (went_well && !receiver.complete()) {
     credit(a.from, c.transfer, receiver.received(), wire::snapshot_status::more, {});
@@ -102,7 +103,8 @@ coro::task<storage::result<void>> snapshot_installer::begin(node_id from, wire::
   };
   auto receiver = co_await coro::run_on(context_.worker, context_.loop, std::move(create));
   if (!receiver) co_return receiver.error();
-  transfer_ = transfer{.from = from, .number = c.transfer, .mark = c.mark, .receiver = std::move(*receiver)};
+  transfer_ =
+      transfer{.from = from, .number = c.transfer, .mark = c.mark, .receiver = std::move(*receiver), .unpacker = {}};
   co_return storage::result<void>();
 }
 
@@ -206,9 +208,10 @@ void snapshot_installer::drop_unwanted() {
 
 void snapshot_installer::refuse(node_id from, std::uint64_t number, const storage::error& e) {
   if (e.code == storage::error_code::no_space) context_.wal.report_no_space(e);
+  const std::string why = "receiving from " + context_.state.members().roster().name_of(from) + ": " + e.message();
   // It can never catch up, whoever leads.
-  if (e.code == storage::error_code::version) context_.stop(coro::fatal_cause::version, "receiving: " + e.message());
-  if (e.code != storage::error_code::stopped) context_.observer.snapshot_failed("receiving: " + e.message());
+  if (e.code == storage::error_code::version) context_.stop(coro::fatal_cause::version, why);
+  if (e.code != storage::error_code::stopped) context_.observer.snapshot_failed(why);
   credit(from, number, 0, wire::snapshot_status::refused, e.message());
 }
 

@@ -4,6 +4,7 @@
 #include "coro/task.hpp"
 #include "daemon/node/snapshot_place.hpp"
 #include "daemon/node/state_builder.hpp"
+#include "wire/chunk_packing.hpp"
 
 #include <cstdint>
 #include <deque>
@@ -50,6 +51,7 @@ class snapshot_installer {
     std::uint64_t number = 0;
     snapshot_mark mark;
     std::unique_ptr<storage::snapshot_receiver> receiver;
+    wire::chunk_unpacker unpacker; ///< the worker's
   };
   /// What a sender hears while a job runs, however long it takes.
   struct sign_of_life {

@@ -9,6 +9,7 @@
 #include "coro/worker.hpp"
 #include "daemon/node/applier.hpp"
 #include "daemon/node/bugs.hpp"
+#include "daemon/node/group_metrics.hpp"
 #include "daemon/node/observer.hpp"
 #include "daemon/node/snapshot_pace.hpp"
 #include "metrics/histogram.hpp"
@@ -36,6 +37,7 @@ struct snapshot_transfer_options {
   std::size_t chunk_bytes = wire::snapshot_chunk_bytes_max;
   std::uint64_t window_bytes = std::uint64_t{1} << 20; ///< sent and not yet acknowledged
   std::size_t slice_bytes = std::size_t{4} << 20; ///< read by one job: whoever else needs the worker waits no longer
+  bool pack = true;                               ///< chunks, for whoever can unpack them
 };
 /// Of chunks in a window.
 inline constexpr std::size_t snapshot_window_chunks_max = 64;
@@ -53,10 +55,12 @@ struct snapshot_context {
   snapshot_pace& pace; ///< of whatever is written
   snapshot_transfer_options transfers;
   const node::bugs& bugs;
-  metrics::histogram& slices;              ///< how long one of the records took
+  metrics::histogram& slices; ///< how long one of the records took
+  snapshot_traffic& sent;
   bool witness = false;                    ///< this node holds no data
   std::function<bool(node_id)> is_witness; ///< whether that member does not
   std::function<void()> wake;              ///< the group has something to do
+  std::function<bool(node_id)> can_unpack; ///< the member takes packed chunks, on the stream that stands
   /// After which entry, not below this one, the log must be kept, since somebody is sent a snapshot that ends there;
   /// nothing: need not be.
   std::function<std::optional<log_index>(log_index floor)> pinned;

@@ -1,9 +1,11 @@
 #include "daemon/node/snapshot_sender.hpp"
 
 #include "consensus/types/invariant.hpp"
+#include "daemon/node/snapshot_chunks.hpp"
 #include "daemon/node/witness.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace quorumd::node {
@@ -87,6 +89,8 @@ coro::task<snapshot_sender::open_reader> snapshot_sender::open(node_id to, trans
 
 coro::task<void> snapshot_sender::send_chunks(node_id to, transfer& t, storage::snapshot_reader& reader) {
   std::uint64_t& offset = t.sent;
+  std::optional<wire::chunk_packer> packer;
+  if (context_.transfers.pack && context_.can_unpack(to)) packer.emplace(); // a stream that another takes ends this
   while (!t.ended()) {
     offset = std::max(offset, t.credited); // the receiver may have had a part of it already
     if (offset >= t.total || offset - t.credited >= context_.transfers.window_bytes) {
@@ -95,17 +99,17 @@ coro::task<void> snapshot_sender::send_chunks(node_id to, transfer& t, storage::
       continue;
     }
     t.waits_since.reset();
-    const std::size_t chunk_bytes = context_.transfers.chunk_bytes;
-    chunk_ref chunk = chunk_ref::allocate(chunk_bytes);
-    auto read = [&reader, offset, chunk, chunk_bytes] { return reader.read_raw(offset, {chunk.data(), chunk_bytes}); };
-    auto bytes = co_await coro::run_on(context_.worker, context_.loop, std::move(read));
-    if (bytes && *bytes == 0)
-      bytes = storage::error(storage::error_code::corrupt, reader.path(), "the snapshot became shorter").at(offset);
-    if (!bytes) {
-      found_damaged(t, bytes.error());
+    auto read = [&reader, &packer, offset, at_most = context_.transfers.chunk_bytes] {
+      return read_part(reader, offset, at_most, packer);
+    };
+    auto next = co_await coro::run_on(context_.worker, context_.loop, std::move(read));
+    if (!next) {
+      found_damaged(t, next.error());
       break;
     }
-    const std::uint64_t at = std::exchange(offset, offset + *bytes);
+    const std::uint64_t at = std::exchange(offset, offset + next->file_bytes);
+    context_.sent.file_bytes += next->file_bytes;
+    context_.sent.wire_bytes += next->bytes.bytes.size();
     context_.transport.send(to, wire::snapshot_chunk{.group = context_.place.group,
                                                      .term = t.term,
                                                      .mark = t.mark,
@@ -113,7 +117,8 @@ coro::task<void> snapshot_sender::send_chunks(node_id to, transfer& t, storage::
                                                      .offset = at,
                                                      .total_bytes = t.total,
                                                      .last = offset == t.total,
-                                                     .bytes = {chunk, {chunk.data(), *bytes}}});
+                                                     .bytes = std::move(next->bytes),
+                                                     .packed_of = next->packed ? next->file_bytes : 0});
   }
   t.waits_since.reset();
 }

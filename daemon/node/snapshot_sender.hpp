@@ -16,7 +16,8 @@ namespace quorumd::node {
 
 /// Sends the newest snapshot to followers whose next entry is no longer in the log (paper §7): in chunks, as far ahead
 /// of the receiver as its credits allow. One transfer a follower. The receiver checks what arrives; when it refuses
-/// that, this node reads its own file too, and has another one taken if it is damaged. Belongs to the group's loop.
+/// that, this node reads its own file too, and has another one taken if it is damaged. Chunks are packed where they are
+/// read, by the worker. Belongs to the group's loop.
 class snapshot_sender {
  public:
   snapshot_sender(snapshot_context& context, snapshot_taker& taker, coro::task_group& tasks);

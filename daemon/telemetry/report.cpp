@@ -106,6 +106,8 @@ void name_readings(namer& n, const raw_report& r, const wire::local_identity& se
   n.now("log.segments_recycled", r.log_stats.segments_recycled);
   n.now("log.segments_removed", r.log_stats.segments_removed);
   n.now("log.moved_bytes", r.log_stats.moved_bytes);
+  n.now("snapshot.sent_bytes", r.group.snapshots_sent.file_bytes);
+  n.now("snapshot.sent_wire_bytes", r.group.snapshots_sent.wire_bytes);
   const process_use used = use_of_process();
   n.now("process.resident_bytes", used.resident_bytes);
   n.now("process.cpu_ns", used.cpu_nanoseconds);

@@ -65,6 +65,13 @@ void write_wire(const std::filesystem::path& at) {
     append(b, out.bytes());
     f.add(b);
   }
+  for (std::uint64_t seed = 1; seed <= seeds_a_target / 4; ++seed) {
+    wire::byte_buffer out;
+    wire::encode_peer(out, wire::test::sampler(seed).packed_chunk());
+    bytes b{std::byte{255}};
+    append(b, out.bytes());
+    f.add(b);
+  }
 }
 
 std::vector<std::pair<kv::command, kv::session_call>> some_commands(std::uint64_t seed) {

@@ -1,4 +1,5 @@
 // Any bytes, to everything that reads frames from outside. The first byte chooses how they are cut.
+#include "wire/chunk_packing.hpp"
 #include "wire/client_protocol.hpp"
 #include "wire/command_codec.hpp"
 #include "wire/frame.hpp"
@@ -10,6 +11,7 @@
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <variant>
 #include <vector>
 
 using namespace quorumd;
@@ -21,6 +23,9 @@ void read_all(std::span<const std::byte> frame, frame_reader& source) {
   static chunk_arena arena;
   std::vector<peer_message> messages;
   (void)decode_peer(frame, source, arena, messages);
+  static chunk_unpacker unpacker;
+  for (const peer_message& m : messages)
+    if (const auto* chunk = std::get_if<snapshot_chunk>(&m)) (void)unpacker.unpack(*chunk);
   (void)decode_greeting(frame);
   (void)decode_request(frame);
   (void)request_id(frame);

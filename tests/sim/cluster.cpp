@@ -132,6 +132,7 @@ void cluster::boot(member& m) {
       m.id, m.starts, m.told ? &*m.told : nullptr);
   m.now = member::phase::up;
   m.seen_any = false;
+  m.sent = {};
   const auto opened = m.proc->open();
   if (m.now != member::phase::up) return; // it crashed in the middle of its recovery
   if (!opened) {

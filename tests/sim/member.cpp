@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace quorumd::sim {
@@ -123,6 +124,12 @@ void cluster::member::snapshot_send_ended(node_id to, log_index, const std::stri
   note("snapshot sent: " + why);
   if (!why.empty()) ++owner.counters_[counter::snapshots_broken];
   sending.erase(to);
+  if (crashed) return;
+  const node::snapshot_traffic before = std::exchange(sent, group().metrics().snapshots_sent);
+  const std::uint64_t bytes = sent.file_bytes - before.file_bytes;
+  const std::uint64_t saved = bytes - (sent.wire_bytes - before.wire_bytes);
+  owner.counters_[saved != 0 ? counter::snapshot_bytes_packed : counter::snapshot_bytes_plain] +=
+      saved != 0 ? saved : bytes;
 }
 
 void cluster::member::snapshot_installed(log_index index) {

@@ -79,6 +79,7 @@ class cluster::member final : public coro::fatal_hook, public node::observer, pu
   sight seen;
   bool seen_any = false;
   std::map<node_id, log_index> sending; ///< snapshots that are on their way
+  node::snapshot_traffic sent;          ///< of snapshots by the present process, as counted so far
   revision revision_before;             ///< of the store, before the next entry
   hard_state durable;                   ///< the newest term and vote that were certainly durable, across starts
 };

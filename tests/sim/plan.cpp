@@ -265,6 +265,7 @@ std::string describe(const plan& p) {
   number("chunk", p.group.transfers.chunk_bytes);
   number("window", p.group.transfers.window_bytes);
   number("checked bytes", p.group.transfers.slice_bytes);
+  number("packers", p.packers & 0xff);
   number("log: segment", p.wal.segment_bytes);
   number("batch", p.wal.batch_bytes_max);
   number("queued", p.wal.queued_bytes_max);
@@ -319,7 +320,7 @@ plan draw_plan(std::uint64_t seed, const mutants& m) {
   o.split_changes_per_mille = changes.coin() ? changes.between(100, 900) : 0;
   prng sessions = root.fork(16);
   o.load.session_clients = sessions.below(3) == 0 ? 0 : sessions.between(1, o.load.clients);
-  prng leases = root.fork(20);
+  prng leases = root.fork(22);
   if (leases.below(3) == 0) {
     o.lease_ticks = static_cast<std::uint32_t>(
         leases.between(2 * o.group.raft.heartbeat_ticks + 1,
@@ -327,6 +328,7 @@ plan draw_plan(std::uint64_t seed, const mutants& m) {
     o.leases_per_mille = leases.pick(std::array<std::uint64_t, 3>{1000, 1000, 700});
     o.drift_most_per_mille = leases.pick(std::array<std::int64_t, 2>{0, 50});
   }
+  o.packers = root.fork(23).next();
   if (root.fork(12).below(4) == 0) become_storm(o, root.fork(13));
   o.transport.bulk_first = m.bulk_first;
   if (root.fork(20).below(8) == 0) become_narrow(o, root.fork(21));

@@ -76,7 +76,8 @@ struct plan {
   std::uint64_t leases_per_mille = 0;    ///< of the starts
   std::int64_t drift_most_per_mille = 0; ///< of a node's clock, either way
   bool staggered = true;                 ///< members take snapshots at moments of their own
-  coro::duration visit_cost{};           ///< of a record that is visited
+  std::uint64_t packers = 0;   ///< a bit a member, by its number: whether it packs what it sends of its snapshots
+  coro::duration visit_cost{}; ///< of a record that is visited
   network_options network;
   worker_options log_worker;
   worker_options prepare_worker;

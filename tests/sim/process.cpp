@@ -76,6 +76,7 @@ storage::result<void> process::open() {
   prng leases(draw(seams_.clock, id_, start_, 5));
   if (leases.per_mille(plan_.leases_per_mille)) o.group.raft.lease_ticks = plan_.lease_ticks;
   o.group.id_of = [](std::string_view name) { return node_id(std::strtoull(name.data() + 1, nullptr, 10)); };
+  o.group.transfers.pack = (plan_.packers >> id_.value() % 64 & 1) != 0;
   if (plan_.staggered) o.group.snapshots.stagger = id_.value();
   auto opened = node::node::open(std::move(o), {.group_loop = *group_loop_,
                                                 .network_loop = *network_loop_,

@@ -149,6 +149,26 @@ TEST_CASE(
   CHECK(files_of(w, behind, ".part").empty());
 }
 
+// What arrived is of the file, however it travelled: a transfer that is packed is resumed as any other.
+TEST_CASE("a packed transfer takes few bytes, and goes on where it was when its stream breaks") {
+  plan p = slow_snapshots();
+  p.packers = UINT64_MAX;
+  world w(std::move(p));
+  const node_id behind = w.follower();
+  const node_id leader = w.cluster().leader();
+  w.leave_behind(behind, 48);
+  w.cluster().heal();
+  REQUIRE(arrived(w, behind, 6 * mebibyte));
+  w.cluster().network().cut(leader.value(), behind.value());
+  CHECK(w.until([&] { return w.caught_up(behind); }, 400s));
+  CHECK(w.counts()[counter::snapshots_installed] == 1);
+  CHECK(w.counts()[counter::snapshots_broken] == 1);
+  const node::snapshot_traffic& sent = w.cluster().the_node(leader).the_group().metrics().snapshots_sent;
+  CHECK(sent.file_bytes >= bytes_of(w, leader, ".snap"));
+  CHECK(sent.file_bytes < 13 * mebibyte); // else more than half of it would have been sent twice
+  CHECK(sent.wire_bytes < sent.file_bytes / 20);
+}
+
 // The leader's own disk is the one that lies: it reads its file only when somebody refuses what it sent.
 TEST_CASE(
     "a leader whose newest snapshot is damaged takes a fresh one, though nothing was written since, and sends it") {

@@ -88,7 +88,7 @@ class out {
   }
   out& operator<<(const snapshot_chunk& m) {
     return *this << "chunk" << m.group << m.term << m.mark << m.transfer << m.offset << m.total_bytes << m.last
-                 << m.bytes.bytes;
+                 << m.packed_of << m.bytes.bytes;
   }
   out& operator<<(const snapshot_credit& m) {
     return *this << "credit" << m.group << m.transfer << m.offset << m.status << m.text;

@@ -173,6 +173,22 @@ TEST_CASE("snapshot chunks are checked") {
   CHECK(error_of(m) == codec_errc::number);
 }
 
+// A packed chunk lies where the bytes of the file lie that it stands for, and is smaller than they are.
+TEST_CASE("packed chunks are checked") {
+  sampler s(5);
+  snapshot_chunk m = s.packed_chunk();
+  m.last = true;
+  m.total_bytes = m.offset + m.packed_of;
+  CHECK(error_of(m) == codec_errc::none);
+  m.total_bytes = m.offset + m.bytes.bytes.size();
+  CHECK(error_of(m) == codec_errc::number);
+  m.packed_of = m.bytes.bytes.size();
+  CHECK(error_of(m) == codec_errc::length);
+  m.packed_of += 1;
+  m.bytes = {};
+  CHECK(error_of(m) == codec_errc::malformed);
+}
+
 // A reply has a result or an error, never both or neither; a forwarded command carries its checksum.
 TEST_CASE("forwards are checked") {
   forward_reply reply;

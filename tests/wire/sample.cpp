@@ -1,5 +1,7 @@
 #include "tests/wire/sample.hpp"
 
+#include "wire/chunk_packing.hpp"
+
 #include <algorithm>
 
 namespace quorumd::wire::test {
@@ -148,6 +150,7 @@ peer_message sampler::message_of(std::size_t kind) {
   case 2: {
     snapshot_chunk m{.group = group_id(number()), .term = term(number()), .mark = mark(), .transfer = random_()};
     m.offset = below(1000000);
+    if (coin()) return packed_chunk();
     m.bytes = blob(0, below(10) == 0 ? snapshot_chunk_bytes_max : 100);
     m.last = coin();
     m.total_bytes = m.offset + m.bytes.bytes.size() + (m.last ? 0 : 1 + below(1000));
@@ -168,6 +171,17 @@ peer_message sampler::message_of(std::size_t kind) {
     return raft_message{group, raft_message_of(group)};
   }
   }
+}
+
+snapshot_chunk sampler::packed_chunk() {
+  snapshot_chunk m{.group = group_id(number()), .term = term(number()), .mark = mark(), .transfer = random_()};
+  m.offset = below(1000000);
+  const std::string plain(100 + below(snapshot_chunk_bytes_max - 99), static_cast<char>('a' + below(26)));
+  m.bytes = *chunk_packer().pack(std::as_bytes(std::span(plain)));
+  m.packed_of = plain.size();
+  m.last = coin();
+  m.total_bytes = m.offset + plain.size() + (m.last ? 0 : 1 + below(1000));
+  return m;
 }
 
 peer_message sampler::message() {

@@ -35,6 +35,7 @@ class sampler {
   peer_message message();
   static constexpr std::size_t kinds = 16; ///< of message(); message_of(k) for each below
   peer_message message_of(std::size_t kind);
+  snapshot_chunk packed_chunk();
   hello greeting();
 
   kv::command command(std::size_t depth = 3);

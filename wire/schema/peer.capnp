@@ -147,6 +147,8 @@ struct SnapshotChunk {
   totalBytes @5 :UInt64;
   last @6 :Bool;
   bytes @7 :Data;
+  packed @8 :Data;  # in place of bytes, if the receiver has the feature: a zstd frame of them
+  packedOf @9 :UInt32;  # how many of them
 }
 
 struct SnapshotCredit {
