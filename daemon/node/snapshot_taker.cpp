@@ -31,7 +31,8 @@ void snapshot_taker::keep_house() {
     persisted_.set();
   }
   if (taking_) return;
-  if (full && newest_.index && keep_from() > shortened_to_) shorten_log();
+  const bool released = kept_for_transfers_ && !context_.pinned({});
+  if ((full || released) && newest_.index && keep_from() > shortened_to_) shorten_log();
   if (stuck || too_early()) return;
   // What this life knows no snapshot for may still be kept behind the one that it began with.
   const bool trails = !newest_.index && context_.core.first_index() <= last_taken_;
@@ -71,6 +72,7 @@ void snapshot_taker::shorten_log() {
   context_.wal.truncate_prefix(context_.place.group, newest_, from);
   context_.core.compacted(newest_, from);
   shortened_to_ = from;
+  kept_for_transfers_ = context_.pinned({}).has_value();
 }
 
 void snapshot_taker::take_now() {

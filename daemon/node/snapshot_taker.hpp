@@ -80,6 +80,7 @@ class snapshot_taker {
   snapshot_mark mark_;     ///< of the one that is being taken
   snapshot_mark newest_;   ///< of the last one taken in this life of the node, unless another was installed since
   log_index shortened_to_; ///< where the log was last made to begin
+  bool kept_for_transfers_ = false; ///< then; it may be shorter once they are over
   log_index last_taken_;
   coro::time_point not_before_;
   std::uint64_t found_no_room_ = 0; ///< for a state of so many bytes; 0: did not fail for that
