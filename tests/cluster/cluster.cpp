@@ -166,6 +166,7 @@ void cluster::start(std::size_t i, const std::vector<std::string>& set) {
     l.environment = {std::string("LD_PRELOAD=") + QUORUMD_POWER_SHIM, std::string(shim::variable_data) + "=" + data(i),
                      std::string(shim::variable_side) + "=" + side(i)};
     if (lie_) l.environment.push_back(std::string(shim::variable_lie) + "=1");
+    if (!nodes_[i].moment.empty()) l.environment.push_back(std::string(shim::variable_moment) + "=" + nodes_[i].moment);
   }
 #endif
   nodes_[i].daemon = std::make_unique<process>(l);
@@ -185,6 +186,17 @@ void cluster::lose(std::size_t i, std::uint64_t seed) {
 
 void cluster::kill(std::size_t i, std::uint64_t seed) {
   node(i).kill();
+  lose(i, seed);
+}
+
+void cluster::arm(std::size_t i) {
+  std::ofstream(side(i) + "/" + shim::armed_name) << "armed\n";
+}
+
+void cluster::wait_death(std::size_t i, std::uint64_t seed) {
+  const auto code = node(i).wait(seconds(30));
+  REQUIRE_MESSAGE(code == 128 + SIGKILL, node_name(i) << " did not die at the moment '" << nodes_[i].moment << "'");
+  nodes_[i].moment.clear();
   lose(i, seed);
 }
 

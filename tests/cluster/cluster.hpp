@@ -65,6 +65,12 @@ class cluster {
   void kill(std::size_t i, std::uint64_t seed = 0);
   /// SIGKILL to all before any is waited for.
   void kill_all(std::uint64_t seed = 0);
+  /// From its next start on, until it has died so, the node ends at that moment once it is armed (shim/journal.hpp):
+  /// `synced wal/ 3`. Under `lose_unsynced`.
+  void die_at(std::size_t i, const std::string& moment) { nodes_[i].moment = moment; }
+  void arm(std::size_t i);
+  /// It died at its moment, and what was not synced is lost, as by kill(); fails the test if it does not in time.
+  void wait_death(std::size_t i, std::uint64_t seed = 0);
   /// SIGTERM; the exit code.
   int stop(std::size_t i);
   void pause(std::size_t i);
@@ -120,6 +126,7 @@ class cluster {
   struct node_state {
     std::unique_ptr<process> daemon;
     std::string program = quorumd_program();
+    std::string moment; ///< at which it dies; empty: none
     bool paused = false;
   };
   [[nodiscard]] std::uint16_t port(std::size_t i, unsigned purpose) const {

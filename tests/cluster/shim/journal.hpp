@@ -11,7 +11,12 @@ inline constexpr std::uint32_t record_magic = 0x51534a31;
 
 inline constexpr char variable_data[] = "POWER_SHIM_DATA"; ///< changes below this directory are noted
 inline constexpr char variable_side[] = "POWER_SHIM_SIDE"; ///< where the journal and the links are kept
-inline constexpr char variable_lie[] = "POWER_SHIM_LIE";   ///< set: syncs succeed and make nothing durable
+/// At which moment the process ends, by SIGKILL: `WHAT PART COUNT`, the so-manieth time that this happens to a path
+/// with that part in it, once `armed` lies beside the journal. WHAT is written, syncing, synced, created, renamed (to
+/// the path) or removed.
+inline constexpr char variable_moment[] = "POWER_SHIM_MOMENT";
+inline constexpr char armed_name[] = "armed";
+inline constexpr char variable_lie[] = "POWER_SHIM_LIE"; ///< set: syncs succeed and make nothing durable
 
 enum class change : std::uint32_t {
   contents = 1,     ///< a write or a cut: the old bytes at the offset, and the old size

@@ -10,11 +10,13 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdarg>
 #include <cstdlib>
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -53,6 +55,30 @@ bool all_zero(const std::vector<char>& bytes) {
   return std::all_of(bytes.begin(), bytes.end(), [](char c) { return c == 0; });
 }
 
+/// When the process is to die, if at all.
+class moment {
+ public:
+  explicit moment(const std::string& side)
+      : armed_by_(side + shim::armed_name) {
+    const char* text = std::getenv(shim::variable_moment);
+    if (text == nullptr) return;
+    std::istringstream in(text);
+    must(static_cast<bool>(in >> what_ >> part_ >> left_), "understand POWER_SHIM_MOMENT");
+  }
+  void pass(std::string_view what, std::string_view path) {
+    if (left_ == 0 || what != what_ || path.find(part_) == std::string_view::npos) return;
+    if (::access(armed_by_.c_str(), F_OK) != 0 || --left_ != 0) return;
+    ::kill(::getpid(), SIGKILL);
+    for (;;) ::pause();
+  }
+
+ private:
+  std::string armed_by_;
+  std::string what_;
+  std::string part_;
+  std::uint64_t left_ = 0;
+};
+
 class journal {
  public:
   journal() {
@@ -62,6 +88,7 @@ class journal {
     data_ = std::string(data) + "/";
     side_ = std::string(side) + "/";
     lie_ = std::getenv(shim::variable_lie) != nullptr;
+    moment_ = moment(side_);
     fd_ = REAL(open)((side_ + shim::journal_name).c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     must(fd_ >= 0, "open");
   }
@@ -77,13 +104,20 @@ class journal {
   [[nodiscard]] bool lies() const { return lie_; }
   [[nodiscard]] std::uint64_t sequence() const { return sequence_; }
 
+  /// Something has happened, or begins: the process may end here.
+  void pass(std::string_view what, std::string_view path) { moment_.pass(what, path); }
+  void pass(std::string_view what, int fd) {
+    if (const auto it = open_.find(fd); it != open_.end()) moment_.pass(what, it->second.path);
+  }
+
   void opened(int fd, const char* path, bool created, bool directory) {
     if (created) {
       record r;
       r.what = change::created;
       note_name(r, path, {});
     }
-    open_[fd] = directory ? known{0, path} : known{number_of(path), {}};
+    open_[fd] = directory ? known{0, path, path} : known{number_of(path), {}, path};
+    if (created) pass("created", path);
   }
   void closed(int fd) { open_.erase(fd); }
 
@@ -152,6 +186,7 @@ class journal {
   struct known {
     std::uint64_t file = 0;
     std::string directory;
+    std::string path; ///< as it was opened
   };
   /// A change that is not durable: of a file, or of a directory's names.
   struct open_note {
@@ -199,6 +234,7 @@ class journal {
   std::string data_;
   std::string side_;
   bool lie_ = false;
+  moment moment_{{}};
   int fd_ = -1;
   off_t end_ = 0;
   std::uint64_t sequence_ = 0;
@@ -233,7 +269,9 @@ ssize_t pwrite_noted(int fd, const void* bytes, std::size_t n, off_t at) {
   journal& j = notes();
   const std::lock_guard lock(j.mutex);
   if (j.file(fd) != 0) j.note_contents(fd, static_cast<std::uint64_t>(at), n);
-  return REAL(pwrite)(fd, bytes, n, at);
+  const ssize_t written = REAL(pwrite)(fd, bytes, n, at);
+  j.pass("written", fd);
+  return written;
 }
 
 int ftruncate_noted(int fd, off_t size) {
@@ -259,12 +297,14 @@ int sync_noted(int fd, F sync) {
   const std::string directory = j.directory(fd);
   const std::uint64_t up_to = j.sequence();
   if ((file != 0 || !directory.empty()) && j.lies()) return 0;
+  j.pass("syncing", fd);
   lock.unlock();
   const int result = sync(fd);
   if (result != 0) return result;
   lock.lock();
   if (file != 0) j.synced(file, up_to);
   if (!directory.empty()) j.synced_names(directory, up_to);
+  j.pass("synced", fd);
   return result;
 }
 
@@ -320,13 +360,17 @@ __attribute__((visibility("default"))) int rename(const char* from, const char* 
   journal& j = notes();
   const std::lock_guard lock(j.mutex);
   if (j.covers(to)) j.note_renamed(from, to);
-  return REAL(rename)(from, to);
+  const int result = REAL(rename)(from, to);
+  if (j.covers(to)) j.pass("renamed", to);
+  return result;
 }
 __attribute__((visibility("default"))) int unlink(const char* path) noexcept {
   journal& j = notes();
   const std::lock_guard lock(j.mutex);
   if (j.covers(path)) j.note_removed(path);
-  return REAL(unlink)(path);
+  const int result = REAL(unlink)(path);
+  if (j.covers(path)) j.pass("removed", path);
+  return result;
 }
 
 } // extern "C"
