@@ -18,7 +18,11 @@ struct machine final : observer {
   pending_table pending{[](const pending_table::record&, request_errc) {}};
   sink_set sinks;
   chunk_arena arena;
-  applier state{{.store = std::make_unique<kv::store>(kv::options{}), .members = {}}, pending, sinks, *this, {}};
+  applier state;
+
+  explicit machine(bool witness = false)
+      : state({.store = std::make_unique<kv::store>(kv::options{}), .members = {}}, witness, pending, sinks, *this,
+              {}) {}
 
   void entry_applied(const entry& e) override { seen.push_back(e.index()); }
   /// The next entry, with the command's payload or, where bytes are given, those.
@@ -50,6 +54,10 @@ TEST_CASE("an entry that this version does not know stops the state machine") {
   SUBCASE("another kind of entry") {
     unknown = m.next(static_cast<entry_kind>(7), {});
     what = "it is of the unknown kind 7";
+  }
+  SUBCASE("a command that was withheld, though this is no witness") {
+    unknown = m.next(entry_kind::withheld, {});
+    what = "it was withheld, as from a witness, and this node is none";
   }
   SUBCASE("another kind of command") {
     proposal p = wire::encode_command(m.arena, kv::put{.key = "other", .value = "value"});
@@ -88,6 +96,18 @@ TEST_CASE("an entry that this version does not know stops the state machine") {
 }
 
 // Members of different speed have an index in common: the state is marked every so many entries, and as it is now.
+// Whoever sends it a command all the same does not know it: a departed one, to those who are told later.
+TEST_CASE("a witness passes over commands and follows the members") {
+  machine m(true);
+  REQUIRE(m.apply_put());
+  REQUIRE(m.apply(m.next(entry_kind::withheld, {})));
+  REQUIRE(m.apply(m.next(entry_kind::configuration, membership::encode(node_id(1), incarnation(5)))));
+  CHECK(m.state.applied() == log_index(3));
+  CHECK(m.state.store().keys() == 0);
+  CHECK(m.state.members().recorded(node_id(1)) == incarnation(5));
+  CHECK(m.state.marks().empty()); // nothing that others could compare
+}
+
 TEST_CASE("the state is marked at agreed indexes") {
   machine m;
   const auto run_to = [&m](std::uint64_t index) {
