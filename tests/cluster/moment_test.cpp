@@ -5,7 +5,8 @@
 #include <string>
 #include <vector>
 
-// The power is cut at chosen moments: between a write and its sync, a file and its name, a step of a change and the next.
+// The power is cut at chosen moments: between a write and its sync, a file and its name, a step of a change and the
+// next.
 namespace quorumd::testing {
 namespace {
 
@@ -14,7 +15,8 @@ struct moment {
   const char* when; ///< shim/journal.hpp
 };
 
-constexpr std::size_t words_a_moment = 1500;
+constexpr std::size_t words_a_moment = 20000; // at the most
+constexpr std::size_t words_a_piece = 500;
 
 /// Small segments and many snapshots, so that each moment comes soon.
 cluster_options busy_disks(std::size_t spares = 0) {
@@ -35,7 +37,8 @@ void die_at_each(const std::string& name, const std::vector<moment>& moments, st
   cluster c(name, busy_disks());
   for (std::size_t i = 0; i < 3; ++i) c.start(i);
   c.wait_leader();
-  const auto words = make_words(moments.size() * words_a_moment);
+  auto words = make_words(moments.size() * words_a_moment);
+  std::size_t fed = 0;
   import_run run(c);
   for (std::size_t n = 0; n < moments.size(); ++n) {
     CAPTURE(moments[n].what);
@@ -46,12 +49,14 @@ void die_at_each(const std::string& name, const std::vector<moment>& moments, st
     c.start(victim);
     c.wait_healthy(victim);
     c.arm(victim);
-    run.feed(words, n * words_a_moment, (n + 1) * words_a_moment);
+    for (const std::size_t most = fed + words_a_moment; fed < most && c.running(victim); fed += words_a_piece)
+      run.feed(words, fed, fed + words_a_piece);
     c.wait_death(victim, seed == 0 ? 0 : seed + n);
     c.start(victim);
     c.wait_healthy(victim);
   }
-  run.finish(words.size());
+  run.finish(fed);
+  words.resize(fed);
   for (std::size_t i = 0; i < 3; ++i) c.kill(i, seed);
   for (std::size_t i = 0; i < 3; ++i) c.start(i);
   c.check_all_hold(words);
@@ -61,9 +66,9 @@ void die_at_each(const std::string& name, const std::vector<moment>& moments, st
 
 TEST_CASE("power cuts between the steps of saving lose nothing acknowledged") {
   die_at_each("moments_log",
-              {{"entries are written and not durable", "written wal/ 20"},
-               {"their sync begins", "syncing wal/ 20"},
-               {"they are durable and nobody was told", "synced wal/ 20"},
+              {{"entries are written and not durable", "written wal/ 5"},
+               {"their sync begins", "syncing wal/ 5"},
+               {"they are durable and nobody was told", "synced wal/ 5"},
                {"a file of the log was just created", "created wal/ 1"},
                {"it got another name", "renamed wal/ 1"},
                {"its name is durable", "synced /wal 1"}},
@@ -112,7 +117,10 @@ TEST_CASE("a power cut in the middle of a change of members leaves one or the ot
     fed += 1000;
     // Nothing is left half done: a new leader ends what it finds, so that another change may begin.
     REQUIRE(eventually(
-        [&] { return c.at(victim, {"member", "list"}).output.find("under way") == std::string::npos; }, seconds(20)));
+        [&] {
+          return c.at(victim, {"member", "list"}).output.find("under way") == std::string::npos;
+        },
+        seconds(20)));
     if (!c.running(3)) c.start(3); // it was told that it was removed
   }
   run.finish(words.size());

@@ -45,7 +45,7 @@ TEST_CASE("two members with data and a witness go on without any one of them") {
   done(c.at(0, {"import", "-"}, part(0, 200)));
   const std::string third = c.node_name(2) + "=" + c.peer_place(2).ip + ":" + std::to_string(c.peer_place(2).port);
   done(c.at(0, {"member", "add", third, "--witness"})); // it gets a snapshot, since the log begins later
-  REQUIRE(c.at(0, {"member", "list"}).output.find("n3     witness") != std::string::npos);
+  REQUIRE(c.at(0, {"member", "list"}).output.find("n3    witness") != std::string::npos);
   c.wait_healthy(2);
 
   // Whoever asks it is served, by others. It leads never, and cannot be what is left.
