@@ -15,7 +15,7 @@ void done(const command_result& r) {
 
 /// A count of the node's own: of how many values that it was given.
 std::uint64_t counted(cluster& c, std::size_t i, const std::string& name) {
-  const command_result r = c.at(i, {"latency", "--all", "--output", "json"});
+  const command_result r = c.at(i, {"latency", "--node", c.node_name(i), "--output", "json"});
   done(r);
   const std::size_t at = r.output.find("\"" + name + "\"");
   const std::size_t count = r.output.find("\"count\":", at);
