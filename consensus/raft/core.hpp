@@ -181,7 +181,7 @@ class core {
   /// Leaves a joint configuration that is committed; for options without auto_leave.
   [[nodiscard]] change_error leave_joint();
   /// Those among the members that hold terms and indexes only, and no data. They vote and acknowledge, and never lead;
-  /// they are sent what this leader or another member with data holds durably.
+  /// they are sent what a voter with data, and one that stays, holds durably.
   /// What a leader and witnesses hold alone is committed only as long as no other voter with data is heard that has
   /// been near the log's end within an election timeout: else the loss of one disk would lose it.
   void set_witnesses(std::vector<node_id> ids);

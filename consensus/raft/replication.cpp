@@ -184,13 +184,13 @@ bool core::state::notice_due(const follower_progress& p) const {
          std::min(commit, p.match()) > p.commit_told;
 }
 
-// A witness gets only what some member with data holds durably. Else it could hold the longest log, of entries that are
-// nowhere, and refuse everybody who could lead.
+// A witness gets only what a voter with data, and one that stays, holds durably. Else it could hold the longest log, of
+// entries that are nowhere or at nobody who may lead, and refuse everybody who could.
 log_index core::state::sendable(const follower_progress& to) const {
   if (witnesses.empty() || !witnessed(to.id())) return log.last_index();
-  log_index safe = writes.durable();
+  log_index safe = stays_voter(members(), opt.self) ? writes.durable() : log_index();
   for (const follower_progress& p : peers)
-    if (!witnessed(p.id())) safe = std::max(safe, p.match());
+    if (!witnessed(p.id()) && stays_voter(members(), p.id())) safe = std::max(safe, p.match());
   return std::min(safe, log.last_index());
 }
 

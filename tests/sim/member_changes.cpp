@@ -240,6 +240,9 @@ void member_changes::transfer() {
   if (clock_.trace().heeded())
     clock_.trace().tell(clock_.now(), told::moment(told::topic::member, name_of(cluster_.leader()) +
                                                                             " is asked to hand the leadership over"));
+  std::vector<node_id> others = cluster_.members();
+  std::erase(others, cluster_.leader());
+  nemesis_.members_change(others);
   cluster_.the_node(cluster_.leader()).call([this, until = clock_.now() + patience](node::group& g) {
     g.members().transfer({}, until, [this](const node::member_answer& a) {
       if (a.error == wire::request_errc::none) ++counters_[counter::transfers];

@@ -151,7 +151,8 @@ void nemesis::strike(fault_kind k) {
   }
 }
 
-/// One that hears nobody, two that do not hear each other though the others hear both, or halves of any size.
+/// One that hears nobody, of whom the others may know at once that it is gone, two that do not hear each other though
+/// the others hear both, or halves of any size.
 void nemesis::partition() {
   const node_id alone = victim();
   const std::uint64_t way = random_.below(3);
@@ -162,6 +163,8 @@ void nemesis::partition() {
     std::vector<node_id> here{alone};
     for (const node_id id : cluster_.ids())
       if (id != alone && way != 1 && random_.coin()) here.push_back(id);
+    if (way == 1 && random_.coin())
+      for (const node_id id : cluster_.ids()) cluster_.network().cut(alone.value(), id.value());
     return split(here);
   }
   for (std::size_t i = cut.size(); i-- != 0;) cut.emplace_back(cut[i].second, cut[i].first);

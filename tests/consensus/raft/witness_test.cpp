@@ -145,6 +145,27 @@ TEST_CASE("witness: it is sent what is durable where the data is") {
   CHECK(text_of(sent[0].second.entries[0]) == "x");
 }
 
+// Who is made a learner, or removed, may not lead afterwards.
+TEST_CASE("witness: what the leader holds does not count when it leaves") {
+  led s(4);
+  REQUIRE(s.c.change_members(these({2, 4}, {1, 3}), {}).has_value());
+  s.settle();
+  const auto sent_to_witness = [&] {
+    for (const auto& [to, m] : all_of<append_request>(s.out.messages))
+      if (to == id(4) && !m.entries.empty()) return true;
+    return false;
+  };
+  s.propose();
+  s.take();
+  CHECK_FALSE(sent_to_witness());
+  s.c.step(id(3), accepted(1, 3)); // nor what one that leaves as well holds
+  s.take();
+  CHECK_FALSE(sent_to_witness());
+  s.c.step(id(2), accepted(1, 3));
+  s.take();
+  CHECK(sent_to_witness());
+}
+
 TEST_CASE("witness: of five, the other three decide as they always do") {
   led s(5);
   s.propose();
