@@ -1,21 +1,19 @@
 #include "tests/model/trace_runs.hpp"
 
+#include "tests/model/apart.hpp"
 #include "tests/model/trace.hpp"
 
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
-#include <cstdio>
-#include <cstring>
 #include <memory>
 #include <sstream>
 
 namespace quorumd::model {
 namespace {
 
-/// What a child found, as it is written through the pipe: `T step` and the words when the specification forbids a step,
-/// `E step` when the run has broken a promise, `A step` as the process aborts.
+/// What one run found, as its process writes it: `T step` and the words if the specification forbids a step, `E step`
+/// if the run has broken a promise or an invariant of the core.
 struct findings {
   std::optional<std::uint64_t> trace;
   std::optional<std::uint64_t> end;
@@ -41,10 +39,9 @@ void aborted(int) {
   ::_exit(1);
 }
 
-[[noreturn]] void child(std::uint64_t seed, raft::mutant m, bool changes, int out) {
+void run_and_report(std::uint64_t seed, raft::mutant m, bool changes, int out) {
   report_to = out;
   (void)std::signal(SIGABRT, aborted);
-  (void)std::freopen("/dev/null", "w", stderr);
   std::unique_ptr<trace_check> check;
   raft::test::run_counters counters;
   const std::string broken = raft::test::random_run(seed, changes ? 4 : 3, m, counters, changes, [&](auto& c) {
@@ -53,14 +50,6 @@ void aborted(int) {
   });
   report_trace();
   if (!broken.empty()) report('E', check->steps(), "");
-  ::_exit(0);
-}
-
-std::string read_all(int in) {
-  std::string all;
-  char buffer[4096];
-  for (ssize_t n = 0; (n = ::read(in, buffer, sizeof buffer)) > 0;) all.append(buffer, static_cast<std::size_t>(n));
-  return all;
 }
 
 findings parse(const std::string& text) {
@@ -74,22 +63,6 @@ findings parse(const std::string& text) {
       (line[0] == 'T' ? found.trace : found.end) = std::stoull(line.substr(2));
   }
   return found;
-}
-
-findings run_apart(std::uint64_t seed, raft::mutant m, bool changes) {
-  int ends[2];
-  if (::pipe(ends) != 0) return {};
-  const pid_t pid = ::fork();
-  if (pid == 0) {
-    ::close(ends[0]);
-    child(seed, m, changes, ends[1]);
-  }
-  ::close(ends[1]);
-  const std::string text = read_all(ends[0]);
-  ::close(ends[0]);
-  int status = 0;
-  (void)::waitpid(pid, &status, 0);
-  return parse(text);
 }
 
 } // namespace
@@ -113,7 +86,7 @@ bool catches::trace_first() const {
 catches catch_mutant(raft::mutant m, std::uint64_t seeds, bool changes) {
   catches found;
   for (std::uint64_t seed = 1; seed <= seeds && !(found.by_trace && found.by_end); ++seed) {
-    const findings f = run_apart(seed, m, changes);
+    const findings f = parse(apart([&](int out) { run_and_report(seed, m, changes, out); }));
     if (f.trace && !found.by_trace) {
       found.by_trace = seed;
       found.trace_step = *f.trace;
