@@ -150,6 +150,8 @@ struct peer_progress {
 ///
 /// A broken invariant aborts the process.
 class core {
+  friend struct core_probe; ///< of the tests: copies a core and reads all of it
+
  public:
   /// The state passes validate().
   core(options o, initial_state s);

@@ -210,10 +210,16 @@ void cluster::isolate(std::uint64_t n) {
 void cluster::send(node& n, std::vector<outgoing>& messages) {
   for (outgoing& o : messages) {
     envelope e{n.id, o.to, std::move(o.message)};
+    if (watched != nullptr) watched->sent(e);
     if (!connected(e.from, e.to) || (drop && drop(e))) continue;
     bag.push_back(std::move(e));
   }
   messages.clear();
+}
+
+void cluster::stepped(node& n, const char* what, const envelope* arrived) {
+  ++inputs;
+  if (watched != nullptr) watched->stepped(n, what, arrived);
 }
 
 void cluster::carry_out(node& n, ready& out) {
@@ -225,6 +231,7 @@ void cluster::carry_out(node& n, ready& out) {
     for (log_index i = l.first; i <= l.last && found.size() < 5; i = i.next())
       found.push_back(n.durable.entries.at(i - n.durable.start.index.next()));
     n.c->loaded(l.ticket, std::move(found));
+    stepped(n, "is given entries of its log");
   }
   for (const entry& e : out.committed) {
     QUORUMD_INVARIANT(e.index() == n.applied.next(), "committed entries are handed out without gaps");
@@ -232,7 +239,10 @@ void cluster::carry_out(node& n, ready& out) {
     seen.applied(n.id, e, n.c->hard().term);
     if (e.kind() == entry_kind::command) n.commands.push_back(text_of(e));
   }
-  if (!out.committed.empty()) n.c->applied(n.applied);
+  if (!out.committed.empty()) {
+    n.c->applied(n.applied);
+    stepped(n, "has applied");
+  }
   n.reads.insert(n.reads.end(), out.reads.begin(), out.reads.end());
   for (node_id follower : out.snapshots) {
     snapshots.emplace_back(n.id, follower);
@@ -249,6 +259,8 @@ void cluster::pump(std::uint64_t i) {
   while (n.c && n.c->has_ready()) {
     auto out = std::make_unique<ready>();
     n.c->take(*out);
+    if (watched != nullptr) watched->stepped(n, "gives an output", nullptr);
+    if (watched != nullptr && out->number) watched->writing(n);
     QUORUMD_INVARIANT(!out->empty(), "has_ready() promises an output");
     QUORUMD_INVARIANT(out->number ||
                           (!out->hard && !out->install && out->entries.empty() && out->after_persist.empty()),
@@ -263,7 +275,9 @@ void cluster::persist_one(std::uint64_t i) {
   const std::unique_ptr<ready> write = std::move(n.writes.front());
   n.writes.pop_front();
   n.durable.apply(*write);
+  if (watched != nullptr) watched->durable(n);
   n.c->persisted(write->number);
+  stepped(n, "hears that a write is durable");
   if (write->install) {
     n.applied = write->install->index;
     n.commands.clear();
@@ -275,8 +289,14 @@ void cluster::persist_one(std::uint64_t i) {
 }
 
 void cluster::deliver(const envelope& e) {
+  if (connected(e.from, e.to)) arrive(e);
+}
+
+void cluster::arrive(const envelope& e) {
   node& n = at(e.to.value());
-  if (n.c && connected(e.from, e.to)) n.c->step(e.from, e.message);
+  if (!n.c) return;
+  n.c->step(e.from, e.message);
+  stepped(n, "gets a message", &e);
 }
 
 void cluster::settle() {
@@ -306,6 +326,7 @@ void cluster::tick(std::uint64_t n, std::uint32_t count) {
     const bool had_ready = c.has_ready();
     const soft_state before = c.soft();
     c.tick();
+    stepped(at(n), "ticks");
     if (quiet == 0) continue;
     REQUIRE(c.has_ready() == had_ready);
     REQUIRE(c.soft() == before);
@@ -339,11 +360,14 @@ void cluster::elect(std::uint64_t n) {
 bool cluster::propose(std::uint64_t n, std::string_view text) {
   std::vector<proposal> batch;
   batch.push_back(make_proposal(text));
-  return (*this)[n].propose(batch).has_value();
+  const bool taken = (*this)[n].propose(batch).has_value();
+  stepped(at(n), "is asked for a command");
+  return taken;
 }
 
 change_error cluster::change(std::uint64_t n, const configuration& target) {
   const auto placed = (*this)[n].change_members(target, {});
+  stepped(at(n), "is asked for other members");
   return placed ? change_error::none : placed.error();
 }
 
@@ -362,6 +386,7 @@ void cluster::restart(std::uint64_t i) {
   n.opt.seed += 1000000;
   ++n.boots;
   n.c = std::make_unique<core>(n.opt, n.durable.recover());
+  if (watched != nullptr) watched->started(n);
 }
 
 void cluster::compact(std::uint64_t i, std::uint64_t trailing) {
@@ -375,6 +400,7 @@ void cluster::compact(std::uint64_t i, std::uint64_t trailing) {
   n.durable.commit = std::max(n.durable.commit, upto);
   const log_index keep_from(upto.value() > trailing ? upto.value() - trailing + 1 : 1);
   n.c->compacted(n.durable.snapshot, keep_from);
+  stepped(n, "has a snapshot");
   const log_index start = n.c->first_index().prev();
   if (start <= n.durable.start.index) return;
   const term start_term = n.c->term_at(start);

@@ -131,6 +131,8 @@ class witness {
   std::string broken_;
 };
 
+class watcher;
+
 /// Several cores in one process with disks and a network that the test rules.
 class cluster {
  public:
@@ -185,21 +187,45 @@ class cluster {
   void heal() { cuts_.clear(); }
   [[nodiscard]] bool connected(node_id a, node_id b) const;
   void deliver(const envelope& e);
+  /// The same, whatever is cut.
+  void arrive(const envelope& e);
 
   std::deque<envelope> bag;                           ///< sent, not arrived
   std::function<bool(const envelope&)> drop;          ///< true loses the message
   std::vector<std::pair<node_id, node_id>> snapshots; ///< asked for: (leader, follower)
   bool send_snapshots = true;                         ///< the newest one leaves as soon as it is asked for
   std::uint64_t loads = 0;                            ///< answered
+  std::uint64_t inputs = 0;                           ///< given to the cores: ticks, messages, writes that ended, …
   witness seen;
+  watcher* watched = nullptr; ///< by it, from when it is set
 
  private:
   void carry_out(node& n, ready& out);
+  void stepped(node& n, const char* what, const envelope* arrived = nullptr);
   void send(node& n, std::vector<outgoing>& messages);
 
   std::vector<node> nodes_;
   std::set<std::pair<std::uint64_t, std::uint64_t>> cuts_;
   ready scratch_;
+};
+
+/// Is told of everything that the nodes of a cluster do, in the order in which they do it.
+class watcher {
+ public:
+  watcher() = default;
+  watcher(const watcher&) = delete;
+  watcher& operator=(const watcher&) = delete;
+  virtual ~watcher() = default;
+  /// The node's core was made anew from its disk.
+  virtual void started(const cluster::node& n) = 0;
+  /// The node's core was given an input: a message, if it is not null.
+  virtual void stepped(const cluster::node& n, const char* what, const envelope* arrived) = 0;
+  /// A write was handed to the disk.
+  virtual void writing(const cluster::node& n) = 0;
+  /// The oldest write is durable.
+  virtual void durable(const cluster::node& n) = 0;
+  /// The message leaves, whether it arrives or not.
+  virtual void sent(const envelope& e) = 0;
 };
 
 /// Appends of the leader's entries are lost on their way to these nodes: for cluster::drop.

@@ -33,7 +33,8 @@ class run {
     if (quick_) c_.drop = [this](const envelope& e) { return delay(e); };
   }
 
-  std::string go() {
+  std::string go(const std::function<void(cluster&)>& begun) {
+    if (begun) begun(c_);
     for (int step = 0; step < (quick_ ? 1000 : 3000) && broken().empty(); ++step) {
       if (quick_)
         act_quick();
@@ -45,6 +46,7 @@ class run {
     if (broken().empty()) recover();
     counters_.elections += elections_;
     counters_.applied += c_.seen.truth().size();
+    counters_.inputs += c_.inputs;
     return broken();
   }
 
@@ -157,7 +159,7 @@ class run {
     const envelope e = std::move(late_[at]);
     late_.erase(late_.begin() + static_cast<std::ptrdiff_t>(at));
     late_answer_ = true;
-    c_[e.to.value()].step(e.from, e.message);
+    c_.arrive(e);
   }
 
   // Mostly one that leads, or thinks so.
@@ -199,8 +201,7 @@ class run {
       if (what == 0) next.voters.push_back(id(i));
       if (what == 1) next.learners.push_back(id(i));
     }
-    const auto placed = c_[n].change_members(next, {});
-    if (placed && c_[n].members().joint()) ++counters_.joint_changes;
+    if (c_.change(n, next) == change_error::none && c_[n].members().joint()) ++counters_.joint_changes;
   }
 
   void crash_or_restart(std::uint64_t n) {
@@ -323,8 +324,9 @@ class run {
 
 } // namespace
 
-std::string random_run(std::uint64_t seed, std::uint64_t nodes, mutant m, run_counters& counters, bool changes) {
-  return run(seed, nodes, m, counters, changes).go();
+std::string random_run(std::uint64_t seed, std::uint64_t nodes, mutant m, run_counters& counters, bool changes,
+                       const std::function<void(cluster&)>& begun) {
+  return run(seed, nodes, m, counters, changes).go(begun);
 }
 
 bool caught_by_random_runs(mutant m, std::uint64_t seeds, bool changes) {
