@@ -158,7 +158,7 @@ void member_changes::add(const node::roster& now) {
   if (!cluster_.outside(who)) cluster_.expel(who, "it begins anew");
   wire::member_change c = change_of(member_action::add, who);
   c.promote = random_.below(4) != 0;
-  c.members[0].witness = random_.below(4) == 0;
+  c.members[0].witness = plan_.adds_witnesses && random_.below(3) == 0;
   ask(std::move(c));
 }
 

@@ -28,7 +28,7 @@ constexpr std::array named_mutants{
     named_mutant{"skip-conflict-check", {.raft = raft::mutant::skip_conflict_check}},
     named_mutant{"read-without-round", {.raft = raft::mutant::read_without_round}},
     named_mutant{"change-in-one-step", {.raft = raft::mutant::change_in_one_step}},
-    named_mutant{"join-anywhere", {.node = {.join_anywhere = true}}},
+    named_mutant{"join-anywhere", {.node = {.join_anywhere = true}}, 10000},
     named_mutant{"no-check-quorum", {.raft = raft::mutant::no_check_quorum}},
     named_mutant{"count-older-answers", {.raft = raft::mutant::count_older_answers}, 10000},
     named_mutant{"vote-without-log", {.raft = raft::mutant::vote_without_log}},
@@ -51,9 +51,9 @@ constexpr std::array named_mutants{
     named_mutant{"serve-before-applied", {.node = {.serve_before_applied = true}}},
     named_mutant{"call-unsent", {.node = {.call_unsent = true}}},
     named_mutant{"accept-any-data", {.node = {.accept_any_data = true}}, 10000},
-    named_mutant{"publish-early", {.node = {.publish_early = true}}},
+    named_mutant{"publish-early", {.node = {.publish_early = true}}, 10000},
     named_mutant{"never-shorten", {.node = {.never_shorten = true}}},
-    named_mutant{"keep-replaced-progress", {.raft = raft::mutant::keep_replaced_progress}},
+    named_mutant{"keep-replaced-progress", {.raft = raft::mutant::keep_replaced_progress}, 10000},
     named_mutant{"bulk-first", {.bulk_first = true}},
     named_mutant{"keep-truncated-members", {.raft = raft::mutant::keep_truncated_members}, 3000},
 };
@@ -329,6 +329,7 @@ plan draw_plan(std::uint64_t seed, const mutants& m) {
     o.drift_most_per_mille = leases.pick(std::array<std::int64_t, 2>{0, 50});
   }
   o.packers = root.fork(23).next();
+  o.adds_witnesses = root.fork(24).coin();
   if (root.fork(12).below(4) == 0) become_storm(o, root.fork(13));
   o.transport.bulk_first = m.bulk_first;
   if (root.fork(20).below(8) == 0) become_narrow(o, root.fork(21));

@@ -96,6 +96,8 @@ struct plan {
   coro::duration calm = std::chrono::milliseconds(500); ///< how long nothing happens at the end
   coro::duration trouble = std::chrono::seconds(6);     ///< how long faults go on
 
+  bool adds_witnesses = false; ///< among the members that come; then nobody's disk is lost
+
   [[nodiscard]] bool changes_members() const { return spares != 0; }
   /// The longest that one election may take.
   [[nodiscard]] coro::duration election_timeout() const { return group.tick * (2 * group.raft.election_ticks); }
