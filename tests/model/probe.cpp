@@ -21,6 +21,7 @@ void describe_hidden(const follower_progress& p, model::key& k) {
   probing.heartbeat_answered();
   k.add(std::uint64_t{probing.wants_probe()}); // whether a heartbeat's answer allows another probe
   follower_progress answered = p;
+  answered.accepted(answered.match(), log_index()); // replicates, if it did not
   answered.sent(answered.next(), 0);
   answered.heartbeat_answered();
   k.add(std::uint64_t{answered.wants_probe()}); // whether it finds the match where it was
