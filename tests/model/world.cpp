@@ -149,7 +149,7 @@ world world::unpack(std::string_view bytes) {
   std::memcpy(&w.committed_in[0] + 1, bytes.data(), w.committed_last);
   bytes.remove_prefix(w.committed_last);
   w.flying.resize(bytes.size() / sizeof w.flying[0]);
-  std::memcpy(w.flying.data(), bytes.data(), bytes.size());
+  if (!bytes.empty()) std::memcpy(w.flying.data(), bytes.data(), bytes.size());
   return w;
 }
 
