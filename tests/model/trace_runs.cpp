@@ -85,7 +85,7 @@ bool catches::trace_first() const {
 
 catches catch_mutant(raft::mutant m, std::uint64_t seeds, bool changes) {
   catches found;
-  for (std::uint64_t seed = 1; seed <= seeds && !(found.by_trace && found.by_end); ++seed) {
+  for (std::uint64_t seed = 1; seed <= seeds && !found.by_trace; ++seed) {
     const findings f = parse(apart([&](int out) { run_and_report(seed, m, changes, out); }));
     if (f.trace && !found.by_trace) {
       found.by_trace = seed;

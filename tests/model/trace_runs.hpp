@@ -22,13 +22,14 @@ struct traced {
 struct catches {
   std::optional<std::uint64_t> by_trace; ///< the first seed whose steps the specification forbids
   std::string why;                       ///< of that seed
-  std::optional<std::uint64_t> by_end;   ///< the first seed that breaks Raft's promises, or an invariant of the core
+  std::optional<std::uint64_t>
+      by_end; ///< the first seed up to then that breaks Raft's promises, or an invariant of the core
   /// The specification forbade a step in an earlier seed, or earlier in the same one.
   [[nodiscard]] bool trace_first() const;
   std::uint64_t trace_step = 0; ///< where in by_trace
   std::uint64_t end_step = 0;   ///< where in by_end; the step after the last known one, if the process ended
 };
-/// Goes on until both have found it, or the seeds are used up.
+/// Goes on until the specification has forbidden a step, or the seeds are used up: what breaks later comes second.
 [[nodiscard]] catches catch_mutant(raft::mutant m, std::uint64_t seeds, bool changes);
 
 } // namespace quorumd::model
