@@ -185,8 +185,9 @@ std::string member_admin::move(node_id id, const std::string& address, roster& n
 }
 
 /// Earlier versions would drop it again when they lead.
-std::string member_admin::set_kind(const wire::member_spec& m, roster& next) const {
+std::string member_admin::set_kind(const wire::member_change& c, const wire::member_spec& m, roster& next) const {
   if (!m.priority && !m.witness) return {};
+  if (m.witness && c.action != member_action::add) return m.name + ": only a new member can become a witness";
   if (m.priority && *m.priority > wire::priority_most)
     return m.name + ": a priority is at most " + std::to_string(wire::priority_most) + ", and " +
            std::to_string(*m.priority) + " was asked for";
@@ -310,7 +311,7 @@ member_admin::plan member_admin::plan_of(const wire::member_change& c) const {
   for (const wire::member_spec& m : c.members)
     if (p.refusal.empty()) {
       p.refusal = plan_one(c, m, p.next);
-      if (p.refusal.empty()) p.refusal = set_kind(m, p.next);
+      if (p.refusal.empty()) p.refusal = set_kind(c, m, p.next);
     }
   if (!p.refusal.empty()) return p;
   p.error = request_errc::refused;

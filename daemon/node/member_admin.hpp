@@ -86,7 +86,7 @@ class member_admin {
   [[nodiscard]] std::string replace(const wire::member_change& c, const wire::member_spec& m, node_id id,
                                     roster& next) const;
   [[nodiscard]] std::string move(node_id id, const std::string& address, roster& next) const;
-  [[nodiscard]] std::string set_kind(const wire::member_spec& m, roster& next) const;
+  [[nodiscard]] std::string set_kind(const wire::member_change& c, const wire::member_spec& m, roster& next) const;
   [[nodiscard]] incarnation data_seen_of(node_id id) const;
   [[nodiscard]] std::string unsafe(const roster& next) const;
   [[nodiscard]] std::string too_old(const wire::member_change& c, const roster& next) const;
