@@ -33,6 +33,18 @@ elseif(QUORUMD_SANITIZE)
   message(FATAL_ERROR "QUORUMD_SANITIZE is '${QUORUMD_SANITIZE}': expected asan, tsan or nothing")
 endif()
 
+# Most of a compiler's time is for headers and templates. The common ones are read once for a build, and several sources
+# are compiled at a time: a name in an anonymous namespace is one per library. -DCMAKE_UNITY_BUILD=OFF
+# -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON, as in ./dev's debug build, is what notices that a source does not include what it
+# uses.
+if(NOT DEFINED CMAKE_UNITY_BUILD)
+  set(CMAKE_UNITY_BUILD ON)
+endif()
+set(CMAKE_UNITY_BUILD_BATCH_SIZE 8)
+add_library(quorumd_headers OBJECT ${PROJECT_SOURCE_DIR}/cmake/precompiled.cpp)
+target_link_libraries(quorumd_headers PRIVATE quorumd_flags)
+target_precompile_headers(quorumd_headers PRIVATE ${PROJECT_SOURCE_DIR}/cmake/precompiled.hpp)
+
 # quorumd_library(NAME SOURCES a.cpp ... USES lib ...): the library quorumd_NAME. USES is the permission to
 # include: a module may include exactly the folders of what it names here (tests/tidy checks).
 function(quorumd_library name)
@@ -40,6 +52,7 @@ function(quorumd_library name)
   if(arg_SOURCES)
     add_library(quorumd_${name} STATIC ${arg_SOURCES})
     target_link_libraries(quorumd_${name} PUBLIC quorumd_flags ${arg_USES})
+    target_precompile_headers(quorumd_${name} REUSE_FROM quorumd_headers)
   else()
     add_library(quorumd_${name} INTERFACE)
     target_link_libraries(quorumd_${name} INTERFACE quorumd_flags ${arg_USES})
@@ -57,8 +70,9 @@ function(quorumd_test name)
     set(arg_TIMEOUT 120)
   endif()
   string(REPLACE "/" "_" target ${name})
-  add_executable(test_${target} ${arg_SOURCES} ${PROJECT_SOURCE_DIR}/tests/main.cpp)
-  target_link_libraries(test_${target} PRIVATE quorumd_flags ${arg_USES})
+  add_executable(test_${target} ${arg_SOURCES})
+  target_link_libraries(test_${target} PRIVATE quorumd_test_main quorumd_flags ${arg_USES})
+  target_precompile_headers(test_${target} REUSE_FROM quorumd_test_main)
   if("pool" IN_LIST arg_LABELS)
     add_dependencies(pool_tests test_${target})
   endif()

@@ -21,7 +21,7 @@ constexpr milliseconds seconds(std::int64_t n) {
 // NOLINTNEXTLINE: the shortest way to name a setting without a type of its own for each.
 #define AT(setting) [](settings& s) -> auto& { return s.setting; }
 
-const key_spec keys[] = {
+const key_spec key_specs[] = {
     {"node.name", name_value{AT(node.name)}, "This node's name, one of cluster.members unless it joins", "", "n1"},
     {"node.data_dir", path_value{AT(node.data_dir), 4000},
      "Where the log, the snapshots and the identity are kept. One daemon at a time; never copy or empty it while the "
@@ -181,12 +181,13 @@ constexpr std::array sections{
 } // namespace
 
 std::span<const key_spec> table() {
-  return keys;
+  return key_specs;
 }
 
 const key_spec* find_key(std::string_view path) {
-  const auto found = std::find_if(std::begin(keys), std::end(keys), [&](const key_spec& k) { return k.path == path; });
-  return found == std::end(keys) ? nullptr : &*found;
+  const auto found =
+      std::find_if(std::begin(key_specs), std::end(key_specs), [&](const key_spec& k) { return k.path == path; });
+  return found == std::end(key_specs) ? nullptr : &*found;
 }
 
 const key_spec& nearest_key(std::string_view path) {
@@ -196,7 +197,7 @@ const key_spec& nearest_key(std::string_view path) {
   const auto distance = [&](const key_spec& k) {
     return std::min(edit_distance(shortened, k.path), edit_distance(leaf, k.leaf()) + 1);
   };
-  return *std::min_element(std::begin(keys), std::end(keys),
+  return *std::min_element(std::begin(key_specs), std::end(key_specs),
                            [&](const key_spec& a, const key_spec& b) { return distance(a) < distance(b); });
 }
 

@@ -1,19 +1,14 @@
 #include "wire/handshake.hpp"
 
+#include "consensus/types/hex.hpp"
+
 #include <algorithm>
-#include <cstdio>
 
 namespace quorumd::wire {
 namespace {
 
-std::string hex(std::uint64_t id) {
-  char text[17];
-  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(id));
-  return text;
-}
-
 std::string named(const std::string& name, node_id id) {
-  return name.empty() ? "node " + hex(id.value()) : name + " (" + hex(id.value()) + ")";
+  return name.empty() ? "node " + hex64(id.value()) : name + " (" + hex64(id.value()) + ")";
 }
 
 std::vector<member> sorted(std::vector<member> members) {
@@ -35,7 +30,7 @@ std::string difference(const std::vector<member>& here, const std::vector<member
     if (other == nullptr)
       add("member " + m.name + ": " + m.address + " here, missing there");
     else if (other->name != m.name)
-      add("member " + hex(m.id.value()) + ": named " + m.name + " here, " + other->name + " there");
+      add("member " + hex64(m.id.value()) + ": named " + m.name + " here, " + other->name + " there");
     else if (other->address != m.address)
       add("member " + m.name + ": " + m.address + " here, " + other->address + " there");
   }
@@ -64,8 +59,8 @@ std::optional<std::string> check_identities(const local_identity& self, const he
            named(other.name, other.id) + " answered";
   }
   if (other.expected != self.id)
-    return named(other.name, other.id) + " expects to talk to node " + hex(other.expected.value()) + ", but this is " +
-           named(self.name, self.id);
+    return named(other.name, other.id) + " expects to talk to node " + hex64(other.expected.value()) +
+           ", but this is " + named(self.name, self.id);
   if (find(self.members, other.id) == nullptr && other.members_index <= self.members_index)
     return no_member(self, other);
   if (!other.incarnation || !other.boot) return named(other.name, other.id) + " has no incarnation or boot id";
@@ -106,7 +101,7 @@ std::optional<std::string> check_hello(const local_identity& self, const hello& 
     return "the member lists differ: " + text +
            ". The members of a cluster that has begun are changed by 'quorumd member', not in the configuration files";
   if (other.cluster != self.cluster)
-    return "cluster id " + hex(self.cluster.value()) + " here, " + hex(other.cluster.value()) +
+    return "cluster id " + hex64(self.cluster.value()) + " here, " + hex64(other.cluster.value()) +
            " there, though name and members are the same: one of the two was started in another cluster";
   return std::nullopt;
 }

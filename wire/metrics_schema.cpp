@@ -7,7 +7,7 @@ namespace {
 
 using metrics::histogram;
 
-std::string_view name_part(std::string_view name) {
+std::string_view metric_name_part(std::string_view name) {
   return name.substr(0, metric_name_max);
 }
 
@@ -31,8 +31,8 @@ distribution read(schema::Distribution::Reader from) {
 }
 
 void fill(schema::Distribution::Builder to, const distribution& d) {
-  copy_text(name_part(d.name), [&](unsigned n) { return to.initName(n); });
-  copy_text(name_part(d.of), [&](unsigned n) { return to.initOf(n); });
+  copy_text(metric_name_part(d.name), [&](unsigned n) { return to.initName(n); });
+  copy_text(metric_name_part(d.of), [&](unsigned n) { return to.initOf(n); });
   to.setUnit(static_cast<std::uint8_t>(d.unit));
   to.setSum(d.values.sum());
   to.setMax(d.values.max());
@@ -47,26 +47,28 @@ void fill(schema::Distribution::Builder to, const distribution& d) {
 std::size_t words_behind(const metrics_reply& m) {
   const std::size_t distributions = std::min(m.distributions.size(), distributions_max);
   const std::size_t readings = std::min(m.readings.size(), readings_max);
-  std::size_t words = text_words(name_part(m.node).size()) + list_words<schema::Distribution>(distributions) +
+  std::size_t words = text_words(metric_name_part(m.node).size()) + list_words<schema::Distribution>(distributions) +
                       list_words<schema::Reading>(readings);
   for (std::size_t i = 0; i < distributions; ++i) {
     const distribution& d = m.distributions[i];
-    words += text_words(name_part(d.name).size()) + text_words(name_part(d.of).size()) + d.values.used().counts.size();
+    words += text_words(metric_name_part(d.name).size()) + text_words(metric_name_part(d.of).size()) +
+             d.values.used().counts.size();
   }
   for (std::size_t i = 0; i < readings; ++i)
-    words += text_words(name_part(m.readings[i].name).size()) + text_words(name_part(m.readings[i].of).size());
+    words +=
+        text_words(metric_name_part(m.readings[i].name).size()) + text_words(metric_name_part(m.readings[i].of).size());
   return words;
 }
 
 void fill(schema::MetricsReply::Builder to, const metrics_reply& m) {
-  copy_text(name_part(m.node), [&](unsigned n) { return to.initNode(n); });
+  copy_text(metric_name_part(m.node), [&](unsigned n) { return to.initNode(n); });
   to.setUpMs(static_cast<std::uint64_t>(m.up.count()));
   auto distributions = to.initDistributions(static_cast<unsigned>(std::min(m.distributions.size(), distributions_max)));
   for (unsigned i = 0; i < distributions.size(); ++i) fill(distributions[i], m.distributions[i]);
   auto readings = to.initReadings(static_cast<unsigned>(std::min(m.readings.size(), readings_max)));
   for (unsigned i = 0; i < readings.size(); ++i) {
-    copy_text(name_part(m.readings[i].name), [&](unsigned n) { return readings[i].initName(n); });
-    copy_text(name_part(m.readings[i].of), [&](unsigned n) { return readings[i].initOf(n); });
+    copy_text(metric_name_part(m.readings[i].name), [&](unsigned n) { return readings[i].initName(n); });
+    copy_text(metric_name_part(m.readings[i].of), [&](unsigned n) { return readings[i].initOf(n); });
     readings[i].setValue(m.readings[i].value);
   }
 }

@@ -3,10 +3,10 @@
 #include "consensus/storage/log_extent.hpp"
 #include "consensus/storage/wal_format.hpp"
 #include "consensus/types/crc32c.hpp"
+#include "consensus/types/hex.hpp"
 
 #include <algorithm>
 #include <charconv>
-#include <cstdio>
 #include <map>
 #include <optional>
 #include <span>
@@ -23,14 +23,8 @@ constexpr const char* identity_temporary = "identity.tmp";
 constexpr const char* log_directory = "wal";
 constexpr std::size_t identity_bytes_max = 256 * 1024;
 
-std::string hex(std::uint64_t value) {
-  char text[24];
-  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(value));
-  return text;
-}
-
 std::string hex32(std::uint32_t value) {
-  return hex(value).substr(8);
+  return hex64(value).substr(8);
 }
 
 std::string hex(std::span<const std::byte> bytes) {
@@ -62,14 +56,14 @@ std::span<const std::byte> bytes_of(std::string_view s) {
 /// Lines `key value`, the last of them a checksum of what stands before it.
 std::string encode(const identity& i) {
   std::string text = "quorumd-data-directory " + std::to_string(directory_format_version) + '\n';
-  text += "cluster_id " + hex(i.cluster.value()) + '\n';
+  text += "cluster_id " + hex64(i.cluster.value()) + '\n';
   text += "cluster_name " + i.cluster_name + '\n';
-  text += "node_id " + hex(i.node.value()) + '\n';
+  text += "node_id " + hex64(i.node.value()) + '\n';
   text += "node_name " + i.node_name + '\n';
-  text += "incarnation " + hex(i.incarnation.value()) + '\n';
+  text += "incarnation " + hex64(i.incarnation.value()) + '\n';
   if (!i.beginning.empty()) text += "beginning " + hex(i.beginning) + '\n';
-  if (i.beginning_term) text += "beginning_term " + hex(i.beginning_term.value()) + '\n';
-  if (i.promised_us != 0) text += "promised_us " + hex(i.promised_us) + '\n';
+  if (i.beginning_term) text += "beginning_term " + hex64(i.beginning_term.value()) + '\n';
+  if (i.promised_us != 0) text += "promised_us " + hex64(i.promised_us) + '\n';
   return text + "crc32c " + hex32(crc32c(bytes_of(text))) + '\n';
 }
 
@@ -134,12 +128,12 @@ result<void> compare(const std::string& path, const identity& found, const ident
   const bool same_cluster =
       expected.cluster ? found.cluster == expected.cluster : found.cluster_name == expected.cluster_name;
   if (!same_cluster)
-    return foreign("cluster '" + found.cluster_name + "' with id " + hex(found.cluster.value()) +
+    return foreign("cluster '" + found.cluster_name + "' with id " + hex64(found.cluster.value()) +
                    ", and the configuration describes cluster '" + expected.cluster_name + "' with id " +
-                   hex(expected.cluster.value()));
+                   hex64(expected.cluster.value()));
   if (found.node != expected.node || found.node_name != expected.node_name)
-    return foreign("node '" + found.node_name + "' (" + hex(found.node.value()) +
-                   "), and the configuration is of node '" + expected.node_name + "' (" + hex(expected.node.value()) +
+    return foreign("node '" + found.node_name + "' (" + hex64(found.node.value()) +
+                   "), and the configuration is of node '" + expected.node_name + "' (" + hex64(expected.node.value()) +
                    ")");
   return {};
 }

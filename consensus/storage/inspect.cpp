@@ -5,9 +5,9 @@
 #include "consensus/storage/snapshot_format.hpp"
 #include "consensus/storage/wal_format.hpp"
 #include "consensus/storage/wal_recovery.hpp"
+#include "consensus/types/hex.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -25,15 +25,9 @@ std::string text(strong_u64<Tag> v) {
   return std::to_string(v.value());
 }
 
-std::string hex(std::uint64_t v) {
-  char s[24];
-  std::snprintf(s, sizeof s, "%016llx", static_cast<unsigned long long>(v));
-  return s;
-}
-
 std::string list(const std::vector<node_id>& ids) {
   std::string s;
-  for (const node_id id : ids) s += (s.empty() ? "" : ",") + hex(id.value());
+  for (const node_id id : ids) s += (s.empty() ? "" : ",") + hex64(id.value());
   return s.empty() ? "none" : s;
 }
 
@@ -45,7 +39,7 @@ std::string describe(const snapshot_mark& m) {
 }
 
 std::string describe(const hard_state& h) {
-  return "term " + text(h.term) + " vote " + (h.vote ? hex(h.vote.value()) : "none");
+  return "term " + text(h.term) + " vote " + (h.vote ? hex64(h.vote.value()) : "none");
 }
 
 struct describe_record {
@@ -115,8 +109,8 @@ class wal_walk {
     const std::string life =
         name == segment_name(h.sequence) ? "" : " (of the file's earlier life: it was recycled and not begun)";
     tell(inspected_kind::segment, path, 0, block_bytes,
-         "segment " + text(h.sequence) + " id " + hex(h.id) + ", first batch " + text(h.first_number) +
-             ", previous id " + hex(h.previous_id) + " ends at " + text(h.previous_end) + ", oldest needed segment " +
+         "segment " + text(h.sequence) + " id " + hex64(h.id) + ", first batch " + text(h.first_number) +
+             ", previous id " + hex64(h.previous_id) + " ends at " + text(h.previous_end) + ", oldest needed segment " +
              text(h.oldest) + life);
     return batches(reader, h);
   }
@@ -245,8 +239,8 @@ result<void> inspect_snapshot(file_system& fs, const std::string& path, const in
   }
   const snapshot_info& info = (*reader)->info();
   sink({inspected_kind::snapshot, path, 0, (*reader)->bytes(),
-        "snapshot of cluster " + hex(info.cluster.value()) + " group " + text(info.group) + ", " + describe(info.mark) +
-            ", created at " + text(info.created_unix_ms) + " ms since 1970"});
+        "snapshot of cluster " + hex64(info.cluster.value()) + " group " + text(info.group) + ", " +
+            describe(info.mark) + ", created at " + text(info.created_unix_ms) + " ms since 1970"});
   std::vector<std::byte> block;
   for (std::uint64_t n = 1;; ++n) {
     const std::uint64_t at = (*reader)->position();

@@ -7,8 +7,8 @@
 namespace quorumd::storage {
 namespace {
 
-constexpr std::size_t heads_bytes_max = 128;                // of a write's records, and their fixed bodies
-constexpr std::size_t piece_bytes = std::size_t{64} * 1024; // of entries moved with one batch, unless one is larger
+constexpr std::size_t heads_bytes_max = 128;                    // of a write's records, and their fixed bodies
+constexpr std::size_t moved_bytes_max = std::size_t{64} * 1024; // of entries moved with one batch, unless one is larger
 constexpr std::uint64_t piece_span_max = std::uint64_t{1} << 20; // of the segment, read at once for that
 
 } // namespace
@@ -253,7 +253,7 @@ result<void> log_engine::read_piece(file_system& fs) {
     if (piece_ || !oldest_should_move()) return {};
     from = segments_[static_cast<std::size_t>(*groups_.uses.oldest() - segments_.front()->sequence)];
     p.group = groups_.uses.group_of_oldest();
-    p.runs = groups_.by_id.at(p.group).runs_in(from->sequence, piece_bytes);
+    p.runs = groups_.by_id.at(p.group).runs_in(from->sequence, moved_bytes_max);
   }
   const std::uint64_t begin = p.runs.front().offset;
   // Entries that were moved before stand behind later ones.

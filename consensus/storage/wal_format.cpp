@@ -1,12 +1,12 @@
 #include "consensus/storage/wal_format.hpp"
 
 #include "consensus/types/crc32c.hpp"
+#include "consensus/types/hex.hpp"
 #include "consensus/types/invariant.hpp"
 #include "consensus/types/little_endian.hpp"
 
 #include <algorithm>
 #include <charconv>
-#include <cstdio>
 #include <cstring>
 
 namespace quorumd::storage {
@@ -105,9 +105,7 @@ std::optional<record_body> parse_body(std::uint16_t kind, std::span<const std::b
 } // namespace
 
 std::string sequence_digits(std::uint64_t sequence) {
-  char text[24];
-  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(sequence));
-  return text;
+  return hex64(sequence);
 }
 
 std::optional<std::uint64_t> parse_sequence(std::string_view digits) {

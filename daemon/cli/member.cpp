@@ -15,7 +15,7 @@
 namespace quorumd::cli {
 namespace {
 
-constexpr auto look_interval = std::chrono::milliseconds(500); // nobody tells when a learner has caught up
+constexpr auto catch_up_interval = std::chrono::milliseconds(500); // nobody tells when a learner has caught up
 /// So long nobody may answer while members are waited for.
 constexpr auto silence_max = std::chrono::seconds(30);
 
@@ -49,7 +49,7 @@ class promotion_wait {
     int code = config::exit_code::ok;
     if (!take(first, code)) co_return code;
     for (;;) {
-      const coro::time_point pause = session_.loop.now() + look_interval;
+      const coro::time_point pause = session_.loop.now() + catch_up_interval;
       co_await session_.loop.timers().sleep_until(pause);
       wire::client_body body = wire::members_request{};
       const coro::time_point latest = session_.loop.now() + default_timeout;

@@ -1,5 +1,6 @@
 #include "daemon/cli/member_table.hpp"
 
+#include "consensus/types/hex.hpp"
 #include "daemon/cli/json.hpp"
 #include "daemon/cli/text.hpp"
 
@@ -53,7 +54,7 @@ void append_number_or_null(json_writer& w, std::string_view name, bool known, st
 }
 
 void append_row(json_writer& w, const wire::members_reply& m, const wire::member_row& r) {
-  w.begin_object().key("id").text(hex_id(r.id.value())).key("name").text(r.name).key("address").text(r.address);
+  w.begin_object().key("id").text(hex64(r.id.value())).key("name").text(r.name).key("address").text(r.address);
   append_text_or_null(w, "client_address", r.client_address);
   w.key("role").text(name_of(r.role)).key("promotes").boolean(r.promotes).key("leader").boolean(r.leader);
   w.key("witness").boolean(r.witness).key("priority").number(r.priority);
@@ -64,7 +65,7 @@ void append_row(json_writer& w, const wire::members_reply& m, const wire::member
     w.null();
   append_number_or_null(w, "match", bool(r.match), r.match.value());
   append_number_or_null(w, "behind", m.from_leader, r.behind);
-  append_text_or_null(w, "incarnation", r.incarnation ? hex_id(r.incarnation.value()) : std::string());
+  append_text_or_null(w, "incarnation", r.incarnation ? hex64(r.incarnation.value()) : std::string());
   w.end_object();
 }
 
@@ -103,7 +104,7 @@ std::string members_table(const wire::members_reply& m) {
 std::string members_json(const wire::members_reply& m) {
   std::string out;
   json_writer w(out);
-  w.begin_object().key("cluster").text(hex_id(m.cluster.value())).key("cluster_name").text(m.cluster_name);
+  w.begin_object().key("cluster").text(hex64(m.cluster.value())).key("cluster_name").text(m.cluster_name);
   w.key("index").number(m.index.value()).key("changing").boolean(m.changing);
   w.key("from_leader").boolean(m.from_leader).key("members").begin_array();
   for (const wire::member_row& r : m.rows) append_row(w, m, r);

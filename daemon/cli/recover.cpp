@@ -1,5 +1,6 @@
 #include "config/exit_codes.hpp"
 #include "consensus/storage/posix_files.hpp"
+#include "consensus/types/hex.hpp"
 #include "daemon/cli/commands.hpp"
 #include "daemon/cli/json.hpp"
 #include "daemon/cli/node_settings.hpp"
@@ -49,7 +50,7 @@ std::string described(const std::string& data_dir, const node::directory_content
   std::string who;
   append_escaped(who, c.identity.node_name);
   lines.push_back({"member", who});
-  lines.push_back({"cluster", c.identity.cluster_name + " (number " + hex_id(c.identity.cluster.value()) + ")"});
+  lines.push_back({"cluster", c.identity.cluster_name + " (number " + hex64(c.identity.cluster.value()) + ")"});
   lines.push_back({"members", c.roster.index ? members_text(c.roster) : "unknown: they were never changed"});
   lines.push_back({"last entry", grouped(c.last.value()) + ", of term " + grouped(c.last_term.value())});
   lines.push_back({"committed", "up to " + grouped(c.commit.value()) + " at least"});
@@ -60,7 +61,7 @@ std::string json_of(const node::directory_contents& c) {
   std::string out;
   json_writer w(out);
   w.begin_object().key("member").text(c.identity.node_name).key("cluster").text(c.identity.cluster_name);
-  w.key("cluster_id").text(hex_id(c.identity.cluster.value())).key("last_index").number(c.last.value());
+  w.key("cluster_id").text(hex64(c.identity.cluster.value())).key("last_index").number(c.last.value());
   w.key("last_term").number(c.last_term.value()).key("commit").number(c.commit.value());
   append_members(w, c.roster);
   w.end_object();
@@ -83,7 +84,7 @@ int tell_done(const invocation& in, const node::directory_contents& c) {
                                               " of them not known to be committed: some may have been acknowledged";
   if (in.json()) return print(json_of(c));
   const int code = print(c.identity.node_name + " is the only member of cluster " + c.identity.cluster_name +
-                         " now, which has number " + hex_id(c.identity.cluster.value()) + "\n");
+                         " now, which has number " + hex64(c.identity.cluster.value()) + "\n");
   remark("its log counts up to entry " + std::to_string(c.last.value()) + kept);
   remark("start it, and then bring back the others, each with an empty data directory: 'quorumd member add "
          "NAME=HOST:PORT' here, 'quorumd serve --join HOST:PORT' there");

@@ -24,7 +24,7 @@ constexpr std::string_view leave_words = "\033[?25h\033[?1049l";
 // What a signal handler needs. Written before the handlers stand, but for the flags.
 termios before;
 bool have_before = false;
-volatile std::sig_atomic_t taken = 0;
+volatile std::sig_atomic_t signal_taken = 0;
 volatile std::sig_atomic_t redraw = 0;
 
 constexpr std::array ending{SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
@@ -53,13 +53,13 @@ void take() {
     ::tcsetattr(STDIN_FILENO, TCSANOW, &raw);
   }
   say(enter_words);
-  taken = 1;
+  signal_taken = 1;
   redraw = 1;
 }
 
 void give_back() {
-  if (taken == 0) return;
-  taken = 0;
+  if (signal_taken == 0) return;
+  signal_taken = 0;
   say(leave_words);
   if (have_before && in_foreground()) ::tcsetattr(STDIN_FILENO, TCSANOW, &before);
 }
@@ -133,7 +133,7 @@ screen::size screen::measure() const {
 
 bool screen::draw(const std::vector<std::string>& lines) {
   redraw = 0;
-  if (taken == 0) return true; // in the background
+  if (signal_taken == 0) return true; // in the background
   const size s = measure();
   std::string out = "\033[H";
   const std::size_t n = std::min(lines.size(), s.rows);

@@ -20,7 +20,7 @@
 namespace quorumd::cli {
 namespace {
 
-constexpr auto look_interval = std::chrono::milliseconds(200);
+constexpr auto wait_interval = std::chrono::milliseconds(200);
 /// So long a node may fail to take a snapshot.
 constexpr auto failing_max = std::chrono::seconds(15);
 
@@ -132,7 +132,7 @@ class saving {
         co_return complain(error(config::exit_code::unavailable,
                                  node_ + ": the node cannot take a snapshot: " + std::string(reply->note)));
       // No request waits at the node until a snapshot is taken, which may last longer than any deadline.
-      co_await session_.loop.timers().sleep_for(look_interval);
+      co_await session_.loop.timers().sleep_for(wait_interval);
     }
   }
 

@@ -1,5 +1,6 @@
 #include "daemon/cli/snapshot_text.hpp"
 
+#include "consensus/types/hex.hpp"
 #include "daemon/cli/text.hpp"
 
 #include <algorithm>
@@ -38,7 +39,7 @@ void append_members(json_writer& w, const node::roster& r) {
   w.key("members").begin_array();
   for (const auto& [id, record] : r.records) {
     const bool votes = std::binary_search(r.members.voters.begin(), r.members.voters.end(), id);
-    w.begin_object().key("id").text(hex_id(id.value())).key("name").text(record.name);
+    w.begin_object().key("id").text(hex64(id.value())).key("name").text(record.name);
     w.key("address").text(record.address).key("voter").boolean(votes).end_object();
   }
   w.end_array();
@@ -46,7 +47,7 @@ void append_members(json_writer& w, const node::roster& r) {
 
 std::string snapshot_text(const std::string& path, const node::snapshot_contents& c) {
   std::vector<std::vector<std::string>> lines;
-  lines.push_back({"cluster", "number " + hex_id(c.info.cluster.value())});
+  lines.push_back({"cluster", "number " + hex64(c.info.cluster.value())});
   lines.push_back({"members", c.roster.index ? members_text(c.roster) : "as their configuration files list them"});
   lines.push_back({"entry", grouped(c.info.mark.index.value()) + ", of term " + grouped(c.info.mark.term.value())});
   const bool history = c.compacted < c.current;
@@ -56,7 +57,7 @@ std::string snapshot_text(const std::string& path, const node::snapshot_contents
                                 : ", without history")});
   lines.push_back({"keys", grouped(c.keys) + ", " + size_text(c.bytes) + " with their values"});
   lines.push_back({"history", size_text(c.history_bytes) + " in memory"});
-  lines.push_back({"hash", hex_id(c.hash)});
+  lines.push_back({"hash", hex64(c.hash)});
   lines.push_back({"file", size_text(c.file_bytes)});
   return path + ": whole\n" + in_columns(lines);
 }
@@ -64,11 +65,11 @@ std::string snapshot_text(const std::string& path, const node::snapshot_contents
 std::string snapshot_json(const std::string& path, const node::snapshot_contents& c) {
   std::string out;
   json_writer w(out);
-  w.begin_object().key("path").text(path).key("cluster_id").text(hex_id(c.info.cluster.value()));
+  w.begin_object().key("path").text(path).key("cluster_id").text(hex64(c.info.cluster.value()));
   w.key("index").number(c.info.mark.index.value()).key("term").number(c.info.mark.term.value());
   w.key("revision").number(c.current.value()).key("compacted").number(c.compacted.value());
   w.key("keys").number(c.keys).key("bytes").number(c.bytes).key("history_bytes").number(c.history_bytes);
-  w.key("hash").text(hex_id(c.hash)).key("file_bytes").number(c.file_bytes);
+  w.key("hash").text(hex64(c.hash)).key("file_bytes").number(c.file_bytes);
   append_members(w, c.roster);
   w.end_object();
   return out + "\n";

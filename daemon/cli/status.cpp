@@ -1,6 +1,7 @@
 #include "daemon/cli/status.hpp"
 
 #include "config/exit_codes.hpp"
+#include "consensus/types/hex.hpp"
 #include "daemon/cli/commands.hpp"
 #include "daemon/cli/json.hpp"
 #include "daemon/cli/pages.hpp"
@@ -24,21 +25,21 @@ constexpr std::string_view unreachable = "unreachable";
 std::string name_of_leader(std::span<const wire::status_row> rows, node_id leader) {
   if (!leader) return "-";
   const auto found = std::find_if(rows.begin(), rows.end(), [&](const auto& r) { return r.id == leader; });
-  return found == rows.end() || found->name.empty() ? hex_id(leader.value()) : found->name;
+  return found == rows.end() || found->name.empty() ? hex64(leader.value()) : found->name;
 }
 
 std::vector<std::string> cells_of(std::span<const wire::status_row> rows, const wire::status_row& r) {
   std::string name;
   append_escaped(name, r.name);
   if (!r.error.empty()) {
-    std::vector<std::string> out{hex_id(r.id.value()), name, std::string(unreachable)};
+    std::vector<std::string> out{hex64(r.id.value()), name, std::string(unreachable)};
     out.resize(columns.size(), "-");
     std::string why;
     append_escaped(why, r.error);
     out.push_back(why);
     return out;
   }
-  return {hex_id(r.id.value()),
+  return {hex64(r.id.value()),
           name,
           wire::role_of(r),
           name_of_leader(rows, r.leader),
@@ -56,7 +57,7 @@ std::vector<std::string> cells_of(std::span<const wire::status_row> rows, const 
 void append_rows(json_writer& w, std::span<const wire::status_row> rows) {
   w.begin_array();
   for (const auto& r : rows) {
-    w.begin_object().key("id").text(hex_id(r.id.value())).key("name").text(r.name);
+    w.begin_object().key("id").text(hex64(r.id.value())).key("name").text(r.name);
     if (!r.error.empty()) {
       w.key("role").text(unreachable);
       for (std::size_t i = 3; i < columns.size(); ++i) w.key(columns[i]).null();
@@ -65,7 +66,7 @@ void append_rows(json_writer& w, std::span<const wire::status_row> rows) {
     }
     w.key("role").text(wire::role_of(r)).key("leader");
     if (r.leader)
-      w.text(hex_id(r.leader.value()));
+      w.text(hex64(r.leader.value()));
     else
       w.null();
     w.key("term").number(r.term.value()).key("commit").number(r.commit.value());

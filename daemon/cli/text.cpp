@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
 
 namespace quorumd::cli {
 namespace {
@@ -151,12 +150,6 @@ std::string counted(std::uint64_t number, std::string_view noun) {
   out += noun;
   if (number != 1) out += 's';
   return out;
-}
-
-std::string hex_id(std::uint64_t id) {
-  char digits[24];
-  std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(id));
-  return digits;
 }
 
 std::string in_columns(std::span<const std::vector<std::string>> lines) {

@@ -38,9 +38,6 @@ void append_base64(std::string& out, std::string_view bytes);
 /// `1 key`, `2 keys`.
 [[nodiscard]] std::string counted(std::uint64_t number, std::string_view noun);
 
-/// An id as 16 hexadecimal digits.
-[[nodiscard]] std::string hex_id(std::uint64_t id);
-
 /// Lines of cells one below the other. The first line says how many columns there are; what another has beyond them is
 /// a note behind it.
 [[nodiscard]] std::string in_columns(std::span<const std::vector<std::string>> lines);

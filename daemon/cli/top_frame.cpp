@@ -10,10 +10,10 @@
 namespace quorumd::cli {
 namespace {
 
-constexpr std::size_t columns = 18;
-constexpr std::array<const char*, columns> head{"NAME",   "ROLE", "PUTS/S", "P50",    "P99",   "READS/S",
-                                                "P50",    "P99",  "BATCH",  "SYNC99", "LAG99", "QUEUED",
-                                                "BEHIND", "CONN", "CPU",    "MEMORY", "DISK",  "KEYS"};
+constexpr std::size_t frame_columns = 18;
+constexpr std::array<const char*, frame_columns> head{"NAME",   "ROLE", "PUTS/S", "P50",    "P99",   "READS/S",
+                                                      "P50",    "P99",  "BATCH",  "SYNC99", "LAG99", "QUEUED",
+                                                      "BEHIND", "CONN", "CPU",    "MEMORY", "DISK",  "KEYS"};
 
 /// What one member did between two looks.
 class course {
@@ -58,8 +58,8 @@ std::string escaped(std::string_view text) {
   return out;
 }
 
-std::array<std::string, columns> row_of(const node_sight& n, const wire::metrics_reply* earlier) {
-  std::array<std::string, columns> r;
+std::array<std::string, frame_columns> row_of(const node_sight& n, const wire::metrics_reply* earlier) {
+  std::array<std::string, frame_columns> r;
   r.fill("-");
   r[0] = escaped(n.row.name);
   r[1] = n.row.error.empty() ? wire::role_of(n.row) : "unreachable";
@@ -117,19 +117,19 @@ std::string summary(const std::vector<node_sight>& now, const std::vector<node_s
 } // namespace
 
 std::vector<std::string> top_frame(const std::vector<node_sight>& now, const std::vector<node_sight>& earlier) {
-  std::vector<std::array<std::string, columns>> rows;
+  std::vector<std::array<std::string, frame_columns>> rows;
   auto& titles = rows.emplace_back();
   std::copy(head.begin(), head.end(), titles.begin());
   for (const node_sight& n : now) rows.push_back(row_of(n, same_node(earlier, n)));
-  std::array<std::size_t, columns> widths{};
+  std::array<std::size_t, frame_columns> widths{};
   for (const auto& r : rows)
-    for (std::size_t i = 0; i < columns; ++i) widths[i] = std::max(widths[i], r[i].size());
+    for (std::size_t i = 0; i < frame_columns; ++i) widths[i] = std::max(widths[i], r[i].size());
   const auto reached = std::count_if(now.begin(), now.end(), [](const auto& n) { return n.error.empty(); });
   std::vector<std::string> lines{std::to_string(reached) + " of " + counted(now.size(), "member") + " reached",
                                  summary(now, earlier), ""};
   for (const auto& r : rows) {
     std::string line;
-    for (std::size_t i = 0; i < columns; ++i) {
+    for (std::size_t i = 0; i < frame_columns; ++i) {
       if (i != 0) line += "  ";
       const std::string gap(widths[i] - r[i].size(), ' ');
       line += i < 2 ? r[i] + gap : gap + r[i];

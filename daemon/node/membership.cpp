@@ -1,9 +1,9 @@
 #include "daemon/node/membership.hpp"
 
 #include "consensus/raft/quorum.hpp"
+#include "consensus/types/hex.hpp"
 #include "consensus/types/little_endian.hpp"
 
-#include <cstdio>
 #include <utility>
 
 namespace quorumd::node {
@@ -49,12 +49,6 @@ std::optional<std::uint16_t> take_records(std::span<const std::byte>& bytes, std
   return version;
 }
 
-std::string hex(incarnation i) {
-  char text[24];
-  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(i.value()));
-  return text;
-}
-
 } // namespace
 
 std::optional<incarnation> membership::recorded(node_id member) const {
@@ -65,13 +59,13 @@ std::optional<incarnation> membership::recorded(node_id member) const {
 std::optional<std::string> membership::objection(node_id member, incarnation seen) const {
   const std::string name = roster_.name_of(member);
   if (is_void(seen))
-    return "the data directory (incarnation " + hex(seen) + ") stood for a member that was removed or replaced, and " +
-           "counts for nothing any more. To have " + name +
+    return "the data directory (incarnation " + hex64(seen.value()) +
+           ") stood for a member that was removed or replaced, and " + "counts for nothing any more. To have " + name +
            " back, start it with an empty data directory and --join, after 'quorumd member add' if it is no member";
   const auto known = recorded(member);
   if (!known || *known == seen) return std::nullopt;
-  return "the data directory is not the one that joined the cluster (incarnation " + hex(*known) +
-         " is on record, this one is " + hex(seen) +
+  return "the data directory is not the one that joined the cluster (incarnation " + hex64(known->value()) +
+         " is on record, this one is " + hex64(seen.value()) +
          "): it was wiped or mixed up, and may have forgotten votes and entries. Put the original directory back; or "
          "run 'quorumd member replace " +
          name + "' and start it with an empty data directory and --join";

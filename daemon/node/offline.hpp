@@ -19,7 +19,7 @@ namespace quorumd::node {
 /// the one with the higher last index (paper §5.4.1).
 struct directory_contents {
   storage::identity identity;
-  node::roster roster; ///< the newest in the log, committed or not; no index: only a configuration file knows
+  quorumd::node::roster roster; ///< the newest in the log, committed or not; no index: only a configuration file knows
   log_index last;
   quorumd::term last_term;
   log_index commit; ///< up to here the entries are known to be committed
@@ -48,7 +48,7 @@ struct snapshot_contents {
   std::uint64_t bytes = 0; ///< of keys and their values, as they are now
   std::uint64_t history_bytes = 0;
   std::uint64_t hash = 0; ///< of all that can be read: as `quorumd status --verify` compares it
-  node::roster roster;
+  quorumd::node::roster roster;
 };
 /// Reads all of it, and builds the state that it holds in memory, so that every checksum is compared.
 [[nodiscard]] storage::result<snapshot_contents> examine_snapshot(storage::file_system& files, const std::string& path,

@@ -1,10 +1,10 @@
 #include "daemon/node/roster.hpp"
 
 #include "consensus/raft/quorum.hpp"
+#include "consensus/types/hex.hpp"
 #include "consensus/types/little_endian.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <cstring>
 #include <utility>
 
@@ -37,9 +37,7 @@ node_id roster::find(std::string_view name) const {
 std::string roster::name_of(node_id id) const {
   const auto found = records.find(id);
   if (found != records.end() && !found->second.name.empty()) return found->second.name;
-  char text[24];
-  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(id.value()));
-  return text;
+  return hex64(id.value());
 }
 
 std::vector<node_id> roster::witnesses() const {

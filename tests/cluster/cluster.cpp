@@ -353,6 +353,15 @@ launch import_launch(const std::string& endpoints, const std::string& output, co
 
 } // namespace
 
+command_result done(command_result r) {
+  REQUIRE_MESSAGE(r.code == 0, r.output << r.errors);
+  return r;
+}
+
+std::string at_peer(cluster& c, std::size_t i) {
+  return c.node_name(i) + "=" + c.peer_place(i).ip + ":" + std::to_string(c.peer_place(i).port);
+}
+
 import_run::import_run(cluster& c, const std::vector<std::string>& more)
     : output_(c.folder() + "/import." + std::to_string(++c.commands_) + ".out")
     , errors_(output_ + ".err")

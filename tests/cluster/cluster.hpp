@@ -148,6 +148,11 @@ class cluster {
   std::unique_ptr<proxy> proxy_;
 };
 
+/// Of a command that has to succeed.
+command_result done(command_result r);
+/// NAME=HOST:PORT, as `quorumd member` takes it.
+[[nodiscard]] std::string at_peer(cluster& c, std::size_t i);
+
 /// `quorumd import -` in the background, fed piece by piece.
 class import_run {
  public:

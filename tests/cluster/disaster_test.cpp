@@ -11,15 +11,6 @@
 namespace quorumd::testing {
 namespace {
 
-command_result done(command_result r) {
-  REQUIRE_MESSAGE(r.code == 0, r.output << r.errors);
-  return r;
-}
-
-std::string at_peer(cluster& c, std::size_t i) {
-  return c.node_name(i) + "=" + c.peer_place(i).ip + ":" + std::to_string(c.peer_place(i).port);
-}
-
 bool holds(const std::string& pairs, const std::vector<word>& words) {
   for (const word& w : words)
     if (pairs.find(w.key + "\t" + w.value + "\n") == std::string::npos) return false;

@@ -9,10 +9,6 @@
 namespace quorumd::testing {
 namespace {
 
-void done(const command_result& r) {
-  REQUIRE_MESSAGE(r.code == 0, r.output << r.errors);
-}
-
 /// A count of the node's own: of how many values that it was given.
 std::uint64_t counted(cluster& c, std::size_t i, const std::string& name) {
   const command_result r = c.at(i, {"latency", "--node", c.node_name(i), "--output", "json"});

@@ -11,14 +11,6 @@
 namespace quorumd::testing {
 namespace {
 
-void done(const command_result& r) {
-  REQUIRE_MESSAGE(r.code == 0, r.output << r.errors);
-}
-
-std::string at_peer(cluster& c, std::size_t i) {
-  return c.node_name(i) + "=" + c.peer_place(i).ip + ":" + std::to_string(c.peer_place(i).port);
-}
-
 /// The line of the table that begins with the node's name.
 std::string line_of(cluster& c, std::size_t i, std::size_t asked) {
   const std::string table = "\n" + c.at(asked, {"member", "list"}).output;

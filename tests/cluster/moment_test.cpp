@@ -28,10 +28,6 @@ cluster_options busy_disks(std::size_t spares = 0) {
   return o;
 }
 
-void done(const command_result& r) {
-  REQUIRE_MESSAGE(r.code == 0, r.output << r.errors);
-}
-
 /// Members die at these moments one after the other, now the leader, now a follower, while words are imported.
 void die_at_each(const std::string& name, const std::vector<moment>& moments, std::uint64_t seed) {
   cluster c(name, busy_disks());

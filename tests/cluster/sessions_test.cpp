@@ -8,15 +8,6 @@
 
 // Clients' sessions, as the command line uses them.
 namespace quorumd::testing {
-namespace {
-
-command_result done(command_result r) {
-  REQUIRE_MESSAGE(r.code == 0, r.output << r.errors);
-  return r;
-}
-
-} // namespace
-
 // Puts go on while one leader after the other is killed. Each is acknowledged, though the outcome of some was unknown
 // for a while, and each was done once: the key's version is their number.
 TEST_CASE("a put that is sent again takes effect once") {

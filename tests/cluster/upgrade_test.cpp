@@ -18,11 +18,6 @@ std::string old_program() {
   return named == nullptr ? std::string() : std::string(named);
 }
 
-command_result done(command_result r) {
-  REQUIRE_MESSAGE(r.code == 0, r.output << r.errors);
-  return r;
-}
-
 void restart_with(cluster& c, std::size_t i, const std::string& program) {
   REQUIRE(c.stop(i) == 0);
   c.run_program(i, program);

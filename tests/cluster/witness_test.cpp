@@ -14,10 +14,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-void done(const command_result& r) {
-  REQUIRE_MESSAGE(r.code == 0, r.output << r.errors);
-}
-
 /// Whether any file of the node's data directory holds the bytes.
 bool holds(cluster& c, std::size_t i, const std::string& bytes) {
   for (const auto& f : fs::recursive_directory_iterator(c.data(i))) {

@@ -87,7 +87,7 @@ TEST_CASE("spec: only an entry of the own term is committed by counting") {
   REQUIRE(c.learn_term(id(1), term(2)) == "");
   elect(c, id(1), id(2));
   write(c, id(1));
-  log first = c.at(id(1)).log;
+  model::log first = c.at(id(1)).log;
   first.cut(log_index(2));
   REQUIRE(c.accept(id(2), first) == "");
   write(c, id(2));
@@ -106,10 +106,10 @@ TEST_CASE("spec: a follower removes only what differs") {
   REQUIRE(c.append(id(1), {term(1), three}) == "");
   write(c, id(1));
   follow(c, id(2), id(1));
-  log shorter = c.at(id(1)).log;
+  model::log shorter = c.at(id(1)).log;
   shorter.cut(log_index(2));
   CHECK(c.accept(id(2), shorter) == "entries are removed from index 2 without a conflict");
-  log other = c.at(id(1)).log;
+  model::log other = c.at(id(1)).log;
   other.kept.push_back({term(1), three});
   CHECK(c.accept(id(2), other) == "the log would hold what the term's leader has not: they part after index 2");
   CHECK(c.says_match(id(2), term(1), log_index(2)) == "");

@@ -28,10 +28,6 @@ std::optional<Number> number(std::string_view text) {
   return n;
 }
 
-std::string quoted(std::string_view s) {
-  return "'" + std::string(s) + "'";
-}
-
 bool take_range(std::string_view text, std::pair<std::uint64_t, std::uint64_t>& into) {
   const std::size_t dots = text.find("..");
   if (dots == std::string_view::npos) return false;

@@ -19,10 +19,6 @@ std::optional<std::uint64_t> number(std::string_view text) {
   return n;
 }
 
-std::string quoted(std::string_view s) {
-  return "'" + std::string(s) + "'";
-}
-
 std::vector<std::string_view> split(std::string_view list) {
   std::vector<std::string_view> all;
   for (;;) {
@@ -121,6 +117,10 @@ void make_plain(plan& p, std::string_view part) {
 }
 
 } // namespace
+
+std::string quoted(std::string_view typed) {
+  return "'" + std::string(typed) + "'";
+}
 
 bool overrides::any() const {
   return !without.kinds.empty() || !without.numbers.empty() || !without_others.empty() || !plain.empty() || clients ||

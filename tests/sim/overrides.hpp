@@ -38,6 +38,9 @@ struct overrides {
   [[nodiscard]] std::optional<std::string> take(std::string_view option, std::string_view value);
 };
 
+/// As a mistake names what was typed.
+[[nodiscard]] std::string quoted(std::string_view typed);
+
 /// Numbers and ranges as people write them, "1-4,7".
 [[nodiscard]] std::string text_of(const std::set<std::uint64_t>& numbers);
 

@@ -13,14 +13,14 @@ namespace {
 
 using namespace std::chrono_literals;
 
-struct world {
-  world()
+struct questioned {
+  questioned()
       : clock(setting.seed, false, coro::duration::zero())
       , nodes(clock, setting, counts) {
     nodes.boot_all();
     REQUIRE(until([this] { return bool(nodes.leader()); }, 10s));
   }
-  ~world() { nodes.shut_down(); }
+  ~questioned() { nodes.shut_down(); }
 
   bool until(const std::function<bool()>& condition, coro::duration at_most) {
     const coro::time_point limit = clock.now() + at_most;
@@ -50,7 +50,7 @@ struct world {
 // A thousand clients ask one node for everybody's status at once: each is answered with every member's row, and the
 // members are asked once for all of them, and perhaps once more for those who came meanwhile.
 TEST_CASE("a flood of status requests asks each member a few times") {
-  world w;
+  questioned w;
   const node_id asked = w.nodes.leader();
   w.until([] { return false; }, 2s); // streams, incarnations
   const std::uint64_t before = w.sent();

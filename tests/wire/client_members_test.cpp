@@ -8,8 +8,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto long_enough = 20s;
-
 wire::client_body change() {
   wire::member_change c;
   c.members.push_back({.name = "n4", .address = "127.0.0.1:1", .new_name = {}});
@@ -93,11 +91,6 @@ coro::task<void> refused_for_good(test_loop* t) {
   CHECK(client->counters().retries == 0);
   co_await client->stop();
   co_await server.stop();
-}
-
-void on_a_loop(test_loop::body b) {
-  test_loop loop;
-  loop.run(b);
 }
 
 } // namespace

@@ -11,7 +11,21 @@
 // What the scripted servers of the client's tests do.
 namespace quorumd::tests {
 
+using namespace std::chrono_literals;
 using wire::request_errc;
+
+inline constexpr auto long_enough = 20s;
+
+/// The revision that a put was done at.
+inline std::uint64_t revision_of(const wire::call_result& r) {
+  REQUIRE_MESSAGE(r.has_value(), r.error().message());
+  return std::get<kv::reply>(r->reply.body).revision.value();
+}
+
+inline void on_a_loop(test_loop::body b) {
+  test_loop t;
+  t.run(b);
+}
 
 inline wire::client_body put_of(std::string_view key, std::string_view value = "v") {
   return kv::command(kv::put{.key = key, .value = value});

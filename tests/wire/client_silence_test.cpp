@@ -66,11 +66,6 @@ coro::task<void> wakes_late(script_connection* c, script_server* s) {
   s->seen.push_back(r.what.id == 0 ? "nothing" : "a request");
 }
 
-std::uint64_t revision_of(const wire::call_result& r) {
-  REQUIRE_MESSAGE(r.has_value(), r.error().message());
-  return std::get<kv::reply>(r->reply.body).revision.value();
-}
-
 coro::task<void> without_a_leader(test_loop* t) {
   script_server server(t->loop, t->network, {finds_no_leader});
   const auto client = t->connect_to({server.endpoint()});
@@ -208,11 +203,6 @@ coro::task<void> never_written(test_loop* t) {
   CHECK(revision_of(put) == 7);
   co_await client->stop();
   co_await frozen.stop();
-}
-
-void on_a_loop(test_loop::body b) {
-  test_loop t;
-  t.run(b);
 }
 
 } // namespace

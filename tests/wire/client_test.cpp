@@ -12,13 +12,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto long_enough = 20s;
-
-std::uint64_t revision_of(const wire::call_result& r) {
-  REQUIRE(r.has_value());
-  return std::get<kv::reply>(r->reply.body).revision.value();
-}
-
 /// One of many callers.
 coro::task<void> put_number(wire::client* c, std::uint64_t number, coro::time_point deadline,
                             std::map<std::uint64_t, wire::call_result>* results) {
@@ -337,11 +330,6 @@ coro::task<void> cancelled(test_loop* t) {
   CHECK(revision_of(r) == 3);
   co_await client->stop();
   co_await server.stop();
-}
-
-void on_a_loop(test_loop::body b) {
-  test_loop t;
-  t.run(b);
 }
 
 } // namespace

@@ -32,10 +32,6 @@ transport_options knowing(std::uint64_t id, std::uint64_t index, std::uint64_t l
   return o;
 }
 
-const node_id n1(1);
-const node_id n2(2);
-const node_id n4(4);
-
 raft_message heartbeat_of(std::uint64_t t) {
   return {group_id(1), raft::heartbeat{.term = term(t), .commit = {}, .round = 0}};
 }

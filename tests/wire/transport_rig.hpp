@@ -19,6 +19,11 @@
 /// Nodes in one process over real sockets on loopback, and a member of plain blocking sockets that misbehaves.
 namespace quorumd::wire::test {
 
+inline const node_id n1(1);
+inline const node_id n2(2);
+inline const node_id n3(3);
+inline const node_id n4(4);
+
 /// Runs f on the loop and waits for its result.
 template <class F>
 auto on(coro::loop& l, F f) {

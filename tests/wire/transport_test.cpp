@@ -12,10 +12,6 @@ using namespace quorumd::wire::test;
 
 namespace {
 
-const node_id n1(1);
-const node_id n2(2);
-const node_id n3(3);
-
 /// A member's greeting, as a raw peer says it.
 hello greeting_of(std::uint64_t id, std::uint64_t to, std::uint64_t boot = 0) {
   return make_hello(identity(id, boot), node_id(to));

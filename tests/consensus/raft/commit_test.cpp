@@ -8,16 +8,6 @@ using namespace quorumd::raft::test;
 
 namespace {
 
-append_response ack(std::uint64_t t, std::uint64_t match) {
-  return {.term = term(t),
-          .accepted = true,
-          .match = log_index(match),
-          .rejected = {},
-          .conflict_term = {},
-          .conflict_index = {},
-          .round = 0};
-}
-
 void propose(subject& s, int n) {
   while (n-- > 0) {
     std::vector<proposal> batch;
@@ -32,7 +22,7 @@ std::uint64_t figure_8(mutant m) {
   o.mutant = m;
   subject s(o, state_with(5, {1, 2}, 3));
   s.win(5);
-  for (std::uint64_t v : {2, 3}) s.c.step(id(v), ack(4, 2));
+  for (std::uint64_t v : {2, 3}) s.c.step(id(v), accepted(4, 2));
   s.settle();
   return s.c.commit().value();
 }
@@ -52,7 +42,7 @@ TEST_CASE("case 48: tables of matched majorities") {
     s.win(n);
     propose(s, 8);
     s.settle();
-    for (std::size_t i = 0; i < r.matches.size(); ++i) s.c.step(id(i + 2), ack(1, r.matches[i]));
+    for (std::size_t i = 0; i < r.matches.size(); ++i) s.c.step(id(i + 2), accepted(1, r.matches[i]));
     CHECK(s.c.commit() == log_index(r.commit));
   }
 }
@@ -67,7 +57,7 @@ TEST_CASE("case 49: figure 8: an older term's entry is not committed by counting
 TEST_CASE("case 50: the new leader's own entry commits its predecessors") {
   subject s(options_of(1), state_with(5, {1, 2}, 3));
   s.win(5);
-  for (std::uint64_t v : {2, 3}) s.c.step(id(v), ack(4, 3));
+  for (std::uint64_t v : {2, 3}) s.c.step(id(v), accepted(4, 3));
   CHECK(s.c.commit() == log_index(3));
   CHECK(s.c.soft().serving);
 }
@@ -78,10 +68,10 @@ TEST_CASE("case 51: the commit index is monotonic") {
   s.win(3);
   propose(s, 5);
   s.settle();
-  s.c.step(id(2), ack(1, 6));
+  s.c.step(id(2), accepted(1, 6));
   CHECK(s.c.commit() == log_index(6));
-  s.c.step(id(3), ack(1, 2));
-  s.c.step(id(2), ack(1, 1));
+  s.c.step(id(3), accepted(1, 2));
+  s.c.step(id(2), accepted(1, 1));
   CHECK(s.c.commit() == log_index(6));
   s.c.step(id(2), append_request{.term = term(2),
                                  .prev_index = log_index(6),
@@ -118,10 +108,10 @@ TEST_CASE("case 53: a majority of followers commits while the leader's disk is s
 TEST_CASE("an acknowledgement beyond the leader's log is dropped") {
   subject s(options_of(1), state_with(3));
   s.win(3);
-  s.c.step(id(2), ack(1, 1000));
+  s.c.step(id(2), accepted(1, 1000));
   CHECK(s.c.commit() == log_index(0));
   CHECK(s.c.progress()[0].match == log_index(0));
-  s.c.step(id(9), ack(1, 1)); // no member
+  s.c.step(id(9), accepted(1, 1)); // no member
   CHECK(s.c.commit() == log_index(0));
 }
 

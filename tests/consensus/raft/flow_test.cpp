@@ -14,22 +14,12 @@ namespace {
 
 using state_of = decltype(peer_progress::state);
 
-append_response ack(std::uint64_t t, std::uint64_t match) {
-  return {.term = term(t),
-          .accepted = true,
-          .match = log_index(match),
-          .rejected = {},
-          .conflict_term = {},
-          .conflict_index = {},
-          .round = 0};
-}
-
 // A leader of three in term 1 whose follower 2 replicates and follower 3 never answered.
 struct flowing : subject {
   explicit flowing(options o)
       : subject(o, state_with(3)) {
     win(3);
-    c.step(id(2), ack(1, 1));
+    c.step(id(2), accepted(1, 1));
     settle();
   }
   bool propose(std::string_view text) {
@@ -58,11 +48,11 @@ TEST_CASE("case 82: a limit on messages pauses and resumes") {
   flowing s(o);
   for (int i = 0; i < 10; ++i) REQUIRE(s.propose("12345678"));
   CHECK(s.appends_to(2).size() == 3);
-  s.c.step(id(2), ack(1, 2));
+  s.c.step(id(2), accepted(1, 2));
   auto more = s.appends_to(2);
   REQUIRE(more.size() == 1);
   CHECK(more[0].entries[0].index() == log_index(5));
-  s.c.step(id(2), ack(1, 5));
+  s.c.step(id(2), accepted(1, 5));
   CHECK(s.appends_to(2).size() == 3);
 }
 
@@ -77,9 +67,9 @@ TEST_CASE("case 82: a limit on bytes pauses and resumes") {
   REQUIRE(sent.size() == 2);
   CHECK(sent[0].entries.size() == 3);
   CHECK(sent[1].prev_index == log_index(4));
-  s.c.step(id(2), ack(1, 4));
+  s.c.step(id(2), accepted(1, 4));
   CHECK(s.appends_to(2).size() == 1);
-  s.c.step(id(2), ack(1, 10));
+  s.c.step(id(2), accepted(1, 10));
   REQUIRE(s.propose(std::string(10 * one_entry, 'x')));
   REQUIRE(s.propose("12345678"));
   sent = s.appends_to(2);
@@ -101,10 +91,10 @@ TEST_CASE("case 82: a limit on uncommitted entries refuses proposals") {
   CHECK(refused.error() == propose_error::too_much);
   CHECK(s.c.last_index() == log_index(4));
   s.settle();
-  s.c.step(id(2), ack(1, 2));
+  s.c.step(id(2), accepted(1, 2));
   CHECK(s.c.propose(batch).has_value());
   s.settle();
-  s.c.step(id(2), ack(1, 5));
+  s.c.step(id(2), accepted(1, 5));
   REQUIRE(s.c.commit() == log_index(5));
   CHECK(s.propose(std::string(10 * one_entry, 'x')));
   CHECK_FALSE(s.propose("12345678"));

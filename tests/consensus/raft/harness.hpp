@@ -28,6 +28,10 @@ inline std::string text_of(const entry& e) {
 entry make_entry(std::uint64_t t, std::uint64_t i, std::string_view text = "x");
 /// Entries from index `first` on with these terms.
 std::vector<entry> make_entries(std::uint64_t first, const std::vector<std::uint64_t>& terms);
+/// Of the n-th read of a node.
+inline read_context context(std::uint64_t n) {
+  return {.boot = boot_id(7), .sequence = n};
+}
 /// A command that holds the text.
 proposal make_proposal(std::string_view text);
 /// Everything up to `match` was taken and is durable.

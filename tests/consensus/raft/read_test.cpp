@@ -11,10 +11,6 @@ using namespace quorumd::raft::test;
 
 namespace {
 
-read_context context(std::uint64_t n) {
-  return {.boot = boot_id(7), .sequence = n};
-}
-
 // The one answer since the last call.
 read_state answered(cluster::node& n) {
   REQUIRE(n.reads.size() == 1);

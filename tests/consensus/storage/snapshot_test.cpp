@@ -1,6 +1,7 @@
 #include "consensus/storage/inspect.hpp"
 #include "consensus/storage/snapshot_file.hpp"
 #include "consensus/storage/snapshot_format.hpp"
+#include "tests/consensus/storage/wal_rig.hpp"
 #include "tests/support/memory_files.hpp"
 
 #include <doctest/doctest.h>
@@ -13,8 +14,7 @@ using quorumd::testing::memory_files;
 
 namespace {
 
-const std::string directory = "/data/snapshots";
-const group_id g1(1);
+const std::string snapshots_at = "/data/snapshots";
 
 snapshot_info info_at(std::uint64_t index) {
   return {.cluster = cluster_id(0xc1),
@@ -31,7 +31,7 @@ std::vector<std::byte> block_of(std::uint64_t n, std::size_t bytes) {
 
 result<snapshot_file> write_snapshot(file_system& fs, std::uint64_t index, std::uint64_t blocks = 4,
                                      std::size_t bytes = 700) {
-  auto w = snapshot_writer::create(fs, directory, info_at(index));
+  auto w = snapshot_writer::create(fs, snapshots_at, info_at(index));
   if (!w) return w.error();
   for (std::uint64_t n = 0; n < blocks; ++n) {
     const result<void> done = (*w)->append(block_of(n, bytes + n));
@@ -41,7 +41,7 @@ result<snapshot_file> write_snapshot(file_system& fs, std::uint64_t index, std::
 }
 
 std::string part_path(std::uint64_t group, std::uint64_t index) {
-  return join(directory, snapshot_name(group_id(group), log_index(index), term(3), snapshot_receiving));
+  return join(snapshots_at, snapshot_name(group_id(group), log_index(index), term(3), snapshot_receiving));
 }
 
 void check_whole(file_system& fs, const std::string& path, std::uint64_t index, std::uint64_t blocks = 4,
@@ -115,7 +115,7 @@ TEST_CASE("every flipped byte of a snapshot is noticed, and an older whole one i
       CHECK(verified.error().code == error_code::corrupt);
       CHECK(verified.error().offset.has_value());
     }
-    const auto newest = newest_snapshot(*disk, directory, g1);
+    const auto newest = newest_snapshot(*disk, snapshots_at, g1);
     REQUIRE(newest.has_value());
     REQUIRE(newest->newest.has_value());
     CHECK(newest->newest->info == info_at(5));
@@ -138,7 +138,7 @@ TEST_CASE("a snapshot that is cut short is refused at every length") {
 // Two whole blocks in another order are not the snapshot.
 TEST_CASE("exchanged blocks are noticed") {
   memory_files disk;
-  auto w = snapshot_writer::create(disk, directory, info_at(10));
+  auto w = snapshot_writer::create(disk, snapshots_at, info_at(10));
   REQUIRE((*w)->append(block_of(1, 64)).has_value());
   REQUIRE((*w)->append(block_of(2, 64)).has_value());
   const auto f = (*w)->finish();
@@ -174,8 +174,8 @@ TEST_CASE("case 62: a crash at every operation of a snapshot leaves a whole one"
       CHECK(published == (at > operations));
       disk.set_hook({});
       disk.crash(seed);
-      REQUIRE(remove_unfinished_snapshots(disk, directory).has_value());
-      const auto newest = newest_snapshot(disk, directory, g1);
+      REQUIRE(remove_unfinished_snapshots(disk, snapshots_at).has_value());
+      const auto newest = newest_snapshot(disk, snapshots_at, g1);
       REQUIRE(newest.has_value());
       REQUIRE(newest->newest.has_value());
       CHECK(newest->damaged.empty()); // what has the name is whole
@@ -185,7 +185,7 @@ TEST_CASE("case 62: a crash at every operation of a snapshot leaves a whole one"
       check_whole(disk, newest->newest->path, index);
       // Nothing else is left, and it can be tried again.
       CHECK(write_snapshot(disk, 11).has_value());
-      const auto removed = remove_snapshots_below(disk, directory, g1, log_index(11));
+      const auto removed = remove_snapshots_below(disk, snapshots_at, g1, log_index(11));
       REQUIRE(removed.has_value());
       CHECK(disk.paths().size() == 1);
     }
@@ -205,7 +205,7 @@ TEST_CASE("case 62: a crash at every operation of a transfer loses nothing, and 
         return o.changes() && o.number >= at ? memory_files::fault::freeze : memory_files::fault::none;
       });
       const auto receive = [&]() -> result<snapshot_file> {
-        auto to = snapshot_receiver::create(disk, directory, cluster_id(0xc1), g1, log_index(10), term(3), f->bytes);
+        auto to = snapshot_receiver::create(disk, snapshots_at, cluster_id(0xc1), g1, log_index(10), term(3), f->bytes);
         if (!to) return to.error();
         const result<void> sent = transfer(**reader, **to, 1500);
         if (!sent) return sent.error();
@@ -215,7 +215,7 @@ TEST_CASE("case 62: a crash at every operation of a transfer loses nothing, and 
       disk.set_hook({});
       disk.crash(seed);
       // What was lost in the middle is found by finish(), and the next try starts anew.
-      if (!newest_snapshot(disk, directory, g1)->newest) {
+      if (!newest_snapshot(disk, snapshots_at, g1)->newest) {
         got = receive();
         if (!got) {
           CHECK(got.error().code == error_code::corrupt);
@@ -223,7 +223,7 @@ TEST_CASE("case 62: a crash at every operation of a transfer loses nothing, and 
         }
         REQUIRE_MESSAGE(got.has_value(), got.error().message());
       }
-      const auto newest = newest_snapshot(disk, directory, g1);
+      const auto newest = newest_snapshot(disk, snapshots_at, g1);
       REQUIRE(newest->newest.has_value());
       check_whole(disk, newest->newest->path, 10, 6, 3000);
     }
@@ -236,7 +236,7 @@ TEST_CASE("a transfer is resumed where it stopped, and refuses what does not fol
   const auto f = write_snapshot(source, 10, 6, 3000);
   auto reader = snapshot_reader::open(source, f->path);
   const auto create = [&] {
-    return snapshot_receiver::create(disk, directory, cluster_id(0xc1), g1, log_index(10), term(3), f->bytes);
+    return snapshot_receiver::create(disk, snapshots_at, cluster_id(0xc1), g1, log_index(10), term(3), f->bytes);
   };
   {
     auto to = create();
@@ -261,7 +261,7 @@ TEST_CASE("a received snapshot of another cluster, group, index or term is refus
   auto reader = snapshot_reader::open(source, f->path);
   const auto receive = [&](std::uint64_t cluster, std::uint64_t group, std::uint64_t index, std::uint64_t t) {
     memory_files disk;
-    auto to = snapshot_receiver::create(disk, directory, cluster_id(cluster), group_id(group), log_index(index),
+    auto to = snapshot_receiver::create(disk, snapshots_at, cluster_id(cluster), group_id(group), log_index(index),
                                         term(t), f->bytes);
     REQUIRE(transfer(**reader, **to, 1000).has_value());
     const auto got = finish(**to);
@@ -288,7 +288,7 @@ TEST_CASE("a snapshot on a full volume is no_space and leaves nothing behind") {
   memory_files source;
   const auto sent = write_snapshot(source, 20, 4, 3000);
   auto reader = snapshot_reader::open(source, sent->path);
-  auto to = snapshot_receiver::create(disk, directory, cluster_id(0xc1), g1, log_index(20), term(3), sent->bytes);
+  auto to = snapshot_receiver::create(disk, snapshots_at, cluster_id(0xc1), g1, log_index(20), term(3), sent->bytes);
   const result<void> done = transfer(**reader, **to, 1000);
   REQUIRE(done.has_error());
   CHECK(done.error().code == error_code::no_space);
@@ -302,7 +302,7 @@ TEST_CASE("a snapshot whose sync fails is not published") {
     return o.call == memory_files::call::sync ? memory_files::fault::io : memory_files::fault::none;
   });
   CHECK(write_snapshot(disk, 10).error().code == error_code::io);
-  CHECK_FALSE(newest_snapshot(disk, directory, g1)->newest.has_value());
+  CHECK_FALSE(newest_snapshot(disk, snapshots_at, g1)->newest.has_value());
 }
 
 // A crash cut the file in the middle of a chunk: the sender, who starts over, must get past that.
@@ -312,7 +312,7 @@ TEST_CASE("a received snapshot that was cut within a chunk is resumed by the chu
   auto reader = snapshot_reader::open(source, f->path);
   memory_files disk;
   const auto create = [&] {
-    return snapshot_receiver::create(disk, directory, cluster_id(0xc1), g1, log_index(10), term(3), f->bytes);
+    return snapshot_receiver::create(disk, snapshots_at, cluster_id(0xc1), g1, log_index(10), term(3), f->bytes);
   };
   std::vector<std::byte> whole(f->bytes);
   REQUIRE((*reader)->read_raw(0, whole).value() == whole.size());
@@ -336,7 +336,7 @@ TEST_CASE("a received snapshot whose sync fails once starts anew, and survives t
   auto reader = snapshot_reader::open(source, f->path);
   memory_files disk;
   const auto create = [&] {
-    return snapshot_receiver::create(disk, directory, cluster_id(0xc1), g1, log_index(10), term(3), f->bytes);
+    return snapshot_receiver::create(disk, snapshots_at, cluster_id(0xc1), g1, log_index(10), term(3), f->bytes);
   };
   {
     auto to = create();
@@ -352,15 +352,15 @@ TEST_CASE("a received snapshot whose sync fails once starts anew, and survives t
   REQUIRE(transfer(**reader, **to, 1000).has_value());
   REQUIRE(finish(**to).has_value());
   disk.crash(1);
-  CHECK(newest_snapshot(disk, directory, g1)->newest.has_value());
+  CHECK(newest_snapshot(disk, snapshots_at, g1)->newest.has_value());
 }
 
 // Each broken transfer would leave its file for ever.
 TEST_CASE("a group has at most one unfinished transfer: another one's beginning removes what the last one left") {
   memory_files disk;
   const auto begin = [&](std::uint64_t group, std::uint64_t index) {
-    auto to =
-        snapshot_receiver::create(disk, directory, cluster_id(0xc1), group_id(group), log_index(index), term(3), 5000);
+    auto to = snapshot_receiver::create(disk, snapshots_at, cluster_id(0xc1), group_id(group), log_index(index),
+                                        term(3), 5000);
     REQUIRE(to.has_value());
     CHECK((*to)->write(0, block_of(index, 1000)).has_value());
   };
@@ -379,9 +379,9 @@ TEST_CASE("an unfinished transfer goes away with the snapshots below one that is
   for (const std::uint64_t index : {9, 10, 11}) disk.set_contents(part_path(1, index), some);
   disk.set_contents(part_path(2, 9), some);
   REQUIRE(write_snapshot(disk, 10).has_value());
-  CHECK(*remove_snapshots_below(disk, directory, g1, log_index(10)) == 0);
+  CHECK(*remove_snapshots_below(disk, snapshots_at, g1, log_index(10)) == 0);
   CHECK(disk.paths().size() == 3);
-  CHECK(disk.paths().front() == directory + "/" + snapshot_name(g1, log_index(10), term(3), snapshot_published));
+  CHECK(disk.paths().front() == snapshots_at + "/" + snapshot_name(g1, log_index(10), term(3), snapshot_published));
   CHECK(disk.contents(part_path(1, 11)) == some);
   CHECK(disk.contents(part_path(2, 9)) == some);
 }
@@ -394,7 +394,7 @@ TEST_CASE("at start the newest unfinished transfer of each group stays, if it is
   for (const std::uint64_t index : {5, 10}) disk.set_contents(part_path(2, index), some);
   REQUIRE(write_snapshot(disk, 4).has_value());
   REQUIRE(write_snapshot(disk, 10).has_value());
-  REQUIRE(remove_unfinished_snapshots(disk, directory).has_value());
+  REQUIRE(remove_unfinished_snapshots(disk, snapshots_at).has_value());
   std::vector<std::string> left = disk.paths();
   CHECK(std::erase_if(left, [](const std::string& p) { return p.ends_with(snapshot_published); }) == 2);
   CHECK(left == std::vector{part_path(1, 12), part_path(2, 10)});
@@ -421,7 +421,7 @@ TEST_CASE("a large snapshot is never in the cache alone, neither written nor rec
   memory_files disk;
   disk.set_hook(watch);
   auto reader = snapshot_reader::open(source, f->path);
-  auto to = snapshot_receiver::create(disk, directory, cluster_id(0xc1), g1, log_index(10), term(3), f->bytes);
+  auto to = snapshot_receiver::create(disk, snapshots_at, cluster_id(0xc1), g1, log_index(10), term(3), f->bytes);
   REQUIRE(transfer(**reader, **to, 65536).has_value());
   CHECK(most >= snapshot_sync_bytes);
   CHECK(most < snapshot_sync_bytes + 65536);
@@ -431,7 +431,7 @@ TEST_CASE("a large snapshot is never in the cache alone, neither written nor rec
 // A sender does not read all of a large snapshot before its first chunk: the receiver checks every byte.
 TEST_CASE("the newest snapshot whose header and footer are whole is opened, and nothing else of it is read") {
   memory_files disk;
-  CHECK(open_newest_snapshot(disk, directory, g1).error().code == error_code::not_found);
+  CHECK(open_newest_snapshot(disk, snapshots_at, g1).error().code == error_code::not_found);
   REQUIRE(write_snapshot(disk, 5).has_value());
   const auto f = write_snapshot(disk, 10, 4, 100'000);
   std::uint64_t read = 0;
@@ -440,18 +440,18 @@ TEST_CASE("the newest snapshot whose header and footer are whole is opened, and 
     return memory_files::fault::none;
   });
   disk.flip(f->path, 1000); // within a block
-  auto opened = open_newest_snapshot(disk, directory, g1);
+  auto opened = open_newest_snapshot(disk, snapshots_at, g1);
   REQUIRE(opened.has_value());
   CHECK((*opened)->info() == info_at(10));
   CHECK(read < 1000);
   CHECK((*opened)->check_on(f->bytes).error().code == error_code::corrupt);
 
   disk.flip(f->path, f->bytes - 1);
-  opened = open_newest_snapshot(disk, directory, g1);
+  opened = open_newest_snapshot(disk, snapshots_at, g1);
   REQUIRE(opened.has_value());
   CHECK((*opened)->info() == info_at(5));
   disk.flip((*opened)->path(), 20);
-  CHECK(open_newest_snapshot(disk, directory, g1).error().code == error_code::corrupt);
+  CHECK(open_newest_snapshot(disk, snapshots_at, g1).error().code == error_code::corrupt);
 }
 
 // For `quorumd inspect snapshot`.

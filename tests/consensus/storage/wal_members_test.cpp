@@ -10,9 +10,6 @@ using quorumd::testing::memory_files;
 
 namespace {
 
-const group_id g1(1);
-const group_id g2(2);
-
 entry members_entry(group_id g, std::uint64_t t, std::uint64_t index) {
   configuration c;
   c.voters = {node_id(index)}; // so that each tells itself from the others

@@ -8,9 +8,6 @@ using quorumd::testing::memory_files;
 
 namespace {
 
-const group_id g1(1);
-const group_id g2(2);
-
 /// A log in which group 2 has written a few entries and rests, while group 1 writes, and a snapshot lets each of its
 /// entries go at once. `each` sees the log after each write.
 template <class Each>

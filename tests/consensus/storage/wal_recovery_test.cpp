@@ -9,8 +9,6 @@ using quorumd::testing::memory_files;
 
 namespace {
 
-const group_id g1(1);
-
 /// A log of that many batches of one entry each, `bytes` of payload.
 void fill(running_wal& log, std::uint64_t first, std::uint64_t last, std::size_t bytes = 100) {
   for (std::uint64_t n = first; n <= last; ++n) {

@@ -17,6 +17,9 @@
 
 namespace quorumd::storage::test {
 
+inline const group_id g1(1);
+inline const group_id g2(2);
+
 class still_clock final : public coro::clock {
  public:
   [[nodiscard]] coro::time_point now() const override { return now_; }

@@ -7,8 +7,6 @@ using quorumd::testing::memory_files;
 
 namespace {
 
-const group_id g1(1);
-
 void put(running_wal& log, std::uint64_t n) {
   write w{.group = g1, .number = raft::write_number(n), .hard = {}, .install = {}, .entries = {}, .commit = {}};
   w.entries.push_back(make_entry(g1, 1, n, std::string(900, 'x')));

@@ -9,9 +9,6 @@ using quorumd::testing::memory_files;
 
 namespace {
 
-const group_id g1(1);
-const group_id g2(2);
-
 coro::task<void> stop_and_tell(wal* w, bool* stopped) {
   co_await w->stop();
   *stopped = true;

@@ -8,15 +8,15 @@
 using namespace quorumd;
 
 namespace {
-std::span<const std::byte> bytes_of(std::string_view s) {
+std::span<const std::byte> checked(std::string_view s) {
   return std::as_bytes(std::span(s.data(), s.size()));
 }
 } // namespace
 
 // The check value that every description of CRC-32C gives.
 TEST_CASE("crc32c of 123456789 is the published check value") {
-  CHECK(crc32c(bytes_of("123456789")) == 0xe3069283);
-  CHECK(crc32c_portable(bytes_of("123456789")) == 0xe3069283);
+  CHECK(crc32c(checked("123456789")) == 0xe3069283);
+  CHECK(crc32c_portable(checked("123456789")) == 0xe3069283);
   CHECK(crc32c({}) == 0);
 }
 

@@ -160,11 +160,6 @@ coro::task<void> bad_third_line(test_loop* t) {
   co_await server.stop();
 }
 
-void on_a_loop(test_loop::body b) {
-  test_loop t;
-  t.run(b);
-}
-
 } // namespace
 
 // The endpoint that got the first line for a key falls silent, and another one gets the same put of the same session.

@@ -188,11 +188,6 @@ coro::task<void> shown(test_loop* t) {
   co_await server.stop();
 }
 
-void on_a_loop(test_loop::body b) {
-  test_loop t;
-  t.run(b);
-}
-
 } // namespace
 
 // The new member catches up: the command ends, and says that it is a voter.

@@ -21,13 +21,13 @@ result<member_order> ordered(words w) {
   return read_member_order(std::get<invocation>(*r));
 }
 
-member_order understood(words w) {
+member_order understood_order(words w) {
   const auto o = ordered(std::move(w));
   REQUIRE(o.has_value());
   return *o;
 }
 
-std::string mistake(words w) {
+std::string order_mistake(words w) {
   const auto o = ordered(std::move(w));
   if (!o.has_error()) return "no mistake";
   CHECK(o.error().exit_code() == 64);
@@ -82,35 +82,35 @@ wire::members_reply reply_of(std::uint64_t index, member_role role, std::uint64_
 
 // Each action with its members and options.
 TEST_CASE("what a member command asks for") {
-  CHECK_FALSE(understood({"list"}).change);
-  const member_order add = understood({"add", "n4=10.0.0.4:2380", "n5=[::1]:2380", "--force"});
+  CHECK_FALSE(understood_order({"list"}).change);
+  const member_order add = understood_order({"add", "n4=10.0.0.4:2380", "n5=[::1]:2380", "--force"});
   REQUIRE(add.change);
   CHECK(add.change->action == member_action::add);
   CHECK(add.change->members == std::vector{spec("n4", "10.0.0.4:2380"), spec("n5", "[::1]:2380")});
   CHECK(add.change->force);
   CHECK(add.change->promote);
   CHECK(add.wait);
-  const member_order learner = understood({"add", "n4=h:1", "--no-promote"});
+  const member_order learner = understood_order({"add", "n4=h:1", "--no-promote"});
   CHECK_FALSE(learner.change->promote);
   CHECK_FALSE(learner.wait); // there is nothing to wait for
-  CHECK(understood({"add", "n4=h:1", "--no-wait"}).change->promote);
-  CHECK_FALSE(understood({"add", "n4=h:1", "--no-wait"}).wait);
+  CHECK(understood_order({"add", "n4=h:1", "--no-wait"}).change->promote);
+  CHECK_FALSE(understood_order({"add", "n4=h:1", "--no-wait"}).wait);
 
-  const member_order remove = understood({"remove", "n2", "n3"});
+  const member_order remove = understood_order({"remove", "n2", "n3"});
   CHECK(remove.change->action == member_action::remove);
   CHECK(remove.change->members == std::vector{spec("n2"), spec("n3")});
   CHECK_FALSE(remove.change->force);
   CHECK_FALSE(remove.wait);
-  CHECK(understood({"promote", "n4"}).change->action == member_action::promote);
-  CHECK(understood({"demote", "n4"}).change->action == member_action::demote);
-  CHECK(understood({"update", "n4=h:2"}).change->members == std::vector{spec("n4", "h:2")});
+  CHECK(understood_order({"promote", "n4"}).change->action == member_action::promote);
+  CHECK(understood_order({"demote", "n4"}).change->action == member_action::demote);
+  CHECK(understood_order({"update", "n4=h:2"}).change->members == std::vector{spec("n4", "h:2")});
 
-  const member_order replace = understood({"replace", "n3=h:3", "--as", "n6"});
+  const member_order replace = understood_order({"replace", "n3=h:3", "--as", "n6"});
   CHECK(replace.change->action == member_action::replace);
   CHECK(replace.change->members == std::vector{spec("n3", "h:3", "n6")});
   CHECK(replace.wait);
-  CHECK(understood({"replace", "n3"}).change->members == std::vector{spec("n3")});
-  CHECK(understood({"replace", "n3", "--as", "n3"}).change->members == std::vector{spec("n3")});
+  CHECK(understood_order({"replace", "n3"}).change->members == std::vector{spec("n3")});
+  CHECK(understood_order({"replace", "n3", "--as", "n3"}).change->members == std::vector{spec("n3")});
 }
 
 // Every mistake names the action and what is wrong with which member.
@@ -153,19 +153,19 @@ TEST_CASE("mistakes of a member command") {
   };
   for (const auto& [w, what] : cases) {
     CAPTURE(what);
-    CHECK(mistake(w) == what);
+    CHECK(order_mistake(w) == what);
   }
-  CHECK(mistake({"add", "n4=h:1", "n5=10.0.0.5"})
+  CHECK(order_mistake({"add", "n4=h:1", "n5=10.0.0.5"})
             .starts_with("member add: n5: expected HOST:PORT, such as 127.0.0.1:2379"));
   words many{"remove"};
   for (std::size_t i = 0; i <= wire::member_rows_max; ++i) many.push_back("n" + std::to_string(i));
-  CHECK(mistake(many) == "member remove: at most 128 members are changed at once");
+  CHECK(order_mistake(many) == "member remove: at most 128 members are changed at once");
 }
 
 // etcdctl's spellings of a change are answered by those of this one.
 TEST_CASE("other words for a change of members") {
-  CHECK(mistake({"add", "n4", "--peer-urls=http://h:1"}).find("NAME=HOST:PORT") != std::string::npos);
-  CHECK(mistake({"add", "n4", "--learner"}).find("--no-promote") != std::string::npos);
+  CHECK(order_mistake({"add", "n4", "--peer-urls=http://h:1"}).find("NAME=HOST:PORT") != std::string::npos);
+  CHECK(order_mistake({"add", "n4", "--learner"}).find("--no-promote") != std::string::npos);
 }
 
 // The leader knows how far everybody is.
@@ -194,12 +194,12 @@ TEST_CASE("table of members of which one is a witness") {
 }
 
 TEST_CASE("priorities and witnesses in a change") {
-  const auto updated = understood({"update", "n1", "n2=h:1", "--priority", "80"});
+  const auto updated = understood_order({"update", "n1", "n2=h:1", "--priority", "80"});
   REQUIRE(updated.change);
   CHECK(updated.change->members ==
         std::vector<wire::member_spec>{{.name = "n1", .address = {}, .new_name = {}, .priority = 80},
                                        {.name = "n2", .address = "h:1", .new_name = {}, .priority = 80}});
-  const auto added = understood({"add", "n3=h:1", "--witness"});
+  const auto added = understood_order({"add", "n3=h:1", "--witness"});
   REQUIRE(added.change);
   CHECK(added.change->members ==
         std::vector<wire::member_spec>{{.name = "n3", .address = "h:1", .new_name = {}, .witness = true}});

@@ -108,7 +108,6 @@ TEST_CASE("grouped, counted and shown") {
   CHECK(counted(2000, "key") == "2,000 keys");
   CHECK(shown("a\tb") == "'a\\tb'");
   CHECK(shown(std::string(100, 'a')) == "'" + std::string(60, 'a') + "…'");
-  CHECK(hex_id(0xab) == "00000000000000ab");
 }
 
 // Columns are as wide as their widest cell; what a line has beyond the headings is a note, and no blank ends a line.

@@ -1,3 +1,4 @@
+#include "tests/daemon/clients/port_client.hpp"
 #include "tests/daemon/fixture/node_rig.hpp"
 
 #include <doctest/doctest.h>
@@ -12,17 +13,13 @@ using wire::member_action;
 // What a client hears that asks a node, the only one of its cluster, about members.
 namespace {
 
-node_rig::options alone() {
-  return {.loops = 1, .clients = {}};
-}
-
 wire::member_change change(member_action action, const std::string& name, const std::string& address = {}) {
   return {.action = action, .members = {{.name = name, .address = address, .new_name = {}}}};
 }
 
 /// The rows, or why there are none.
-struct answered {
-  explicit answered(const wire::call_result& r)
+struct members_answer {
+  explicit members_answer(const wire::call_result& r)
       : error(r.has_error() ? r.error().message() : std::string())
       , code(r.has_error() ? r.error().code() : wire::request_errc::none) {
     if (r.has_value()) members = std::get<wire::members_reply>(r->reply.body);
@@ -36,9 +33,9 @@ struct answered {
 } // namespace
 
 TEST_CASE("the members are listed, and a learner is added and removed") {
-  node_rig rig(alone());
+  node_rig rig(with(1));
   REQUIRE(rig.call(kv::command(kv::put{.key = "a", .value = "1"})).has_value()); // it leads
-  const answered first(rig.call(wire::members_request{}));
+  const members_answer first(rig.call(wire::members_request{}));
   REQUIRE(first.members.rows.size() == 1);
   CHECK(first.members.cluster_name == "rig");
   CHECK(first.members.index == log_index(0));
@@ -47,7 +44,7 @@ TEST_CASE("the members are listed, and a learner is added and removed") {
   CHECK(first.members.rows[0].leader);
   CHECK(first.members.rows[0].role == wire::member_role::voter);
 
-  const answered added(rig.call(change(member_action::add, "n2", "127.0.0.1:2")));
+  const members_answer added(rig.call(change(member_action::add, "n2", "127.0.0.1:2")));
   REQUIRE_MESSAGE(added.error.empty(), added.error);
   REQUIRE(added.members.rows.size() == 2);
   CHECK(added.members.index > log_index(0));
@@ -60,24 +57,24 @@ TEST_CASE("the members are listed, and a learner is added and removed") {
   CHECK(added.members.rows[1].match == log_index(0));
   REQUIRE(rig.call(kv::command(kv::put{.key = "a", .value = "2"})).has_value()); // it does not count
 
-  const answered joins(rig.call(wire::join_request{.name = "n2", .address = "127.0.0.1:2"}));
+  const members_answer joins(rig.call(wire::join_request{.name = "n2", .address = "127.0.0.1:2"}));
   CHECK_MESSAGE(joins.error.empty(), joins.error);
   CHECK(joins.members.cluster == cluster_id(1));
 
-  const answered moved(rig.call(change(member_action::update, "n2", "127.0.0.1:3")));
+  const members_answer moved(rig.call(change(member_action::update, "n2", "127.0.0.1:3")));
   REQUIRE(moved.members.rows.size() == 2);
   CHECK(moved.members.rows[1].address == "127.0.0.1:3");
-  const answered removed(rig.call(change(member_action::remove, "n2")));
+  const members_answer removed(rig.call(change(member_action::remove, "n2")));
   CHECK(removed.members.rows.size() == 1);
-  CHECK(answered(rig.call(wire::members_request{})).members.index == removed.members.index);
+  CHECK(members_answer(rig.call(wire::members_request{})).members.index == removed.members.index);
 }
 
 TEST_CASE("what cannot be is refused by name, and nothing changes") {
-  node_rig rig(alone());
+  node_rig rig(with(1));
   REQUIRE(rig.call(kv::command(kv::put{.key = "a", .value = "1"})).has_value());
-  REQUIRE(answered(rig.call(change(member_action::add, "n2", "127.0.0.1:2"))).error.empty());
+  REQUIRE(members_answer(rig.call(change(member_action::add, "n2", "127.0.0.1:2"))).error.empty());
   const auto refused = [&](const wire::member_change& c, const std::string& why) {
-    const answered a(rig.call(c));
+    const members_answer a(rig.call(c));
     INFO(a.error);
     return a.says(why) && (a.code == wire::request_errc::refused || a.code == wire::request_errc::invalid);
   };
@@ -96,28 +93,28 @@ TEST_CASE("what cannot be is refused by name, and nothing changes") {
   wire::member_change both = change(member_action::remove, "n2");
   both.members.push_back({.name = "n9", .address = {}, .new_name = {}});
   CHECK(refused(both, "n9 is no member"));
-  CHECK(answered(rig.call(wire::members_request{})).members.rows.size() == 2);
+  CHECK(members_answer(rig.call(wire::members_request{})).members.rows.size() == 2);
 
-  const answered stranger(rig.call(wire::join_request{.name = "n7", .address = "10.0.0.7:2380"}));
+  const members_answer stranger(rig.call(wire::join_request{.name = "n7", .address = "10.0.0.7:2380"}));
   CHECK(stranger.says("run 'quorumd member add n7=10.0.0.7:2380'"));
-  const answered voter(rig.call(wire::join_request{.name = "n1", .address = {}}));
+  const members_answer voter(rig.call(wire::join_request{.name = "n1", .address = {}}));
   CHECK(voter.says("quorumd member replace n1")); // an empty disk may have forgotten its votes
 
-  CHECK(answered(rig.call(wire::leader_transfer{})).says("nobody to lead"));
-  CHECK(answered(rig.call(wire::leader_transfer{"n2"})).says("n2 is a learner"));
-  CHECK(answered(rig.call(wire::leader_transfer{"n9"})).says("n9 is no member"));
-  CHECK(answered(rig.call(wire::leader_transfer{"n1"})).error.empty()); // it does lead
+  CHECK(members_answer(rig.call(wire::leader_transfer{})).says("nobody to lead"));
+  CHECK(members_answer(rig.call(wire::leader_transfer{"n2"})).says("n2 is a learner"));
+  CHECK(members_answer(rig.call(wire::leader_transfer{"n9"})).says("n9 is no member"));
+  CHECK(members_answer(rig.call(wire::leader_transfer{"n1"})).error.empty()); // it does lead
 }
 
 // A change that cannot come to its end ends at its deadline all the same, and is still under way then.
 TEST_CASE("a change without a majority says so in time, and another is refused meanwhile") {
-  node_rig rig(alone());
+  node_rig rig(with(1));
   REQUIRE(rig.call(kv::command(kv::put{.key = "a", .value = "1"})).has_value());
-  REQUIRE(answered(rig.call(change(member_action::add, "n2", "127.0.0.1:2"))).error.empty());
+  REQUIRE(members_answer(rig.call(change(member_action::add, "n2", "127.0.0.1:2"))).error.empty());
   rig.hold_disk();
-  const answered late(rig.call(change(member_action::remove, "n2"), std::chrono::milliseconds(300)));
+  const members_answer late(rig.call(change(member_action::remove, "n2"), std::chrono::milliseconds(300)));
   CHECK(late.code == wire::request_errc::unknown);
-  const answered second(rig.call(change(member_action::remove, "n2"), std::chrono::milliseconds(300)));
+  const members_answer second(rig.call(change(member_action::remove, "n2"), std::chrono::milliseconds(300)));
   CHECK(second.says("another change of the members is under way"));
   rig.release_disk();
 }

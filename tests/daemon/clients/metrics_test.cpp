@@ -1,4 +1,5 @@
 #include "tests/cluster/raw_client.hpp"
+#include "tests/daemon/clients/port_client.hpp"
 #include "tests/daemon/fixture/node_rig.hpp"
 
 #include <doctest/doctest.h>
@@ -9,18 +10,6 @@
 using namespace quorumd;
 using namespace quorumd::testing;
 using namespace std::chrono_literals;
-
-namespace {
-
-node_rig::options with(std::size_t loops) {
-  return {.loops = loops, .clients = {}};
-}
-
-bool served(const wire::call_result& r) {
-  return r.has_value();
-}
-
-} // namespace
 
 // A node tells what it measured: every put and read is in its stages, once, whatever loop its session is on.
 TEST_CASE("a node tells where the time went") {

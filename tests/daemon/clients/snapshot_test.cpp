@@ -1,5 +1,6 @@
 #include "consensus/storage/snapshot_file.hpp"
 #include "tests/cluster/raw_client.hpp"
+#include "tests/daemon/clients/port_client.hpp"
 #include "tests/daemon/fixture/node_rig.hpp"
 #include "tests/support/memory_files.hpp"
 
@@ -17,12 +18,8 @@ using namespace std::chrono_literals;
 // What a client hears that copies a snapshot.
 namespace {
 
-node_rig::options alone() {
-  return {.loops = 1, .clients = {}};
-}
-
-struct answered {
-  explicit answered(const wire::call_result& r)
+struct snapshot_answer {
+  explicit snapshot_answer(const wire::call_result& r)
       : error(r.has_error() ? r.error().message() : std::string()) {
     if (r.has_error()) return;
     const auto& s = std::get<wire::snapshot_reply>(r->reply.body);
@@ -54,14 +51,14 @@ void wait_until_recorded(node_rig& rig) {
   FAIL("the data directory is not on record");
 }
 
-answered ask(node_rig& rig, std::uint64_t handle, std::uint64_t offset = 0, log_index at_least = {}) {
-  return answered(rig.call(wire::snapshot_request{.handle = handle, .offset = offset, .at_least = at_least}));
+snapshot_answer ask(node_rig& rig, std::uint64_t handle, std::uint64_t offset = 0, log_index at_least = {}) {
+  return snapshot_answer(rig.call(wire::snapshot_request{.handle = handle, .offset = offset, .at_least = at_least}));
 }
 
 /// Asks until there is one.
-answered open_one(node_rig& rig) {
+snapshot_answer open_one(node_rig& rig) {
   for (log_index wanted;;) {
-    answered a = ask(rig, 0, 0, wanted);
+    snapshot_answer a = ask(rig, 0, 0, wanted);
     REQUIRE_MESSAGE(a.error.empty(), a.error);
     if (a.handle != 0) return a;
     wanted = a.index;
@@ -69,10 +66,10 @@ answered open_one(node_rig& rig) {
   }
 }
 
-std::string copy_all(node_rig& rig, const answered& opened) {
+std::string copy_all(node_rig& rig, const snapshot_answer& opened) {
   std::string all;
   while (all.size() < opened.total) {
-    const answered piece = ask(rig, opened.handle, all.size());
+    const snapshot_answer piece = ask(rig, opened.handle, all.size());
     REQUIRE_MESSAGE(piece.error.empty(), piece.error);
     REQUIRE_FALSE(piece.bytes.empty());
     REQUIRE(piece.bytes.size() <= wire::snapshot_piece_max);
@@ -84,15 +81,15 @@ std::string copy_all(node_rig& rig, const answered& opened) {
 } // namespace
 
 TEST_CASE("a snapshot is copied in pieces, whole, with what was acknowledged before") {
-  node_rig rig(alone());
+  node_rig rig(with(1));
   wait_until_recorded(rig);
   const std::string large(600'000, 'x');
   for (int i = 0; i < 6; ++i) put(rig, "key" + std::to_string(i), large + std::to_string(i));
-  const answered first = open_one(rig);
+  const snapshot_answer first = open_one(rig);
   CHECK(first.total > 3 * wire::snapshot_piece_max);
   // Another takes its place, and it stays readable.
   put(rig, "key6", "later");
-  const answered second = open_one(rig);
+  const snapshot_answer second = open_one(rig);
   CHECK(second.index > first.index);
   const std::string bytes = copy_all(rig, first);
   CHECK(ask(rig, first.handle, first.total).bytes.empty());
@@ -111,11 +108,11 @@ TEST_CASE("a snapshot is copied in pieces, whole, with what was acknowledged bef
 }
 
 TEST_CASE("what cannot be copied is said") {
-  node_rig rig(alone());
+  node_rig rig(with(1));
   put(rig, "a", "1");
   CHECK(ask(rig, 4711).says("not open any more"));
   CHECK(ask(rig, 0, 0, log_index(1'000'000)).says("has not applied"));
-  std::vector<answered> open;
+  std::vector<snapshot_answer> open;
   for (int i = 0; i < 4; ++i) open.push_back(open_one(rig));
   const auto fifth = rig.call(wire::snapshot_request{}, 500ms);
   REQUIRE(fifth.has_error());
@@ -123,7 +120,7 @@ TEST_CASE("what cannot be copied is said") {
   // What was copied to its end gives way; it stays until then, should the last piece be lost on its way.
   const std::string all = copy_all(rig, open.back());
   CHECK(ask(rig, open.back().handle).bytes == all.substr(0, wire::snapshot_piece_max));
-  const answered next = open_one(rig);
+  const snapshot_answer next = open_one(rig);
   CHECK(copy_all(rig, next) == all);
   CHECK(ask(rig, open.back().handle).says("not open any more"));
   CHECK(copy_all(rig, open.front()) == all);
@@ -132,11 +129,11 @@ TEST_CASE("what cannot be copied is said") {
 // Whoever asks for pieces and reads none costs no more than another client, and keeps nobody waiting.
 TEST_CASE("pieces that nobody reads are bounded") {
   constexpr std::size_t queue = std::size_t{4} << 20;
-  node_rig::options o = alone();
+  node_rig::options o = with(1);
   o.clients.session.queue_bytes_max = queue;
   node_rig rig(o);
   put(rig, "large", std::string(1'200'000, 'x'));
-  const answered opened = open_one(rig);
+  const snapshot_answer opened = open_one(rig);
   wire::byte_buffer out;
   for (std::uint64_t id = 1; id <= 20'000; ++id)
     wire::encode_request(out, id, 20s, wire::snapshot_request{.handle = opened.handle, .offset = 0, .at_least = {}});

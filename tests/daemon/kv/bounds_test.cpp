@@ -10,8 +10,6 @@
 namespace quorumd::kv::test {
 namespace {
 
-constexpr std::string_view rest{"\0", 1};
-
 std::string name(std::size_t n) {
   std::string digits = std::to_string(n);
   return "k" + std::string(6 - digits.size(), '0') + digits;

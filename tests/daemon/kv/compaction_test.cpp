@@ -7,11 +7,7 @@
 #include <vector>
 
 namespace quorumd::kv::test {
-namespace {
-
-constexpr std::string_view rest{"\0", 1};
-
-} // namespace
+namespace {} // namespace
 
 // Compaction hides what lies below its revision at once; the revision itself stays readable, and so does all above.
 TEST_CASE("compaction sets the floor") {

@@ -16,7 +16,6 @@
 namespace quorumd::kv::test {
 namespace {
 
-constexpr std::string_view rest{"\0", 1};
 // Neighbours, prefixes of each other, extreme bytes: whatever makes ranges meet.
 constexpr std::array<std::string_view, 14> some_keys{std::string_view("\0", 1),
                                                      "a",

@@ -7,8 +7,6 @@
 namespace quorumd::kv::test {
 namespace {
 
-constexpr std::string_view rest{"\0", 1};
-
 /// a=3 made at 2, b=1 at 3, c=2 at 4 and changed at 5, d=0 at 6.
 struct four_keys : machine {
   four_keys() {

@@ -9,6 +9,9 @@
 
 namespace quorumd::kv::test {
 
+/// As the end of a range: every key from its beginning.
+inline constexpr std::string_view rest{"\0", 1};
+
 // Replies as text, so that a test states what it expects in one readable line and a mismatch shows both sides.
 //   a version        a=1 c2 m3 v2            (create, mod revision, version)
 //   a put            put, put was [a=1 c2 m2 v1]

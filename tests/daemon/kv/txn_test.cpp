@@ -9,8 +9,6 @@
 namespace quorumd::kv::test {
 namespace {
 
-constexpr std::string_view rest{"\0", 1};
-
 /// Whether a transaction with this one compare succeeds.
 bool holds(machine& m, compare c) {
   txn t;

@@ -14,8 +14,6 @@
 namespace quorumd::kv::test {
 namespace {
 
-constexpr std::string_view rest{"\0", 1};
-
 /// What validate says, which apply must say as well.
 std::optional<errc> judged(const command& c) {
   const result<void> ok = validate(c);

@@ -12,9 +12,9 @@ using node::request_errc;
 namespace {
 
 const node_id leader(7);
-const node_id other(8);
+const node_id second_node(8);
 
-struct table {
+struct forward_rig {
   std::vector<std::pair<std::uint64_t, request_errc>> failed;
   forward_table forwards{
       [this](const forward_table::record& r, request_errc why) { failed.emplace_back(r.to.id, why); }};
@@ -29,10 +29,10 @@ struct table {
 
 // Answers come in any order, once, and only from whom was asked.
 TEST_CASE("a forwarded request is answered once, by the leader that it went to") {
-  table t;
+  forward_rig t;
   const auto a = t.push(leader, 1);
   const auto b = t.push(leader, 2);
-  CHECK_FALSE(t.forwards.take(other, a));
+  CHECK_FALSE(t.forwards.take(second_node, a));
   CHECK(t.forwards.take(leader, b)->to.id == 2);
   CHECK_FALSE(t.forwards.take(leader, b));
   CHECK(t.forwards.take(leader, a)->to.id == 1);
@@ -42,17 +42,17 @@ TEST_CASE("a forwarded request is answered once, by the leader that it went to")
 
 // It may have been proposed: it is never sent again, and nobody may claim that it was not applied.
 TEST_CASE("when the stream to the leader breaks, what was forwarded there is unknown") {
-  table t;
+  forward_rig t;
   t.push(leader, 1);
-  const auto b = t.push(other, 2);
+  const auto b = t.push(second_node, 2);
   t.forwards.broken(leader);
   CHECK(t.failed == std::vector<std::pair<std::uint64_t, request_errc>>{{1, request_errc::unknown}});
-  CHECK(t.forwards.take(other, b)->to.id == 2);
+  CHECK(t.forwards.take(second_node, b)->to.id == 2);
 }
 
 // The deadline passes while the leader is silent; a late answer finds nobody.
 TEST_CASE("a forwarded request past its deadline is unknown, and its late answer is ignored") {
-  table t;
+  forward_rig t;
   const auto a = t.push(leader, 1, 10);
   const auto b = t.push(leader, 2, 1000);
   t.forwards.expire(coro::time_point(std::chrono::milliseconds(20)));
@@ -63,16 +63,16 @@ TEST_CASE("a forwarded request past its deadline is unknown, and its late answer
 
 // The bytes of what waits are counted, however a request leaves.
 TEST_CASE("the bytes of what waits are counted") {
-  table t;
+  forward_rig t;
   const auto a = t.push(leader, 1, 1000, 10);
   (void)t.push(leader, 2, 100, 20);
-  (void)t.push(other, 3, 1000, 40);
+  (void)t.push(second_node, 3, 1000, 40);
   CHECK(t.forwards.bytes() == 70);
   REQUIRE(t.forwards.take(leader, a).has_value());
   CHECK(t.forwards.bytes() == 60);
   t.forwards.expire(coro::time_point(std::chrono::milliseconds(100)));
   CHECK(t.forwards.bytes() == 40);
-  t.forwards.broken(other);
+  t.forwards.broken(second_node);
   CHECK(t.forwards.bytes() == 0);
   CHECK(t.forwards.size() == 0);
 }

@@ -11,7 +11,7 @@ using node::request_errc;
 
 namespace {
 
-struct table {
+struct pending_rig {
   std::vector<std::pair<std::uint64_t, request_errc>> failed;
   pending_table pending{
       [this](const pending_table::record& r, request_errc why) { failed.emplace_back(r.to.id, why); }};
@@ -26,7 +26,7 @@ struct table {
 
 // A request is found by the entry that carries it, also when entries that nobody waits for lie between.
 TEST_CASE("a pending request is taken by its index, over gaps of entries that nobody waits for") {
-  table t;
+  pending_rig t;
   t.push(10, 3, 100);
   t.push(14, 3, 101);
   CHECK_FALSE(t.pending.take(log_index(9)));
@@ -42,7 +42,7 @@ TEST_CASE("a pending request is taken by its index, over gaps of entries that no
 
 // This node led in term 3, lost it, and leads again in term 5 with a log that has replaced what it proposed then.
 TEST_CASE("what an earlier term proposed at the same indexes fails as unknown when it is proposed over") {
-  table t;
+  pending_rig t;
   for (std::uint64_t i = 10; i < 20; ++i) t.push(i, 3, i);
   t.push(12, 5, 500);
   CHECK(t.failed.size() == 8);
@@ -57,7 +57,7 @@ TEST_CASE("what an earlier term proposed at the same indexes fails as unknown wh
 
 // A snapshot says nothing of single entries.
 TEST_CASE("what a snapshot covers has an unknown outcome") {
-  table t;
+  pending_rig t;
   for (std::uint64_t i = 1; i <= 4; ++i) t.push(i, 1, i);
   t.pending.covered(log_index(3));
   CHECK(t.failed == std::vector<std::pair<std::uint64_t, request_errc>>{
@@ -67,10 +67,10 @@ TEST_CASE("what a snapshot covers has an unknown outcome") {
 
 // The client hears within its deadline; the entry may still be applied, and then nobody is answered twice.
 TEST_CASE("a request past its deadline is answered once, as unknown") {
-  table t;
+  pending_rig t;
   t.push(1, 1, 1, 50);
   t.push(2, 1, 2, 500);
-  t.pending.expire(table::at(100));
+  t.pending.expire(pending_rig::at(100));
   CHECK(t.failed == std::vector<std::pair<std::uint64_t, request_errc>>{{1, request_errc::unknown}});
   CHECK(t.pending.size() == 1);
   CHECK_FALSE(t.pending.take(log_index(1)));
@@ -78,8 +78,8 @@ TEST_CASE("a request past its deadline is answered once, as unknown") {
 }
 
 // The ring grows while it is wrapped around its end.
-TEST_CASE("the table keeps order through growth and reuse") {
-  table t;
+TEST_CASE("the pending_rig keeps order through growth and reuse") {
+  pending_rig t;
   std::uint64_t next_in = 1;
   std::uint64_t next_out = 1;
   for (int round = 0; round < 200; ++round) {

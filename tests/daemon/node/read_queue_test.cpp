@@ -10,7 +10,7 @@ using node::request_errc;
 
 namespace {
 
-struct queue {
+struct read_rig {
   std::vector<std::uint64_t> served;
   std::vector<std::pair<std::uint64_t, request_errc>> failed;
   read_queue reads{boot_id(5),
@@ -40,7 +40,7 @@ raft::read_state no(raft::read_context c) {
 
 // Everything of one turn shares a round; it is served when the state machine has reached the index, and not before.
 TEST_CASE("reads of one turn share a context and wait for the applied index") {
-  queue q;
+  read_rig q;
   q.add(1);
   q.add(2);
   const auto c = q.reads.ask(at(0));
@@ -56,7 +56,7 @@ TEST_CASE("reads of one turn share a context and wait for the applied index") {
 
 // A batch asked for later may be answered first, and an answer to another boot's question is not ours.
 TEST_CASE("answers find their batch by boot and sequence, in any order") {
-  queue q;
+  read_rig q;
   q.add(1);
   const auto first = q.reads.ask(at(0));
   q.add(2);
@@ -73,7 +73,7 @@ TEST_CASE("answers find their batch by boot and sequence, in any order") {
 
 // No leader could say: the reads are asked for again under a fresh context, until their deadline.
 TEST_CASE("a refused read is asked again, and fails with no quorum at its deadline") {
-  queue q;
+  read_rig q;
   q.add(1, 100);
   q.add(2, 1000);
   q.reads.answered(no(q.reads.ask(at(0))), log_index(1), at(5));
@@ -89,7 +89,7 @@ TEST_CASE("a refused read is asked again, and fails with no quorum at its deadli
 
 // The node stops: everyone is told, wherever the read was.
 TEST_CASE("clear answers reads in every stage") {
-  queue q;
+  read_rig q;
   q.add(1);
   q.reads.answered(yes(q.reads.ask(at(0)), 10), log_index(1), at(5));
   q.add(2);
@@ -104,7 +104,7 @@ TEST_CASE("clear answers reads in every stage") {
 // What was asked at a moment, answered and applied says that everything acknowledged by that moment is here: not before
 // it is applied, and not by the time of the answer.
 TEST_CASE("what was asked says how old the state can be") {
-  queue q;
+  read_rig q;
   CHECK_FALSE(q.reads.has_all_since(at(0)));
   q.add(1);
   const auto early = q.reads.ask(at(10));

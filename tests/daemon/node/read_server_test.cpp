@@ -54,7 +54,7 @@ struct rig {
   }
 };
 
-coro::time_point at(int ms) {
+coro::time_point server_time(int ms) {
   return coro::time_point(std::chrono::milliseconds(ms));
 }
 
@@ -91,10 +91,10 @@ TEST_CASE("room is asked for again when requests expire") {
   r.add(c, 1, false, 100);
   r.add(c, 2, false, 1000);
   r.serve_all();
-  r.reads.expire(at(100));
+  r.reads.expire(server_time(100));
   CHECK(r.failed == std::vector<std::pair<std::uint64_t, request_errc>>{{1, request_errc::timeout}});
   c.room = true;
-  r.reads.expire(at(101));
+  r.reads.expire(server_time(101));
   r.serve_all();
   CHECK(r.done == std::vector<std::uint64_t>{2});
 }
@@ -111,7 +111,7 @@ TEST_CASE("nothing is read for a client that is gone") {
   r.add(quick, 3);
   full.left = quick.left = true;
   r.serve_all();
-  r.reads.expire(at(1));
+  r.reads.expire(server_time(1));
   CHECK(r.done == std::vector<std::uint64_t>{2});
   CHECK(r.failed.size() == 2);
   CHECK(r.reads.size() == 0);
@@ -155,7 +155,7 @@ TEST_CASE("a begun read that is given up frees its place") {
   r.add(late, 100);
   r.reads.serve([] { return false; });
   clients[0].left = true;
-  r.reads.expire(at(1));
+  r.reads.expire(server_time(1));
   for (std::size_t i = 0; i < 200 * clients.size() && r.done.empty(); ++i) r.reads.serve([] { return false; });
   CHECK(r.done == std::vector<std::uint64_t>{100});
   r.reads.clear(request_errc::shutting_down);

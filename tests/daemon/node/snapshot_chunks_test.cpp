@@ -15,17 +15,18 @@ using quorumd::testing::memory_files;
 
 namespace {
 
-const storage::snapshot_info info{.cluster = cluster_id(1),
-                                  .group = group_id(1),
-                                  .mark = {.index = log_index(3), .term = term(1), .members = {.voters = {node_id(1)}}},
-                                  .created_unix_ms = 0};
+const storage::snapshot_info packed_info{
+    .cluster = cluster_id(1),
+    .group = group_id(1),
+    .mark = {.index = log_index(3), .term = term(1), .members = {.voters = {node_id(1)}}},
+    .created_unix_ms = 0};
 constexpr std::size_t chunk_bytes = 8192;
 
 /// A file whose first half is the same word over and over, and whose second half is noise.
 std::string make_file(memory_files& files) {
   std::mt19937_64 random(1); // NOLINT: the same on every run
   std::vector<std::byte> block(65536);
-  auto writer = storage::snapshot_writer::create(files, "/from", info);
+  auto writer = storage::snapshot_writer::create(files, "/from", packed_info);
   REQUIRE(writer.has_value());
   for (int i = 0; i < 4; ++i) {
     for (std::size_t at = 0; at < block.size(); ++at)
@@ -44,8 +45,8 @@ struct transfer {
       , reader(storage::snapshot_reader::open(all, path).value()) {}
 
   std::unique_ptr<storage::snapshot_receiver> receiver() {
-    auto r = storage::snapshot_receiver::create(files, "/to", info.cluster, info.group, info.mark.index, info.mark.term,
-                                                reader->bytes());
+    auto r = storage::snapshot_receiver::create(files, "/to", packed_info.cluster, packed_info.group,
+                                                packed_info.mark.index, packed_info.mark.term, reader->bytes());
     REQUIRE(r.has_value());
     return std::move(*r);
   }
