@@ -206,6 +206,15 @@ bool core::state::up_to_date(log_index last, term last_term) const {
   return last >= log.last_index();
 }
 
+bool core::state::grant_waits(node_id candidate) const {
+  const auto grants = [&](const outgoing& o) {
+    const auto* r = std::get_if<vote_response>(&o.message);
+    return o.to == candidate && r != nullptr && r->term == current_term && !r->pre_vote && r->granted;
+  };
+  return std::any_of(with_hard_state.begin(), with_hard_state.end(), grants) ||
+         std::any_of(held.begin(), held.end(), [&](const held_message& h) { return grants(h.what); });
+}
+
 void core::state::receive(node_id from, const vote_request& m) {
   if (m.pre_vote) {
     receive_pre_vote(from, m);
@@ -229,6 +238,7 @@ void core::state::receive(node_id from, const vote_request& m) {
   if (vote != from) hard_dirty = true;
   vote = from;
   reset_election_timer();
+  if (grant_waits(from)) return; // one is enough, however often it asks while the disk is slow
   send_with_hard_state(from, vote_response{.term = current_term, .pre_vote = false, .granted = true});
 }
 

@@ -35,6 +35,8 @@ struct core::state {
   /// Whether this node may stand in for an earlier one of its number, as far as a log goes that ends so: one that holds
   /// the entry by which it joined counts on that one no longer.
   [[nodiscard]] bool has_forgotten(log_index last, quorumd::term last_term) const;
+  /// A vote granted to it in this term is to be told as soon as it is durable.
+  [[nodiscard]] bool grant_waits(node_id candidate) const;
   [[nodiscard]] bool mutated(raft::mutant m) const { return opt.mutant == m; }
   void send(node_id to, message m) { leaving.push_back({to, std::move(m)}); }
   /// The message leaves once term and vote as they are now are durable.

@@ -17,6 +17,10 @@ storage::error outdated(const std::string& path) {
 } // namespace
 
 void snapshot_installer::take(node_id from, wire::snapshot_chunk c) {
+  // Only the newest leader's newest transfer is of use: what came before it must not take its room.
+  std::erase_if(arrived_, [&](const arrived& a) {
+    return a.chunk.term < c.term || (a.from == from && a.chunk.transfer < c.transfer);
+  });
   if (arrived_.size() >= snapshot_window_chunks_max) return; // beyond its credits: not one of ours
   arrived_.push_back({from, std::move(c)});
   came_.set();

@@ -218,8 +218,10 @@ TEST_CASE("case 7: one vote a term; the same candidate asking again gets it agai
   REQUIRE(all_of<vote_response>(s.out.after_persist).size() == 1);
   CHECK(all_of<vote_response>(s.out.after_persist)[0].second.granted);
 
-  s.c.step(id(2), ask(1)); // again, while the write is in flight
-  s.take();
+  for (int again = 0; again < 100; ++again) { // while the write is in flight: one answer will do
+    s.c.step(id(2), ask(1));
+    s.take();
+  }
   CHECK_FALSE(s.out.number);
   CHECK(s.out.messages.empty());
   CHECK_FALSE(s.c.has_ready());
