@@ -83,6 +83,7 @@ function(quorumd_test name)
             > ${list})
   # What was not built is a test that cannot run, and fails where it is asked for.
   file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/test_${target}_include.cmake
-    "if(EXISTS \"${list}\")\n  include(\"${list}\")\nelse()\n  add_test(${name}_NOT_BUILT NOT_BUILT)\nendif()\n")
+    "if(EXISTS \"${list}\")\n  include(\"${list}\")\nelse()\n  add_test(${name}_NOT_BUILT NOT_BUILT)\n"
+    "  set_tests_properties(${name}_NOT_BUILT PROPERTIES LABELS \"${arg_LABELS}\")\nendif()\n")
   set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES ${CMAKE_CURRENT_BINARY_DIR}/test_${target}_include.cmake)
 endfunction()
