@@ -37,6 +37,8 @@ class byte_buffer {
   /// The first n bytes of that room were filled.
   void commit(std::size_t n) { end_ += n; }
   void append(std::span<const std::byte> bytes);
+  /// The byte so far behind the first one, to be written anew.
+  [[nodiscard]] std::byte* at(std::size_t offset) { return base() + begin_ + offset; }
   /// Drops bytes at the front.
   void consume(std::size_t n);
   /// Takes bytes out of the middle.

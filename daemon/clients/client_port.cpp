@@ -1,11 +1,19 @@
 #include "daemon/clients/client_port.hpp"
 
+#include "daemon/clients/etcd/grpc_connection.hpp"
+#include "daemon/clients/native/session.hpp"
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/address.hpp>
 
+#include <boost/system/system_error.hpp>
+
 #include <algorithm>
+#include <array>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace quorumd::clients {
@@ -28,10 +36,40 @@ bool from_this_machine(const std::string& remote) {
   return address.is_loopback();
 }
 
-coro::task<void> tell_on_its_loop(std::set<session*>* open, bool* closing, void (session::*what)()) {
-  *closing = true;
-  for (session* s : *open) (s->*what)();
-  co_return;
+/// How many bytes tell protocols apart.
+constexpr std::size_t first_bytes = 4;
+
+constexpr std::string_view no_http_1 = "HTTP/1.1 505 HTTP Version Not Supported\r\nConnection: close\r\n"
+                                       "Content-Type: text/plain\r\nContent-Length: 52\r\n\r\n"
+                                       "This port speaks gRPC (HTTP/2), and quorumd's own.\r\n";
+
+enum class spoken : std::uint8_t { native, http_2, http_1 };
+
+/// A frame of quorumd's own begins with a zero.
+spoken protocol_of(std::span<const std::byte> first) {
+  const std::string_view text(reinterpret_cast<const char*>(first.data()), first.size());
+  if (text == "PRI ") return spoken::http_2;
+  for (const std::string_view method : {"GET ", "POST", "PUT ", "HEAD", "DELE", "OPTI", "PATC", "CONN", "TRAC"})
+    if (text == method) return spoken::http_1;
+  return spoken::native;
+}
+
+/// Reads so many bytes and not one more; false: it ended before.
+coro::task<bool> read_first(coro::stream* s, std::span<std::byte> into) {
+  try {
+    while (!into.empty()) {
+      const auto n = s->read_some(into);
+      if (n) {
+        into = into.subspan(*n);
+        continue;
+      }
+      if (n.error() != boost::asio::error::would_block) co_return false;
+      co_await s->readable();
+    }
+  } catch (const boost::system::system_error&) { // closed meanwhile
+    co_return false;
+  }
+  co_return true;
 }
 
 coro::task<void> join_on_its_loop(coro::task_group* sessions, coro::task_group* looking) {
@@ -103,13 +141,9 @@ void client_port::admit(place& p, std::unique_ptr<coro::stream> s, const judge& 
                operator_here = static_cast<bool>(who)]() mutable {
     if (p.closing) return;
     if (refusal)
-      p.sessions.spawn(session::refuse(std::move(stream), refusal->first, refusal->second));
+      p.sessions.spawn(session::turn_away(std::move(stream), refusal->first, refusal->second));
     else
-      p.sessions.spawn(
-          serve_counted(&p,
-                        std::make_unique<session>(p.loop, std::move(stream), node_, admission_, memory_, o, observer_,
-                                                  p.measured, reporter_, operator_here ? profiler_ : nullptr),
-                        std::move(*one)));
+      p.sessions.spawn(serve_counted(&p, std::move(stream), o, operator_here, std::move(*one)));
   });
 }
 
@@ -119,23 +153,63 @@ std::optional<client_port::counted> client_port::enter(std::atomic<std::size_t>&
   return std::nullopt;
 }
 
-/// While there are sessions: an idle node sleeps.
+/// While there are connections: an idle node sleeps.
 coro::task<void> client_port::run_looking_after(place* p) {
-  while (!p->open.empty()) {
+  while (!p->open.empty() || !p->arriving.empty()) {
     co_await p->loop.timers().sleep_for(look_every);
-    const coro::time_point now = p->loop.now();
-    for (session* s : p->open) s->look_after(now);
+    look_after_all(*p);
   }
   p->looked_after = false;
 }
 
-coro::task<void> client_port::serve_counted(place* p, std::unique_ptr<session> s, counted one) {
+void client_port::look_after_all(place& p) {
+  const coro::time_point now = p.loop.now();
+  for (newcomer* n : p.arriving) {
+    if (now < n->until) continue;
+    observer_.bad_client(n->stream.remote(), "it said nothing whole within limits.handshake_timeout");
+    n->stream.close();
+  }
+  for (connection* c : p.open) c->look_after(now);
+}
+
+coro::task<void> client_port::serve_counted(place* p, std::unique_ptr<coro::stream> s, session_options o,
+                                            bool operator_here, counted one) {
   const counted here = std::move(one);
-  p->open.insert(s.get());
   if (!std::exchange(p->looked_after, true)) p->looking.spawn(run_looking_after(p));
-  auto served = s->serve();
+  auto welcomed = welcome(p, std::move(s), o, operator_here);
+  const std::unique_ptr<connection> c = co_await std::move(welcomed);
+  if (!c) co_return;
+  p->open.insert(c.get());
+  auto served = c->serve();
   co_await std::move(served);
-  p->open.erase(s.get());
+  p->open.erase(c.get());
+}
+
+/// Nothing if it left, or is no client.
+coro::task<std::unique_ptr<connection>> client_port::welcome(place* p, std::unique_ptr<coro::stream> s,
+                                                             session_options o, bool operator_here) {
+  newcomer here{.stream = *s, .until = p->loop.now() + o.handshake_timeout};
+  std::array<std::byte, first_bytes> first{};
+  p->arriving.insert(&here);
+  auto reading = read_first(s.get(), first);
+  const bool said = co_await std::move(reading);
+  p->arriving.erase(&here);
+  if (!said || p->closing) co_return nullptr;
+  const service::parts parts{
+      .loop = p->loop, .node = node_, .admission = admission_, .memory = memory_, .measured = p->measured};
+  switch (protocol_of(first)) {
+  case spoken::native:
+    co_return std::make_unique<session>(
+        parts, std::move(s), o, observer_,
+        session::helpers{.reports = reporter_, .profiles = operator_here ? profiler_ : nullptr}, first);
+  case spoken::http_2:
+    co_return std::make_unique<etcd::grpc_connection>(parts, std::move(s), o, observer_, first);
+  case spoken::http_1:
+    observer_.bad_client(s->remote(), "it speaks HTTP/1, which this port does not");
+    [[maybe_unused]] const auto told = s->write_some(std::as_bytes(std::span(no_http_1)));
+    break;
+  }
+  co_return nullptr;
 }
 
 void client_port::add_to(session_metrics& sum) const {
@@ -147,22 +221,27 @@ coro::task<void> client_port::stop_reading() {
   accepting_.cancel();
   for (auto& a : acceptors_) a->close();
   co_await accepting_.join();
-  co_await tell_sessions(&session::stop_reading);
+  co_await tell_connections(&connection::stop_reading);
 }
 
 coro::task<void> client_port::stop(coro::duration at_most) {
   const coro::time_point until = home_.now() + at_most;
   while (connections() != 0 && home_.now() < until) co_await home_.timers().sleep_for(std::chrono::milliseconds(5));
-  co_await tell_sessions(&session::break_off);
+  co_await tell_connections(&connection::break_off);
   for (auto& p : places_) {
     auto join = join_on_its_loop(&p->sessions, &p->looking);
     co_await boost::asio::co_spawn(p->loop.get_executor(), std::move(join), coro::use_task);
   }
 }
 
-coro::task<void> client_port::tell_sessions(void (session::*what)()) {
+coro::task<void> client_port::tell_connections(void (connection::*what)()) {
   for (auto& p : places_) {
-    auto tell = tell_on_its_loop(&p->open, &p->closing, what);
+    auto tell = [](place* here, void (connection::*message)()) -> coro::task<void> {
+      here->closing = true;
+      for (newcomer* n : here->arriving) n->stream.close();
+      for (connection* c : here->open) (c->*message)();
+      co_return;
+    }(p.get(), what);
     co_await boost::asio::co_spawn(p->loop.get_executor(), std::move(tell), coro::use_task);
   }
 }

@@ -5,9 +5,10 @@
 #include "coro/task.hpp"
 #include "coro/task_group.hpp"
 #include "daemon/clients/admission.hpp"
+#include "daemon/clients/connection.hpp"
 #include "daemon/clients/observer.hpp"
+#include "daemon/clients/profiler.hpp"
 #include "daemon/clients/reporter.hpp"
-#include "daemon/clients/session.hpp"
 #include "daemon/clients/shared_memory.hpp"
 #include "daemon/node/node.hpp"
 
@@ -22,7 +23,8 @@
 
 namespace quorumd::clients {
 
-/// Accepts clients, on the TCP port and on the admin socket, and spreads their sessions over the loops.
+/// Accepts clients, on the TCP port and on the admin socket, tells by their first bytes which protocol they speak, and
+/// spreads them over the loops.
 class client_port {
  public:
   struct options {
@@ -61,7 +63,12 @@ class client_port {
   [[nodiscard]] std::size_t requests() const { return admission_.count(); }
 
  private:
-  /// The sessions of one loop.
+  /// Connected, and has not said yet what it speaks.
+  struct newcomer {
+    coro::stream& stream;
+    coro::time_point until; ///< it may be silent
+  };
+  /// The connections of one loop.
   struct place {
     explicit place(coro::loop& l)
         : loop(l)
@@ -70,7 +77,8 @@ class client_port {
     coro::loop& loop;
     coro::task_group sessions;
     coro::task_group looking; ///< after them
-    std::set<session*> open;
+    std::set<newcomer*> arriving;
+    std::set<connection*> open;
     session_metrics measured;
     bool closing = false;
     bool looked_after = false;
@@ -98,8 +106,12 @@ class client_port {
   /// A place among so many.
   [[nodiscard]] static std::optional<counted> enter(std::atomic<std::size_t>& places, std::size_t most);
   coro::task<void> run_looking_after(place* p);
-  coro::task<void> serve_counted(place* p, std::unique_ptr<session> s, counted one);
-  coro::task<void> tell_sessions(void (session::*what)());
+  coro::task<void> serve_counted(place* p, std::unique_ptr<coro::stream> s, session_options o, bool operator_here,
+                                 counted one);
+  [[nodiscard]] coro::task<std::unique_ptr<connection>> welcome(place* p, std::unique_ptr<coro::stream> s,
+                                                                session_options o, bool operator_here);
+  void look_after_all(place& p);
+  coro::task<void> tell_connections(void (connection::*what)());
 
   coro::loop& home_;
   node::node& node_;

@@ -307,10 +307,15 @@ void cluster::check_all_hold(const std::vector<word>& words) {
 }
 
 command_result cluster::run(const std::vector<std::string>& arguments, const std::string& input) {
+  std::vector<std::string> words{quorumd_program()};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  return run_other(words, input);
+}
+
+command_result cluster::run_other(const std::vector<std::string>& words, const std::string& input) {
   const std::string base = folder_ + "/command." + std::to_string(++commands_);
   launch l;
-  l.arguments = {quorumd_program()};
-  l.arguments.insert(l.arguments.end(), arguments.begin(), arguments.end());
+  l.arguments = words;
   l.output = base + ".out";
   l.errors = base + ".err";
   l.feed = !input.empty();
@@ -318,7 +323,7 @@ command_result cluster::run(const std::vector<std::string>& arguments, const std
   if (!input.empty()) p.feed(input);
   p.end_of_feed();
   const auto code = p.wait(seconds(120));
-  REQUIRE_MESSAGE(code.has_value(), "quorumd " << arguments.front() << " did not end within two minutes");
+  REQUIRE_MESSAGE(code.has_value(), words[0] << ' ' << words.at(1) << " did not end within two minutes");
   command_result r{*code, read_file(l.output), read_file(l.errors)};
   std::filesystem::remove(l.output);
   std::filesystem::remove(l.errors);

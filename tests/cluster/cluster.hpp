@@ -118,6 +118,8 @@ class cluster {
 
   // --- the command line ---
   [[nodiscard]] command_result run(const std::vector<std::string>& arguments, const std::string& input = {});
+  /// Another program than quorumd: its path first.
+  [[nodiscard]] command_result run_other(const std::vector<std::string>& words, const std::string& input = {});
   [[nodiscard]] command_result at(std::size_t i, std::vector<std::string> arguments, const std::string& input = {});
   [[nodiscard]] command_result anywhere(std::vector<std::string> arguments, const std::string& input = {});
 

@@ -69,13 +69,14 @@ bool raw_connection::send(const wire::byte_buffer& frames) {
   return send({reinterpret_cast<const char*>(frames.bytes().data()), frames.bytes().size()});
 }
 
-bool raw_connection::closed_within(milliseconds at_most) {
+bool raw_connection::closed_within(milliseconds at_most, std::string* said) {
   const auto until = steady_clock::now() + at_most;
-  char thrown_away[4096];
+  char heard[4096];
   for (;;) {
     if (!wait_for(fd_, POLLIN, until)) return false;
-    const ssize_t n = ::recv(fd_, thrown_away, sizeof thrown_away, 0);
+    const ssize_t n = ::recv(fd_, heard, sizeof heard, 0);
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) return true;
+    if (said != nullptr && n > 0) said->append(heard, static_cast<std::size_t>(n));
   }
 }
 

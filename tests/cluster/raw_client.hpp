@@ -29,8 +29,8 @@ class raw_connection {
   /// Whether all of it left within the time.
   bool send(std::string_view bytes, std::chrono::milliseconds at_most = std::chrono::seconds(5));
   bool send(const wire::byte_buffer& frames);
-  /// Whether the other end closes within the time; what comes before is thrown away.
-  [[nodiscard]] bool closed_within(std::chrono::milliseconds at_most);
+  /// Whether the other end closes within the time; what comes before is thrown away, or added to `said`.
+  [[nodiscard]] bool closed_within(std::chrono::milliseconds at_most, std::string* said = nullptr);
   [[nodiscard]] std::uint16_t local_port() const;
   /// Closes it so that the other end hears nothing; false if that is not permitted.
   bool vanish();

@@ -11,7 +11,7 @@ using namespace std::chrono_literals;
 struct named_mutant {
   std::string_view name;
   mutants what;
-  std::uint64_t seeds = 400; ///< that it takes at the most
+  std::uint64_t seeds = 100; ///< that it takes at the most
 };
 
 constexpr std::array named_mutants{
@@ -27,16 +27,16 @@ constexpr std::array named_mutants{
     named_mutant{"age-by-answer", {.node = {.age_by_answer = true}}},
     named_mutant{"skip-conflict-check", {.raft = raft::mutant::skip_conflict_check}},
     named_mutant{"read-without-round", {.raft = raft::mutant::read_without_round}},
-    named_mutant{"change-in-one-step", {.raft = raft::mutant::change_in_one_step}},
+    named_mutant{"change-in-one-step", {.raft = raft::mutant::change_in_one_step}, 400},
     named_mutant{"join-anywhere", {.node = {.join_anywhere = true}}, 10000},
     named_mutant{"no-check-quorum", {.raft = raft::mutant::no_check_quorum}},
     named_mutant{"count-older-answers", {.raft = raft::mutant::count_older_answers}, 10000},
     named_mutant{"vote-without-log", {.raft = raft::mutant::vote_without_log}},
-    named_mutant{"commit-beyond-match", {.raft = raft::mutant::commit_beyond_match}},
+    named_mutant{"commit-beyond-match", {.raft = raft::mutant::commit_beyond_match}, 400},
     named_mutant{"truncate-always", {.raft = raft::mutant::truncate_always}, 1000},
-    named_mutant{"install-over-conflict", {.raft = raft::mutant::install_over_conflict}},
+    named_mutant{"install-over-conflict", {.raft = raft::mutant::install_over_conflict}, 400},
     named_mutant{"count-learners", {.raft = raft::mutant::count_learners}, 3000},
-    named_mutant{"new-majority-alone", {.raft = raft::mutant::new_majority_alone}},
+    named_mutant{"new-majority-alone", {.raft = raft::mutant::new_majority_alone}, 400},
     named_mutant{"vote-before-joined", {.raft = raft::mutant::vote_before_joined}, 10000},
     named_mutant{"read-before-commit", {.raft = raft::mutant::read_before_commit}},
     named_mutant{"lease-without-promise", {.raft = raft::mutant::lease_without_promise}, 10000},

@@ -1,5 +1,6 @@
-#include "daemon/clients/session.hpp"
+#include "daemon/clients/native/session.hpp"
 
+#include <optional>
 #include <utility>
 #include <variant>
 
@@ -12,7 +13,7 @@ constexpr std::size_t member_row_bytes = 1024; // with texts of the usual length
 } // namespace
 
 /// False if the request is of another kind.
-bool session::take_members(std::uint64_t id, time_limits until, const wire::client_request& r) {
+bool session::take_members(const wire::client_request& r, service::time_limits until) {
   using ask = std::variant<wire::members_request, wire::member_change, wire::leader_transfer, wire::join_request>;
   std::optional<ask> what;
   std::visit(
@@ -21,24 +22,16 @@ bool session::take_members(std::uint64_t id, time_limits until, const wire::clie
       },
       r.body);
   if (!what) return false;
-  if (!admit(id, true)) return true;
-  ++inflight_;
-  const node::reply_to to = answer(id, asked::plain, node_.members().size() * member_row_bytes);
-  node_.call([this, to, until, what = std::move(*what)](node::group& g) {
+  const std::size_t held = asks().node().members().size() * member_row_bytes;
+  asks().call(r.id, 0, held, true, [this, until, what = std::move(*what)](node::group& g, const node::reply_to& to) {
     const auto reply = [this, to, &g](const node::member_answer& a) {
-      if (!gone_) {
+      asks().reply(g, to, [&](wire::byte_buffer& b) {
         const bool elsewhere = a.error == wire::request_errc::not_leader;
         if (a.error == wire::request_errc::none)
-          wire::encode_reply(staged_, to.id, a.reply);
+          wire::encode_reply(b, to.id, a.reply);
         else
-          wire::encode_reply(staged_, to.id,
-                             wire::client_error{.code = a.error,
-                                                .text = a.text,
-                                                .leader = elsewhere ? g.leader_address() : std::string_view(),
-                                                .store = {}});
-      }
-      answer_made(to);
-      g.flush_later(*this);
+          encode(b, to, a.error, a.text, elsewhere ? g.leader_address() : std::string_view());
+      });
     };
     node::member_admin& admin = g.members();
     if (const auto* c = std::get_if<wire::member_change>(&what))

@@ -1,0 +1,50 @@
+#include "daemon/clients/etcd/methods.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace quorumd::clients::etcd {
+namespace {
+
+struct path_of_method {
+  std::string_view path;
+  method what;
+};
+
+constexpr std::array paths{
+    path_of_method{"/etcdserverpb.KV/Range", method::range},
+    path_of_method{"/etcdserverpb.KV/Put", method::put},
+    path_of_method{"/etcdserverpb.KV/DeleteRange", method::delete_range},
+    path_of_method{"/etcdserverpb.KV/Txn", method::txn},
+    path_of_method{"/etcdserverpb.KV/Compact", method::compact},
+    path_of_method{"/etcdserverpb.Cluster/MemberList", method::member_list},
+    path_of_method{"/etcdserverpb.Maintenance/Status", method::status},
+    path_of_method{"/etcdserverpb.Maintenance/Alarm", method::alarm},
+    path_of_method{"/etcdserverpb.Maintenance/Defragment", method::defragment},
+    path_of_method{"/etcdserverpb.Auth/AuthStatus", method::auth_status},
+    path_of_method{"/grpc.health.v1.Health/Check", method::health_check},
+};
+
+constexpr std::string_view auth_prefix = "/etcdserverpb.Auth/";
+/// Of Auth, what etcd refuses while it is off. The other methods change it, which is not possible here.
+constexpr std::array<std::string_view, 1> auth_calls{"Authenticate"};
+
+} // namespace
+
+method find_method(std::string_view path) {
+  const auto found = std::find_if(paths.begin(), paths.end(), [&](const path_of_method& p) { return p.path == path; });
+  if (found != paths.end()) return found->what;
+  if (!path.starts_with(auth_prefix)) return method::none;
+  const std::string_view name = path.substr(auth_prefix.size());
+  return std::find(auth_calls.begin(), auth_calls.end(), name) != auth_calls.end() ? method::auth_off : method::none;
+}
+
+std::string_view unknown_of(std::string_view path) {
+  const std::size_t slash = path.rfind('/');
+  const std::string_view service = slash == std::string_view::npos ? path : path.substr(0, slash + 1);
+  const bool known = std::any_of(paths.begin(), paths.end(),
+                                 [&](const path_of_method& p) { return p.path.starts_with(service); });
+  return known ? "method" : "service";
+}
+
+} // namespace quorumd::clients::etcd

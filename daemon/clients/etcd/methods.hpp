@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace quorumd::clients::etcd {
+
+/// The calls that are answered here.
+enum class method : std::uint8_t {
+  none, ///< unknown
+  range,
+  put,
+  delete_range,
+  txn,
+  compact,
+  member_list,
+  status,
+  alarm,
+  defragment,
+  auth_status,
+  auth_off, ///< of Auth: whatever needs it to be enabled
+  health_check,
+};
+
+/// What a reply_to's slot says of a call: which it is, and of a range how many keys were asked for at most, as far as
+/// there is room for that; 0: all.
+[[nodiscard]] constexpr std::uint32_t slot_of(method m, std::uint64_t limit = 0) {
+  constexpr std::uint64_t most = (1U << 24) - 1;
+  return static_cast<std::uint32_t>((limit < most ? limit : most) << 8) | static_cast<std::uint32_t>(m);
+}
+[[nodiscard]] constexpr method method_in(std::uint32_t slot) {
+  return static_cast<method>(slot & 0xff);
+}
+[[nodiscard]] constexpr std::uint32_t limit_in(std::uint32_t slot) {
+  return slot >> 8;
+}
+
+/// By its path: `/etcdserverpb.KV/Range`.
+[[nodiscard]] method find_method(std::string_view path);
+/// What is said of a path that names no call: whether the service or the method is unknown.
+[[nodiscard]] std::string_view unknown_of(std::string_view path);
+
+} // namespace quorumd::clients::etcd

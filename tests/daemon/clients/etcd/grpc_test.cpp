@@ -1,0 +1,314 @@
+#include "tests/daemon/clients/etcd/grpc_client.hpp"
+#include "tests/daemon/clients/port_client.hpp"
+#include "tests/daemon/fixture/node_rig.hpp"
+
+#include "rpc.pb.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <thread>
+#include <vector>
+
+using namespace quorumd;
+using namespace quorumd::testing;
+namespace pb = etcdserverpb;
+
+// etcd's calls on the client port of a real node.
+namespace {
+
+pb::PutRequest put_request(const std::string& key, const std::string& value) {
+  pb::PutRequest r;
+  r.set_key(key);
+  r.set_value(value);
+  return r;
+}
+
+pb::RangeRequest range_request(const std::string& key, const std::string& end = {}) {
+  pb::RangeRequest r;
+  r.set_key(key);
+  r.set_range_end(end);
+  return r;
+}
+
+constexpr std::string_view kv_put = "/etcdserverpb.KV/Put";
+constexpr std::string_view kv_range = "/etcdserverpb.KV/Range";
+
+/// A node that serves, and a client of it.
+struct served_rig {
+  explicit served_rig(const node_rig::options& o = with(1))
+      : rig(o)
+      , client(at(rig)) {
+    REQUIRE(served(rig.call(wire::health_request{})));
+  }
+  node_rig rig;
+  grpc_client client;
+};
+
+} // namespace
+
+TEST_CASE("grpc: a put, and what a range, a deletion and a transaction answer") {
+  for (const std::size_t loops : {1U, 2U}) {
+    served_rig s(with(loops));
+    auto put = put_request("a", "1");
+    const auto first = s.client.call(kv_put, put);
+    REQUIRE(first.ok());
+    CHECK(first.http == "200");
+    CHECK(first.as<pb::PutResponse>().header().revision() == 2);
+    CHECK(first.as<pb::PutResponse>().header().raft_term() > 0);
+    put.set_prev_kv(true);
+    put.set_value(std::string(500'000, 'v'));
+    CHECK(s.client.call(kv_put, put).as<pb::PutResponse>().prev_kv().value() == "1");
+
+    const auto all = s.client.call(kv_range, range_request("a", std::string(1, '\0'))).as<pb::RangeResponse>();
+    REQUIRE(all.kvs_size() == 1);
+    CHECK(all.kvs(0).value() == put.value());
+    CHECK(all.kvs(0).version() == 2);
+
+    pb::TxnRequest t;
+    pb::Compare& c = *t.add_compare();
+    c.set_key("a");
+    c.set_target(pb::Compare::VERSION);
+    c.set_version(2);
+    *t.add_success()->mutable_request_range() = range_request("a");
+    pb::DeleteRangeRequest erase;
+    erase.set_key("a");
+    erase.set_prev_kv(true);
+    *t.add_success()->mutable_request_delete_range() = erase;
+    const auto done = s.client.call("/etcdserverpb.KV/Txn", t).as<pb::TxnResponse>();
+    CHECK(done.succeeded());
+    CHECK(done.responses(0).response_range().kvs(0).value() == put.value());
+    CHECK(done.responses(1).response_delete_range().prev_kvs(0).value() == put.value());
+    CHECK(s.client.call("/etcdserverpb.KV/DeleteRange", erase).as<pb::DeleteRangeResponse>().deleted() == 0);
+
+    pb::CompactionRequest compact;
+    compact.set_revision(3);
+    CHECK(s.client.call("/etcdserverpb.KV/Compact", compact).ok());
+    auto old = range_request("a");
+    old.set_revision(2);
+    const auto gone = s.client.call(kv_range, old);
+    CHECK(gone.code == "11");
+    CHECK(gone.text == "etcdserver: mvcc: required revision has been compacted");
+    CHECK(gone.http == "200");
+  }
+}
+
+TEST_CASE("grpc: the calls about the node and its cluster") {
+  served_rig s;
+  REQUIRE(s.client.call(kv_put, put_request("a", "1")).ok());
+  const auto status = s.client.call("/etcdserverpb.Maintenance/Status", pb::AlarmRequest{}).as<pb::StatusResponse>();
+  CHECK(status.version() == "3.5.21");
+  CHECK(status.leader() == status.header().member_id());
+  CHECK(status.header().revision() == 2);
+  CHECK(status.raftappliedindex() > 0);
+  CHECK(status.dbsize() > 0);
+  CHECK(status.errors_size() == 0);
+  const auto members =
+      s.client.call("/etcdserverpb.Cluster/MemberList", pb::MemberListRequest{}).as<pb::MemberListResponse>();
+  REQUIRE(members.members_size() == 1);
+  CHECK(members.members(0).id() == status.leader());
+  CHECK(members.members(0).name() == "n1");
+  CHECK(s.client.call("/etcdserverpb.Maintenance/Alarm", pb::AlarmRequest{}).as<pb::AlarmResponse>().alarms_size() == 0);
+  CHECK(s.client.call("/etcdserverpb.Maintenance/Defragment", pb::AlarmRequest{}).ok());
+  const auto health = s.client.call("/grpc.health.v1.Health/Check", pb::AlarmRequest{});
+  CHECK(health.body.substr(5) == std::string("\x08\x01", 2)); // SERVING
+  CHECK_FALSE(s.client.call("/etcdserverpb.Auth/AuthStatus", pb::AlarmRequest{}).as<pb::AuthStatusResponse>().enabled());
+  const auto off = s.client.call("/etcdserverpb.Auth/Authenticate", pb::AlarmRequest{});
+  CHECK(off.code == "9");
+  CHECK(off.text == "etcdserver: authentication is not enabled");
+}
+
+TEST_CASE("grpc: what is wrong with a call is said, and the connection goes on") {
+  served_rig s;
+  const std::string put = grpc_client::framed(put_request("a", "1"));
+  struct wrong {
+    std::string path;
+    std::string body;
+    grpc_client::headers more;
+    std::string code;
+    std::string text;
+  };
+  const std::vector<wrong> all{
+      {"/etcdserverpb.KV/Pot", put, {}, "12", "unknown method Pot for service etcdserverpb.KV"},
+      {"/etcdserverpb.Nobody/Put", put, {}, "12", "unknown service etcdserverpb.Nobody"},
+      {"/etcdserverpb.KV/Put", "", {}, "13", "grpc: the call ended without a message"},
+      {"/etcdserverpb.KV/Put", put.substr(0, 7), {}, "13", "grpc: the message is not as long as it says"},
+      {"/etcdserverpb.KV/Put", put + "more", {}, "13", "grpc: the message is not as long as it says"},
+      {"/etcdserverpb.KV/Put", std::string("\1\0\0\0\0", 5), {}, "13", "compressed flag set"},
+      {"/etcdserverpb.KV/Put", std::string("\0\0\0\0\2\x0a\xff", 7), {}, "13", "error unmarshalling"},
+      {"/etcdserverpb.KV/Put", put, {{"grpc-encoding", "gzip"}}, "12", "not installed for grpc-encoding \"gzip\""},
+      {"/etcdserverpb.KV/Put", grpc_client::framed(put_request("", "1")), {}, "3", "etcdserver: key is not provided"},
+      {"/etcdserverpb.KV/Put",
+       grpc_client::framed(put_request("k", std::string(3 * 512 * 1024, 'v'))),
+       {},
+       "3",
+       "etcdserver: request is too large"},
+      {"/etcdserverpb.KV/Put",
+       grpc_client::framed(put_request("k", std::string(3 * 1024 * 1024, 'v'))),
+       {},
+       "8",
+       "grpc: received message larger than max"},
+  };
+  for (const wrong& w : all) {
+    const auto a = s.client.wait(s.client.begin(w.path, w.body, w.more));
+    CHECK_MESSAGE(a.code == w.code, w.text);
+    CHECK_MESSAGE(a.text.find(w.text) != std::string::npos, a.text << " for " << w.text);
+  }
+  const auto no_grpc = s.client.wait(s.client.begin(kv_put, put, {{"content-type", "application/json"}}));
+  CHECK(no_grpc.http == "415");
+  CHECK(s.client.wait(s.client.begin(kv_put, put, {{"grpc-timeout", "soon"}})).reset != 0);
+  CHECK(s.client.wait(s.client.begin(kv_put, put, {{"large", std::string(40'000, 'h')}})).reset != 0);
+  CHECK(s.client.call(kv_put, put_request("a", "1")).as<pb::PutResponse>().header().revision() == 2);
+  CHECK(s.rig.bad_clients() == 0);
+}
+
+// Whoever asks for all gets all or an error, and a part only where a limit was given.
+TEST_CASE("grpc: a range that is larger than an answer") {
+  served_rig s;
+  for (int i = 0; i < 5; ++i)
+    REQUIRE(s.client.call(kv_put, put_request("k" + std::to_string(i), std::string(300'000, 'v'))).ok());
+  auto all = range_request("k", "l");
+  const auto refused = s.client.call(kv_range, all);
+  CHECK(refused.code == "8");
+  CHECK(refused.text.find("limit") != std::string::npos);
+  all.set_limit(4);
+  CHECK(s.client.call(kv_range, all).code == "8");
+  all.set_limit(2);
+  const auto part = s.client.call(kv_range, all).as<pb::RangeResponse>();
+  CHECK(part.kvs_size() == 2);
+  CHECK(part.more());
+  CHECK(part.count() == 5);
+  all.set_limit(0);
+  all.set_keys_only(true);
+  CHECK(s.client.call(kv_range, all).as<pb::RangeResponse>().kvs_size() == 5);
+}
+
+// A hundred calls of one write are answered, each on its stream, whatever their order.
+TEST_CASE("grpc: many calls at a time") {
+  served_rig s;
+  std::vector<std::int32_t> streams;
+  for (int i = 0; i < 100; ++i) streams.push_back(s.client.begin(kv_put, grpc_client::framed(put_request("k", std::to_string(i)))));
+  std::uint64_t highest = 0;
+  for (const std::int32_t id : streams) {
+    const auto a = s.client.wait(id);
+    REQUIRE(a.ok());
+    highest = std::max(highest, static_cast<std::uint64_t>(a.as<pb::PutResponse>().header().revision()));
+  }
+  CHECK(highest == 101);
+}
+
+// With the disk held a put that gave its time ends then, and its outcome is unknown; one that was given up is answered
+// to nobody; released, both are done.
+TEST_CASE("grpc: a deadline, and a call that is given up") {
+  served_rig s;
+  s.rig.hold_disk();
+  const auto late = s.client.call(kv_put, put_request("late", "1"), {{"grpc-timeout", "200m"}});
+  CHECK(late.code == "14");
+  CHECK(late.text == "etcdserver: request timed out, possibly due to previous leader failure");
+  const std::int32_t given_up = s.client.begin(kv_put, grpc_client::framed(put_request("given up", "1")));
+  for (int i = 0; i < 5; ++i) REQUIRE(s.client.turn(20ms));
+  s.client.reset(given_up);
+  CHECK(s.client.wait(given_up).reset != 0);
+  s.rig.release_disk();
+  CHECK(comes_true([&] {
+    auto both = range_request("a", std::string(1, '\0'));
+    both.set_count_only(true);
+    return s.client.call(kv_range, both).as<pb::RangeResponse>().count() == 2;
+  }));
+}
+
+// A client that asks for a great deal and reads nothing costs no more than its share; another is served meanwhile. Once
+// it reads, it gets everything.
+TEST_CASE("grpc: a client that does not read") {
+  node_rig::options o = with(1, {.queue_bytes_max = 4 << 20});
+  served_rig s(o);
+  REQUIRE(s.client.call(kv_put, put_request("large", std::string(1 << 20, 'v'))).ok());
+  grpc_client slow(at(s.rig), 20'000); // a small window on each stream
+  std::vector<std::int32_t> streams;
+  for (int i = 0; i < 200; ++i) streams.push_back(slow.begin(kv_range, grpc_client::framed(range_request("large")), {{"grpc-timeout", "60S"}}));
+  for (int i = 0; i < 50; ++i) REQUIRE(slow.turn(10ms)); // its windows are never made larger while it does not look
+  CHECK(s.rig.held_bytes() < 12U << 20);
+  CHECK(s.client.call(kv_range, range_request("large")).ok());
+  for (const std::int32_t id : streams) CHECK(slow.wait(id, 30s).body.size() > 1 << 20);
+}
+
+// Requests that are begun and never whole are bounded, and their streams are ended in time; the others are served.
+TEST_CASE("grpc: requests that are never whole") {
+  served_rig s(with(1, {.queue_bytes_max = 4 << 20, .handshake_timeout = 2s}));
+  grpc_client loris(at(s.rig));
+  std::vector<std::int32_t> streams;
+  for (int i = 0; i < 100; ++i)
+    streams.push_back(loris.begin(kv_put, std::string("\0\0\x0f\0\0", 5) + std::string(100'000, 'x'), {}, false));
+  for (int i = 0; i < 300; ++i) REQUIRE(loris.turn(1ms));
+  CHECK(s.rig.held_bytes() < 8U << 20);
+  CHECK(s.client.call(kv_put, put_request("a", "1")).ok());
+  std::size_t refused = 0;
+  for (const std::int32_t id : streams) {
+    const auto a = loris.wait(id);
+    CHECK(a.closed);
+    if (a.code == "8") ++refused;
+  }
+  CHECK(refused > 0);
+  CHECK(comes_true([&] { return s.rig.held_bytes() < 1U << 20; }));
+}
+
+// Calls that are begun and reset as fast as can be end the connection, not the node.
+TEST_CASE("grpc: rapid resets") {
+  served_rig s;
+  grpc_client hasty(at(s.rig));
+  bool open = true;
+  for (int round = 0; round < 200 && open; ++round) {
+    for (int i = 0; i < 50 && open; ++i) {
+      const std::int32_t id = hasty.begin(kv_put, grpc_client::framed(put_request("k", "v")));
+      open = hasty.turn(0ms);
+      hasty.reset(id);
+    }
+    if (hasty.told_to_go()) break;
+  }
+  CHECK((hasty.told_to_go() || !open));
+  CHECK(s.client.call(kv_put, put_request("a", "1")).ok());
+}
+
+TEST_CASE("grpc: what is not HTTP/2 behind its beginning costs the connection") {
+  served_rig s;
+  raw_connection c(at(s.rig));
+  REQUIRE(c.send(std::string_view("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n and then something else, long enough to be a frame")));
+  CHECK(c.closed_within(10s));
+  raw_connection half(at(s.rig));
+  REQUIRE(half.send(std::string_view("PRI * HTTP/1")));
+  CHECK(half.closed_within(10s));
+  CHECK(s.rig.bad_clients() == 2);
+  CHECK(s.client.call(kv_put, put_request("a", "1")).ok());
+}
+
+// At a stop no new call is taken, and those under way are answered before the connection ends.
+TEST_CASE("grpc: a stop says so, and answers what is under way") {
+  served_rig s;
+  s.rig.hold_disk();
+  const std::int32_t id = s.client.begin(kv_put, grpc_client::framed(put_request("a", "1")));
+  for (int i = 0; i < 5; ++i) REQUIRE(s.client.turn(20ms));
+  s.rig.stop_reading();
+  CHECK(comes_true([&] {
+    s.client.turn(20ms);
+    return s.client.told_to_go();
+  }));
+  s.rig.release_disk();
+  CHECK(s.client.wait(id).ok());
+  s.rig.stop_node(5s);
+  s.rig.stop_clients(5s);
+}
+
+// There is no place for it: it may ask for health and status.
+TEST_CASE("grpc: health beyond limits.clients_max") {
+  node_rig::options o = with(1);
+  o.clients.clients_max = 1;
+  o.clients.local_clients_more = 1; // the rig's own
+  served_rig s(o);
+  REQUIRE(s.client.call(kv_put, put_request("a", "1")).ok());
+  grpc_client beyond(at(s.rig));
+  CHECK(beyond.call("/grpc.health.v1.Health/Check", pb::AlarmRequest{}).ok());
+  CHECK(beyond.call("/etcdserverpb.Maintenance/Status", pb::AlarmRequest{}).ok());
+  const auto refused = beyond.call(kv_put, put_request("a", "1"));
+  CHECK(refused.code == "14");
+  CHECK(refused.text.find("limits.clients_max") != std::string::npos);
+}
