@@ -153,7 +153,8 @@ coro::task<void> connection::write_out() {
     }
     co_await stream_->writable();
   }
-  if (std::size_t n = std::exchange(replies_unwritten_, 0)) service_.metrics().reply.record(loop_.now() - replies_since_, n);
+  if (std::size_t n = std::exchange(replies_unwritten_, 0))
+    service_.metrics().reply.record(loop_.now() - replies_since_, n);
 }
 
 bool connection::too_slow() const {

@@ -37,7 +37,8 @@ struct session_options {
 ///
 /// A client holds only so much of this node's memory. While its requests or its replies take as much as they may, its
 /// connection is to read nothing more (may_ask()), and a large reply is made only while the replies before it leave
-/// room. Every request that was handed on is answered once, by its deadline at the latest; the service stays until then.
+/// room. Every request that was handed on is answered once, by its deadline at the latest; the service stays until
+/// then.
 class service final : public node::reply_sink {
  public:
   /// A connection's protocol, by which answers become bytes. A reply_to's `id` and `slot` are what it gave the request.
@@ -77,7 +78,8 @@ class service final : public node::reply_sink {
 
   // --- on the connection's loop ---
   /// From a time that the client gave, or gave none.
-  [[nodiscard]] time_limits limits(std::chrono::milliseconds remaining, std::chrono::milliseconds leader_wait = {}) const;
+  [[nodiscard]] time_limits limits(std::chrono::milliseconds remaining,
+                                   std::chrono::milliseconds leader_wait = {}) const;
   /// When the bytes came that the requests from now on are in.
   void read_at(coro::time_point t) { read_at_ = t; }
   [[nodiscard]] coro::time_point read_at() const { return read_at_; }

@@ -25,8 +25,8 @@ http2_session::options http2_options(const session_options& o) {
   const auto one = static_cast<std::uint32_t>(message_bytes_max(o) + prefix_bytes);
   return {.streams_max = streams_max,
           .stream_window = one,
-          .connection_window = std::max(one, static_cast<std::uint32_t>(std::min(
-                                                 o.queue_bytes_max, std::size_t{1} << 30)))};
+          .connection_window =
+              std::max(one, static_cast<std::uint32_t>(std::min(o.queue_bytes_max, std::size_t{1} << 30)))};
 }
 
 } // namespace
@@ -215,11 +215,10 @@ void grpc_connection::answer_or_ask(std::int32_t id, call& c) {
     return finish(id, {grpc_code::unavailable, std::string("etcdserver: ") + too_many_clients});
   }
   if (!c.encoding.empty())
-    return finish(id, {grpc_code::unimplemented,
-                       "grpc: Decompressor is not installed for grpc-encoding \"" + c.encoding + "\""});
+    return finish(
+        id, {grpc_code::unimplemented, "grpc: Decompressor is not installed for grpc-encoding \"" + c.encoding + "\""});
   if (c.what == method::none) return finish(id, {grpc_code::unimplemented, unknown_call(c.path)});
-  if (c.body.size() < prefix_bytes)
-    return finish(id, {grpc_code::internal, "grpc: the call ended without a message"});
+  if (c.body.size() < prefix_bytes) return finish(id, {grpc_code::internal, "grpc: the call ended without a message"});
   if (c.body[0] != 0)
     return finish(id, {grpc_code::internal, "grpc: compressed flag set with identity or empty encoding"});
   const std::string_view message = std::string_view(c.body).substr(prefix_bytes);
@@ -232,8 +231,8 @@ void grpc_connection::finish(std::int32_t id, const grpc_status& s) {
   if (const auto found = calls_.find(id); found != calls_.end()) found->second.asked = true;
   const std::string code = std::to_string(static_cast<std::uint32_t>(s.code));
   const std::string text = percent_encoded(s.text);
-  http2_.answer(id, {{":status", "200"}, {"content-type", "application/grpc"}, {"grpc-status", code},
-                     {"grpc-message", text}});
+  http2_.answer(
+      id, {{":status", "200"}, {"content-type", "application/grpc"}, {"grpc-status", code}, {"grpc-message", text}});
 }
 
 void grpc_connection::refuse(std::uint64_t id, node::request_errc why, std::string_view text) {

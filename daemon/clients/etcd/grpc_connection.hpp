@@ -104,10 +104,10 @@ class grpc_connection final : public connection, private http2_session::handler 
   std::deque<std::int32_t> waiting_; ///< whole, and not handed on for want of room
   google::protobuf::Arena arena_;
   wire::byte_buffer read_;
-  wire::byte_buffer came_;       ///< answers as they were staged
-  std::size_t counted_ = 0;      ///< bytes of replies that the service knows of
-  std::size_t body_bytes_ = 0;   ///< of requests that are not whole
-  bool stopping_ = false; ///< this end closes
+  wire::byte_buffer came_;     ///< answers as they were staged
+  std::size_t counted_ = 0;    ///< bytes of replies that the service knows of
+  std::size_t body_bytes_ = 0; ///< of requests that are not whole
+  bool stopping_ = false;      ///< this end closes
 
   // The group's loop.
   response_writer responses_;

@@ -44,9 +44,8 @@ struct http2_session::callbacks {
   static int header(nghttp2_session*, const nghttp2_frame* f, const std::uint8_t* name, std::size_t name_bytes,
                     const std::uint8_t* value, std::size_t value_bytes, std::uint8_t, void* user) {
     if (f->hd.type != NGHTTP2_HEADERS || f->headers.cat != NGHTTP2_HCAT_REQUEST) return 0; // trailers say nothing here
-    const bool good =
-        of(user).handler_.header(f->hd.stream_id, {reinterpret_cast<const char*>(name), name_bytes},
-                                 {reinterpret_cast<const char*>(value), value_bytes});
+    const bool good = of(user).handler_.header(f->hd.stream_id, {reinterpret_cast<const char*>(name), name_bytes},
+                                               {reinterpret_cast<const char*>(value), value_bytes});
     return good ? 0 : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   }
 

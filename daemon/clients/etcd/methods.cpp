@@ -42,8 +42,8 @@ method find_method(std::string_view path) {
 std::string_view unknown_of(std::string_view path) {
   const std::size_t slash = path.rfind('/');
   const std::string_view service = slash == std::string_view::npos ? path : path.substr(0, slash + 1);
-  const bool known = std::any_of(paths.begin(), paths.end(),
-                                 [&](const path_of_method& p) { return p.path.starts_with(service); });
+  const bool known =
+      std::any_of(paths.begin(), paths.end(), [&](const path_of_method& p) { return p.path.starts_with(service); });
   return known ? "method" : "service";
 }
 

@@ -4,7 +4,6 @@
 #include "daemon/kv/command.hpp"
 #include "wire/client_protocol.hpp"
 
-
 namespace etcdserverpb {
 class CompactionRequest;
 class DeleteRangeRequest;

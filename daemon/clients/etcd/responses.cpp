@@ -82,7 +82,7 @@ void put_responses(Sink& s, const kv::txn_reply& t, std::uint64_t after, std::ui
       if (changed(o)) now = after;
       const std::uint32_t field = std::holds_alternative<kv::range_reply>(o.what) ? 1
                                   : std::holds_alternative<kv::put_reply>(o.what) ? 2
-                                                                                   : 3;
+                                                                                  : 3;
       op.message(field, [&](auto& m) {
         put_revision(m, now);
         if (const auto* range = std::get_if<kv::range_reply>(&o.what)) put_body(m, *range);

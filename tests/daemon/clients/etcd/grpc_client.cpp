@@ -89,8 +89,12 @@ grpc_client::~grpc_client() {
 }
 
 std::int32_t grpc_client::begin(std::string_view path, std::string body, const headers& more, bool ends) {
-  headers all{{":method", "POST"}, {":scheme", "http"}, {":path", std::string(path)}, {":authority", "test"},
-              {"content-type", "application/grpc"}, {"te", "trailers"}};
+  headers all{{":method", "POST"},
+              {":scheme", "http"},
+              {":path", std::string(path)},
+              {":authority", "test"},
+              {"content-type", "application/grpc"},
+              {"te", "trailers"}};
   for (const auto& [name, value] : more) {
     const auto same = std::find_if(all.begin(), all.end(), [&](const auto& h) { return h.first == name; });
     if (same != all.end())

@@ -108,11 +108,13 @@ TEST_CASE("grpc: the calls about the node and its cluster") {
   REQUIRE(members.members_size() == 1);
   CHECK(members.members(0).id() == status.leader());
   CHECK(members.members(0).name() == "n1");
-  CHECK(s.client.call("/etcdserverpb.Maintenance/Alarm", pb::AlarmRequest{}).as<pb::AlarmResponse>().alarms_size() == 0);
+  CHECK(s.client.call("/etcdserverpb.Maintenance/Alarm", pb::AlarmRequest{}).as<pb::AlarmResponse>().alarms_size() ==
+        0);
   CHECK(s.client.call("/etcdserverpb.Maintenance/Defragment", pb::AlarmRequest{}).ok());
   const auto health = s.client.call("/grpc.health.v1.Health/Check", pb::AlarmRequest{});
   CHECK(health.body.substr(5) == std::string("\x08\x01", 2)); // SERVING
-  CHECK_FALSE(s.client.call("/etcdserverpb.Auth/AuthStatus", pb::AlarmRequest{}).as<pb::AuthStatusResponse>().enabled());
+  CHECK_FALSE(
+      s.client.call("/etcdserverpb.Auth/AuthStatus", pb::AlarmRequest{}).as<pb::AuthStatusResponse>().enabled());
   const auto off = s.client.call("/etcdserverpb.Auth/Authenticate", pb::AlarmRequest{});
   CHECK(off.code == "9");
   CHECK(off.text == "etcdserver: authentication is not enabled");
@@ -187,7 +189,8 @@ TEST_CASE("grpc: a range that is larger than an answer") {
 TEST_CASE("grpc: many calls at a time") {
   served_rig s;
   std::vector<std::int32_t> streams;
-  for (int i = 0; i < 100; ++i) streams.push_back(s.client.begin(kv_put, grpc_client::framed(put_request("k", std::to_string(i)))));
+  for (int i = 0; i < 100; ++i)
+    streams.push_back(s.client.begin(kv_put, grpc_client::framed(put_request("k", std::to_string(i)))));
   std::uint64_t highest = 0;
   for (const std::int32_t id : streams) {
     const auto a = s.client.wait(id);
@@ -223,9 +226,10 @@ TEST_CASE("grpc: a client that does not read") {
   node_rig::options o = with(1, {.queue_bytes_max = 4 << 20});
   served_rig s(o);
   REQUIRE(s.client.call(kv_put, put_request("large", std::string(1 << 20, 'v'))).ok());
-  grpc_client slow(at(s.rig), 20'000); // a small window on each stream
+  grpc_client slow(at(s.rig), 60'000); // a small window on each stream
   std::vector<std::int32_t> streams;
-  for (int i = 0; i < 200; ++i) streams.push_back(slow.begin(kv_range, grpc_client::framed(range_request("large")), {{"grpc-timeout", "60S"}}));
+  for (int i = 0; i < 60; ++i)
+    streams.push_back(slow.begin(kv_range, grpc_client::framed(range_request("large")), {{"grpc-timeout", "60S"}}));
   for (int i = 0; i < 50; ++i) REQUIRE(slow.turn(10ms)); // its windows are never made larger while it does not look
   CHECK(s.rig.held_bytes() < 12U << 20);
   CHECK(s.client.call(kv_range, range_request("large")).ok());
@@ -272,7 +276,8 @@ TEST_CASE("grpc: rapid resets") {
 TEST_CASE("grpc: what is not HTTP/2 behind its beginning costs the connection") {
   served_rig s;
   raw_connection c(at(s.rig));
-  REQUIRE(c.send(std::string_view("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n and then something else, long enough to be a frame")));
+  REQUIRE(
+      c.send(std::string_view("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n and then something else, long enough to be a frame")));
   CHECK(c.closed_within(10s));
   raw_connection half(at(s.rig));
   REQUIRE(half.send(std::string_view("PRI * HTTP/1")));

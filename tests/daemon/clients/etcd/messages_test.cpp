@@ -59,7 +59,8 @@ TEST_CASE("etcd: a range's answer is read back as it was") {
   std::mt19937_64 random(5);
   for (int run = 0; run < 50; ++run) {
     std::vector<std::string> texts;
-    for (int i = 0; i < 20; ++i) texts.emplace_back(random() % (i % 5 == 0 ? 40'000 : 200), static_cast<char>(random()));
+    for (int i = 0; i < 20; ++i)
+      texts.emplace_back(random() % (i % 5 == 0 ? 40'000 : 200), static_cast<char>(random()));
     kv::range_reply r{.revision = revision(random() >> 1), .count = random() >> 1, .more = run % 2 == 0};
     for (int i = 0; i + 1 < 20; i += 2)
       r.kvs.push_back({texts[static_cast<std::size_t>(i)], texts[static_cast<std::size_t>(i) + 1],
