@@ -105,6 +105,7 @@ void grpc_connection::sent(std::size_t bytes) {
 }
 
 void grpc_connection::drop_replies() {
+  waiting_.clear(); // nobody would hear of them
   http2_.drop();
   out().clear();
   recount();
@@ -145,30 +146,29 @@ bool grpc_connection::header(std::int32_t id, std::string_view name, std::string
   return true;
 }
 
-bool grpc_connection::data(std::int32_t id, std::span<const std::byte> bytes) {
+void grpc_connection::data(std::int32_t id, std::span<const std::byte> bytes) {
   const auto found = calls_.find(id);
-  if (found == calls_.end()) return true; // it was answered before it was whole
+  if (found == calls_.end()) return;
   call& c = found->second;
-  if (c.asked) return true;
+  if (c.asked) return; // it was answered before it was whole
   const std::size_t most = message_bytes_max(asks().options()) + prefix_bytes;
   if (c.body.size() + bytes.size() > most) {
     drop_body(c);
     finish(id, {grpc_code::resource_exhausted, "grpc: received message larger than max (" +
                                                    std::to_string(c.body.size() + bytes.size()) + " vs. " +
                                                    std::to_string(most - prefix_bytes) + ")"});
-    return true;
+    return;
   }
   // What is not whole is bounded for each client and for all of them together.
   if (body_bytes_ + bytes.size() > asks().options().queue_bytes_max / 2 + most ||
       bytes.size() > asks().memory().requests.left()) {
     drop_body(c);
     finish(id, {grpc_code::resource_exhausted, "etcdserver: too many requests are begun and not whole"});
-    return true;
+    return;
   }
   c.body.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   body_bytes_ += bytes.size();
   asks().memory().requests.take(bytes.size());
-  return true;
 }
 
 void grpc_connection::drop_body(call& c) {

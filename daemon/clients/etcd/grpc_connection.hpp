@@ -59,7 +59,7 @@ class grpc_connection final : public connection, private http2_session::handler 
   // connection
   [[nodiscard]] coro::task<bool> read_once() override;
   std::size_t take_from(service& s) override;
-  [[nodiscard]] bool all_made() const override { return waiting_.empty() && !http2_.wants_to_send(); }
+  [[nodiscard]] bool all_made() const override { return broken() || (waiting_.empty() && !http2_.wants_to_send()); }
   void take_left() override;
   // A client's word on how much it takes must be heard while it takes nothing.
   [[nodiscard]] bool reads_always() const override { return true; }
@@ -72,7 +72,7 @@ class grpc_connection final : public connection, private http2_session::handler 
   // http2_session::handler
   void stream_begun(std::int32_t id) override;
   bool header(std::int32_t id, std::string_view name, std::string_view value) override;
-  bool data(std::int32_t id, std::span<const std::byte> bytes) override;
+  void data(std::int32_t id, std::span<const std::byte> bytes) override;
   void request_ended(std::int32_t id) override;
   void stream_closed(std::int32_t id) override;
 

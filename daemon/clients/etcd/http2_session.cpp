@@ -49,11 +49,9 @@ struct http2_session::callbacks {
     return good ? 0 : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   }
 
-  static int data(nghttp2_session* s, std::uint8_t, std::int32_t id, const std::uint8_t* bytes, std::size_t n,
+  static int data(nghttp2_session*, std::uint8_t, std::int32_t id, const std::uint8_t* bytes, std::size_t n,
                   void* user) {
-    http2_session& self = of(user);
-    if (!self.handler_.data(id, std::as_bytes(std::span(bytes, n))))
-      nghttp2_submit_rst_stream(s, NGHTTP2_FLAG_NONE, id, NGHTTP2_ENHANCE_YOUR_CALM);
+    of(user).handler_.data(id, std::as_bytes(std::span(bytes, n)));
     return 0;
   }
 

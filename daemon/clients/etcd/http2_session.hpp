@@ -25,8 +25,7 @@ class http2_session {
     virtual void stream_begun(std::int32_t id) = 0;
     /// False: the stream is reset.
     virtual bool header(std::int32_t id, std::string_view name, std::string_view value) = 0;
-    /// False: likewise.
-    virtual bool data(std::int32_t id, std::span<const std::byte> bytes) = 0;
+    virtual void data(std::int32_t id, std::span<const std::byte> bytes) = 0;
     /// The request is whole.
     virtual void request_ended(std::int32_t id) = 0;
     /// No answer will reach it; not called for what is left when the session ends.

@@ -22,21 +22,15 @@ constexpr std::array paths{
     path_of_method{"/etcdserverpb.Maintenance/Alarm", method::alarm},
     path_of_method{"/etcdserverpb.Maintenance/Defragment", method::defragment},
     path_of_method{"/etcdserverpb.Auth/AuthStatus", method::auth_status},
+    path_of_method{"/etcdserverpb.Auth/Authenticate", method::auth_off},
     path_of_method{"/grpc.health.v1.Health/Check", method::health_check},
 };
-
-constexpr std::string_view auth_prefix = "/etcdserverpb.Auth/";
-/// Of Auth, what etcd refuses while it is off. The other methods change it, which is not possible here.
-constexpr std::array<std::string_view, 1> auth_calls{"Authenticate"};
 
 } // namespace
 
 method find_method(std::string_view path) {
   const auto found = std::find_if(paths.begin(), paths.end(), [&](const path_of_method& p) { return p.path == path; });
-  if (found != paths.end()) return found->what;
-  if (!path.starts_with(auth_prefix)) return method::none;
-  const std::string_view name = path.substr(auth_prefix.size());
-  return std::find(auth_calls.begin(), auth_calls.end(), name) != auth_calls.end() ? method::auth_off : method::none;
+  return found != paths.end() ? found->what : method::none;
 }
 
 std::string_view unknown_of(std::string_view path) {

@@ -236,6 +236,20 @@ TEST_CASE("grpc: a client that does not read") {
   for (const std::int32_t id : streams) CHECK(slow.wait(id, 30s).body.size() > 1 << 20);
 }
 
+// It goes away while answers wait for it to read and calls wait for room: nothing of it stays.
+TEST_CASE("grpc: a client that goes away in the middle") {
+  served_rig s(with(1, {.queue_bytes_max = 4 << 20}));
+  REQUIRE(s.client.call(kv_put, put_request("large", std::string(1 << 20, 'v'))).ok());
+  const std::size_t before = s.rig.connections();
+  {
+    grpc_client slow(at(s.rig), 1000);
+    for (int i = 0; i < 60; ++i) slow.begin(kv_range, grpc_client::framed(range_request("large")));
+    for (int i = 0; i < 20; ++i) REQUIRE(slow.turn(10ms));
+    CHECK(s.rig.connections() == before + 1);
+  }
+  CHECK(comes_true([&] { return s.rig.connections() == before && s.rig.held_bytes() < 1U << 20; }));
+}
+
 // Requests that are begun and never whole are bounded, and their streams are ended in time; the others are served.
 TEST_CASE("grpc: requests that are never whole") {
   served_rig s(with(1, {.queue_bytes_max = 4 << 20, .handshake_timeout = 2s}));
