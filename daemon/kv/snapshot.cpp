@@ -81,6 +81,7 @@ store_builder::store_builder(const options& o, const snapshot_header& header, co
   store_->applied_ = header.applied;
   store_->current_ = header.current;
   store_->compacted_ = header.compacted;
+  if (header.compacted) store_->history_from_ = header.compacted.next();
   store_->settings_ = header.settings;
   store_->level_ = header.level;
   store_->sessions_.restore_time(header.time_ms);
@@ -138,9 +139,9 @@ result<void> store_builder::add(const record_view& r) {
   v.hash = version_hash(r.key, v);
   store_->now_.versions_hash += v.hash;
   store_->held_bytes_ += v.value.size();
-  if (last_->live()) {
-    left_behind_.push_back({v.mod, v.sub, last_, {}});
-    left_behind_.back().what.add(r.key, last_->newest(), v);
+  if (v.mod > header_.compacted) {
+    changes_.push_back({v.mod, v.sub, last_, {}});
+    changes_.back().left_behind.add(r.key, last_->newest(), v);
   }
   last_->push(std::move(v));
   return {};
@@ -158,14 +159,14 @@ result<std::unique_ptr<store>> store_builder::finish() {
   close_record();
   if (header_.current.value() < 1 || header_.compacted > header_.current) return error(errc::snapshot_record);
   if (!how_.as_of && store_->content_hash() != header_.content_hash) return error(errc::snapshot_hash);
-  std::sort(left_behind_.begin(), left_behind_.end(),
-            [](const left_behind& a, const left_behind& b) { return std::tie(a.at, a.sub) < std::tie(b.at, b.sub); });
-  for (const left_behind& l : left_behind_) {
-    store_->superseded_sum_.hash += l.what.hash;
-    store_->superseded_sum_.bytes += l.what.bytes;
-    store_->superseded_.push_back({l.at, l.of, store_->superseded_sum_});
+  std::sort(changes_.begin(), changes_.end(),
+            [](const read_change& a, const read_change& b) { return std::tie(a.at, a.sub) < std::tie(b.at, b.sub); });
+  for (const read_change& c : changes_) {
+    store_->superseded_sum_.hash += c.left_behind.hash;
+    store_->superseded_sum_.bytes += c.left_behind.bytes;
+    store_->changes_.push_back({c.at, c.of, store_->superseded_sum_});
   }
-  left_behind_.clear();
+  changes_ = {};
   store_->changed_ = store_->now_;
   if (how_.without_sessions) store_->sessions_ = {};
   if (how_.as_of) store_->current_ = how_.as_of;

@@ -100,11 +100,11 @@ class store_builder {
   [[nodiscard]] result<std::unique_ptr<store>> finish();
 
  private:
-  struct left_behind {
+  struct read_change {
     revision at;
     std::uint32_t sub;
     record* of;
-    store::sums what;
+    store::sums left_behind;
   };
   [[nodiscard]] bool sound(const record_view& r) const;
   [[nodiscard]] bool opens(const record_view& r) const;
@@ -116,7 +116,7 @@ class store_builder {
   std::unique_ptr<store> store_;
   record* last_ = nullptr;
   key_tree::iterator place_; ///< of the last one
-  std::vector<left_behind> left_behind_;
+  std::vector<read_change> changes_;
 };
 
 } // namespace quorumd::kv

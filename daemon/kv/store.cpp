@@ -162,7 +162,7 @@ sliced<result<reply>> store::execute(const delete_range& d) {
 }
 
 void store::start_change() {
-  making_ = {.main = current_.next(), .sum_before = superseded_sum_, .appeared = {}};
+  making_ = {.main = current_.next(), .sum_before = superseded_sum_};
 }
 
 void store::complete(const change& c) {
@@ -176,23 +176,18 @@ void store::complete(const change& c) {
 /// Takes everything back that the command changed.
 sliced<bool> store::undo(run_state& s) {
   change& c = *s.making;
-  for (; c.superseded != 0; --c.superseded) {
+  for (; c.subs != 0; --c.subs) {
     if (!s.work.spend()) co_await s.work.pause();
-    record& r = *superseded_.back().of;
-    superseded_.pop_back();
+    record& r = *changes_.back().of;
+    changes_.pop_back();
     held_bytes_ -= r.newest().value.size();
-    const bool revives = !r.live();
+    const bool was_live = r.live();
     r.pop_newest();
-    if (revives) tree_.became_live(tree_.lower_bound(r.key()));
+    if (was_live && !r.live()) tree_.became_dead(tree_.lower_bound(r.key()));
+    if (!was_live && r.live()) tree_.became_live(tree_.lower_bound(r.key()));
+    if (r.size() == 0) remove(r);
   }
   superseded_sum_ = c.sum_before;
-  for (record* r : c.appeared) {
-    if (!s.work.spend()) co_await s.work.pause();
-    held_bytes_ -= r->newest().value.size();
-    tree_.became_dead(tree_.lower_bound(r->key()));
-    r->pop_newest();
-    if (r->size() == 0) remove(*r);
-  }
   changed_ = now_;
   making_ = {};
   co_return true;
@@ -277,12 +272,11 @@ void store::write(record& r, version next, change& c, std::optional<key_tree::it
   held_bytes_ += next.value.size();
   const bool was_live = r.live();
   const bool lives = !next.tombstone();
+  superseded_sum_.add(r.key(), r.newest(), next);
+  changes_.push_back({next.mod, &r, superseded_sum_});
   if (was_live) {
     --changed_.keys;
     changed_.bytes -= r.key().size() + r.newest().value.size();
-    superseded_sum_.add(r.key(), r.newest(), next);
-    superseded_.push_back({next.mod, &r, superseded_sum_});
-    ++c.superseded;
   }
   if (lives) {
     ++changed_.keys;
@@ -291,7 +285,6 @@ void store::write(record& r, version next, change& c, std::optional<key_tree::it
   r.push(std::move(next));
   if (was_live == lives) return;
   if (lives) {
-    c.appeared.push_back(&r);
     tree_.became_live(at ? *at : tree_.lower_bound(r.key()));
   } else {
     tree_.became_dead(at ? *at : tree_.lower_bound(r.key()));
@@ -300,9 +293,9 @@ void store::write(record& r, version next, change& c, std::optional<key_tree::it
 
 /// Takes what the compaction hides out of the hash, without visiting it.
 void store::forget_up_to(revision floor) {
-  const auto above = [](revision r, const superseding& s) { return r < s.at; };
-  const auto end = std::upper_bound(superseded_.begin(), superseded_.end(), floor, above);
-  if (end == superseded_.begin()) return;
+  const auto above = [](revision r, const noted_change& c) { return r < c.at; };
+  const auto end = std::upper_bound(changes_.begin(), changes_.end(), floor, above);
+  if (end == changes_.begin()) return;
   const sums sum = std::prev(end)->sum;
   now_.versions_hash -= sum.hash - forgotten_sum_.hash;
   changed_ = now_;
@@ -313,27 +306,40 @@ revision store::physical_floor() const {
   return pinned_floors_.empty() ? compacted_ : std::min(compacted_, *pinned_floors_.begin());
 }
 
-bool store::compact_step(std::size_t changes_max) {
-  const revision floor = physical_floor();
-  for (; changes_max != 0 && !superseded_.empty() && superseded_.front().at <= floor; --changes_max) {
-    free(superseded_.front());
-    superseded_.pop_front();
-  }
-  return !superseded_.empty() && superseded_.front().at <= floor;
+bool store::can_free(revision floor) const {
+  if (changes_.empty()) return false;
+  return changes_.front().at < floor || (freed_ < changes_.size() && changes_[freed_].at <= floor);
 }
 
-/// All changes before this one were freed, so the oldest version of the key is the one that it superseded.
-void store::free(const superseding& s) {
-  record& r = *s.of;
-  QUORUMD_INVARIANT(r.size() >= 2 && r[0].mod < s.at && r[1].mod == s.at, "a change follows what it superseded");
-  held_bytes_ -= r[0].value.size();
-  const bool deletion = r[1].tombstone();
-  if (deletion && r.size() == 2) {
-    remove(r);
-    return;
+bool store::compact_step(std::size_t changes_max) {
+  const revision floor = physical_floor();
+  for (; changes_max != 0 && can_free(floor); --changes_max) {
+    if (freed_ == 0 || changes_.front().at == floor) free_superseded(changes_[freed_++]);
+    if (changes_.front().at == floor) continue;
+    free_tombstone(changes_.front());
+    changes_.pop_front();
+    --freed_;
   }
+  return can_free(floor);
+}
+
+/// All changes before this one were freed: the oldest version of the key is the one that it superseded, or its own.
+void store::free_superseded(const noted_change& c) {
+  record& r = *c.of;
+  if (r[0].mod == c.at) return;
+  QUORUMD_INVARIANT(r.size() >= 2 && r[0].mod < c.at && r[1].mod == c.at, "a change follows what it superseded");
+  held_bytes_ -= r[0].value.size();
   r.pop_oldest();
-  if (deletion) r.pop_oldest();
+}
+
+void store::free_tombstone(const noted_change& c) {
+  record& r = *c.of;
+  QUORUMD_INVARIANT(r[0].mod == c.at, "a change that is forgotten made its key's oldest version");
+  if (!r[0].tombstone()) return;
+  if (r.size() == 1)
+    remove(r);
+  else
+    r.pop_oldest();
 }
 
 /// The record leaves the store.
@@ -353,8 +359,8 @@ std::optional<revision> store::due_compaction() const {
   const std::uint64_t most = settings_->history_bytes_max;
   if (history_bytes() > most) { // down to a tenth less
     const std::uint64_t drop = left_behind().bytes - (most - most / 10);
-    const auto enough = [](const superseding& s, std::uint64_t bytes) { return s.sum.bytes < bytes; };
-    due = std::max(due, std::lower_bound(superseded_.begin(), superseded_.end(), drop, enough)->at);
+    const auto too_few = [](const noted_change& c, std::uint64_t bytes) { return c.sum.bytes < bytes; };
+    due = std::max(due, std::lower_bound(changes_.begin(), changes_.end(), drop, too_few)->at);
   }
   return due == compacted_ ? std::nullopt : std::optional(due);
 }

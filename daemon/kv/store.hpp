@@ -72,6 +72,9 @@ class store {
   [[nodiscard]] revision current() const { return current_; }
   /// The lowest revision that can be read; 0 before the first compaction.
   [[nodiscard]] revision compacted() const { return compacted_; }
+  /// The lowest revision from which on all changes are known, for `history`: compacted(); or, until the next
+  /// compaction, the one after it where the state came from a snapshot, which has no tombstones of compacted() itself.
+  [[nodiscard]] revision history_floor() const { return compacted_ < history_from_ ? history_from_ : compacted_; }
   /// Keys that exist now.
   [[nodiscard]] std::uint64_t keys() const { return now_.keys; }
   /// Bytes of the keys that exist now and of their values.
@@ -93,9 +96,10 @@ class store {
   /// The same computed anew from the versions held: for tests.
   [[nodiscard]] std::uint64_t recompute_content_hash() const;
 
-  /// Frees versions that the last compact command made unreachable, of at most so many changes, oldest first. Returns
-  /// whether another call would free more. What a snapshot_cursor can still yield is left alone: call again after
-  /// the cursor is gone, as after each compact command.
+  /// Frees versions that the last compact command made unreachable, of at most so many changes, oldest first; but keys
+  /// that were deleted at compacted() itself stay until the next one, without their values. Returns whether another
+  /// call would free more. What a snapshot_cursor can still yield is left alone: call again after the cursor is gone,
+  /// as after each compact command.
   bool compact_step(std::size_t changes_max);
 
   /// The compact command to propose so that no more history stays readable than the settings say; nothing if it has not
@@ -109,15 +113,18 @@ class store {
   [[nodiscard]] const kv::sessions& sessions() const { return sessions_; }
 
  private:
+  friend class history;
   friend class reading;
   friend class snapshot_cursor;
   friend class store_builder;
   class walk;
   class page;
 
-  /// What a key takes beside its bytes and its value's, and what an older version does beside its value's.
+  /// What a key takes beside its bytes and its value's, what an older version does beside its value's with the change
+  /// that superseded it, and what a change does that superseded nothing.
   static constexpr std::uint64_t record_overhead = 144;
   static constexpr std::uint64_t version_overhead = 96;
+  static constexpr std::uint64_t change_overhead = 32;
 
   /// Of what changes left behind: the hashes, and the memory that they keep in use.
   struct sums {
@@ -125,14 +132,18 @@ class store {
     std::uint64_t bytes = 0;
     /// A change of the key, whose newest version was `before`, to `next`.
     void add(std::string_view key, const version& before, const version& next) {
+      if (before.tombstone()) {
+        bytes += change_overhead;
+        return;
+      }
       hash += before.hash + (next.tombstone() ? next.hash : 0);
       bytes += before.value.size() + version_overhead + (next.tombstone() ? key.size() + record_overhead : 0);
     }
   };
 
-  /// A change that left something unreachable for reads from its revision on: the version before it and, if it is a
-  /// deletion, its own tombstone.
-  struct superseding {
+  /// A change of a key. It left something unreachable for reads from its revision on, unless it created the key: the
+  /// version before it and, if it is a deletion, its own tombstone.
+  struct noted_change {
     revision at;
     record* of;
     sums sum; ///< of what this and all earlier changes left behind
@@ -148,10 +159,8 @@ class store {
   /// The revision that a command is making, and what it holds so far.
   struct change {
     revision main;
-    std::uint32_t subs = 0;
-    std::size_t superseded = 0;    ///< of them left something behind: the last ones in superseded_
-    sums sum_before;               ///< superseded_sum_, then
-    std::vector<record*> appeared; ///< became live
+    std::uint32_t subs = 0; ///< the last ones in changes_
+    sums sum_before;        ///< superseded_sum_, then
   };
 
   /// How much a reply may still take. The first item always fits.
@@ -253,7 +262,9 @@ class store {
   /// By all changes up to current().
   [[nodiscard]] const sums& left_behind() const { return making_.main ? making_.sum_before : superseded_sum_; }
   void forget_up_to(revision floor);
-  void free(const superseding& s);
+  [[nodiscard]] bool can_free(revision floor) const;
+  void free_superseded(const noted_change& c);
+  void free_tombstone(const noted_change& c);
   void remove(record& r);
   /// Below which a read at the revision is refused.
   [[nodiscard]] revision floor_for(revision r) const { return kept_.contains(r) ? r : compacted_; }
@@ -263,7 +274,11 @@ class store {
   options options_;
   key_tree tree_; ///< owns the records
   key_index index_;
-  std::deque<superseding> superseded_;    ///< in the order of changes; freed from the front
+  /// Every change from the physical floor on at least, in order; freed from the front. Those at the floor itself stay,
+  /// and so do their tombstones, since history begins with them.
+  std::deque<noted_change> changes_;
+  std::size_t freed_ = 0;                 ///< so many in front that have freed what they superseded
+  revision history_from_;                 ///< no earlier changes came with the snapshot that this was built of
   sums superseded_sum_;                   ///< the last one's
   sums forgotten_sum_;                    ///< of the last one at or below compacted_
   std::multiset<revision> pinned_floors_; ///< the lowest revisions that cursors, readings and pins need

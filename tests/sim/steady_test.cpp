@@ -121,10 +121,13 @@ TEST_CASE("reads of everything and compaction leave the leader in its place") {
 // A command that takes a second is applied: what was compacted before it is not kept in memory until it is done.
 TEST_CASE("what was compacted is freed while a long command is applied") {
   world w(in_slices());
+  const kv::store& leader = w.cluster().the_node(w.cluster().leader()).the_group().state().store();
+  w.add(kv::command(kv::compact{leader.current()})); // what came into being is passed over before
   w.add(kv::command(kv::delete_range{.key = "key1", .range_end = "key2"}));
+  w.add(kv::command(kv::put{.key = "other", .value = "v", .lease = {}})); // the deletion is not the compacted revision
   w.submit();
   REQUIRE(w.until([&] { return w.all_answered(); }, 60s));
-  const kv::store& leader = w.cluster().the_node(w.cluster().leader()).the_group().state().store();
+  w.go_on(10s);
   const std::uint64_t half = (leader.held_bytes() + leader.bytes()) / 2;
   kv::txn looks;
   looks.compares.push_back({.key = "k", .range_end = rest, .target = kv::compare_target::value, .value = "v"});

@@ -65,7 +65,7 @@ TEST_CASE("a transaction that answers too much changes nothing") {
   CHECK(in_slices(m, delete_range{.key = "a", .range_end = rest}) == "r7: deleted 3 []");
   m(compact{revision(7)});
   m.finish_compaction();
-  CHECK(m.s.held_bytes() == 0);
+  CHECK(m.s.held_bytes() == 3); // the keys that were deleted at this very revision
   CHECK(m.all() == "r7 0/0 []");
 }
 

@@ -34,7 +34,8 @@ TEST_CASE("compaction that cannot be") {
   CHECK(m(compact{.revision = revision(1)}) == "the revision has been compacted (the compaction floor is 2)");
 }
 
-// The newest version at or below the floor survives, however old; deleted keys go with their tombstones.
+// The newest version at or below the floor survives, however old; deleted keys go with their tombstones, those that
+// were deleted at the floor itself when it moves on.
 TEST_CASE("what compaction keeps") {
   machine m;
   m(put{.key = "idle", .value = "1"});
@@ -56,7 +57,12 @@ TEST_CASE("what compaction keeps") {
   CHECK(m.s.held_bytes() == std::string("idle1back2late1").size());
   m(compact{.revision = revision(9)});
   m.finish_compaction();
-  CHECK(m.s.held_bytes() == std::string("idle1back2").size());
+  CHECK(m.s.held_bytes() == std::string("idle1back2late").size());
+  m(put{.key = "idle", .value = "2"});
+  m(compact{.revision = revision(10)});
+  m.finish_compaction();
+  CHECK(m.s.held_bytes() == std::string("idle2back2").size());
+  CHECK(m.s.content_hash() == m.s.recompute_content_hash());
 }
 
 // Physical compaction takes as many changes a call as it is allowed, and says when there is nothing left.
@@ -67,10 +73,10 @@ TEST_CASE("physical compaction goes in slices") {
   CHECK(m.s.held_bytes() == 12);
   m(compact{.revision = m.s.current()});
   CHECK(m.s.compact_step(0));
+  CHECK(m.s.compact_step(4)); // the first of them superseded nothing
+  CHECK(m.s.held_bytes() == 9);
   CHECK(m.s.compact_step(4));
-  CHECK(m.s.held_bytes() == 8);
-  CHECK(m.s.compact_step(4));
-  CHECK_FALSE(m.s.compact_step(2));
+  CHECK_FALSE(m.s.compact_step(3));
   CHECK(m.s.held_bytes() == 2);
   CHECK(m.s.content_hash() == m.s.recompute_content_hash());
 }
@@ -172,6 +178,38 @@ TEST_CASE("due compaction") {
   CHECK_FALSE(s.due_compaction().has_value());
   write_up_to(117);
   CHECK(s.due_compaction() == revision(17));
+}
+
+// A key that was deleted at the floor and comes back is another one, however far its old self was freed.
+TEST_CASE("what was deleted at the floor comes back") {
+  for (int freed = 0; freed < 5; ++freed) {
+    CAPTURE(freed);
+    machine m;
+    m(put{.key = "a", .value = "1"});
+    m(delete_range{.key = "a"});
+    m(compact{.revision = revision(3)});
+    (void)m.s.compact_step(static_cast<std::size_t>(freed));
+    m(put{.key = "a", .value = "2"});
+    CHECK(m.all() == "r4 1/1 [a=2 c4 m4 v1]");
+    CHECK(m.all(3) == "r4 0/0 []");
+    m(compact{.revision = revision(4)});
+    m.finish_compaction();
+    CHECK(m.all() == "r4 1/1 [a=2 c4 m4 v1]");
+    CHECK(m.s.held_bytes() == 2);
+    CHECK(m.s.content_hash() == m.s.recompute_content_hash());
+  }
+}
+
+// New keys are history too until they are compacted: each is a change that is remembered.
+TEST_CASE("creations take history") {
+  machine m;
+  for (int i = 0; i < 1000; ++i) m(put{.key = std::to_string(i), .value = "1"});
+  CHECK(m.s.history_bytes() >= 16'000);
+  CHECK(m.s.history_bytes() <= 64'000);
+  m(compact{.revision = revision(501)});
+  CHECK(m.s.history_bytes() <= 32'000);
+  m(compact{.revision = m.s.current()});
+  CHECK(m.s.history_bytes() == 0);
 }
 
 // Large values leave large history behind: as many revisions go as bring it a tenth below its bound, however few they

@@ -117,7 +117,7 @@ TEST_CASE("sizes") {
   m(compact{.revision = m.s.current()});
   CHECK(m.s.held_bytes() == 10);
   m.finish_compaction();
-  CHECK(m.s.held_bytes() == 3);
+  CHECK(m.s.held_bytes() == 4); // history begins with the deletion: the key stays
 }
 
 // Entries without a command move applied() alone, and a failed command moves it too.
