@@ -56,6 +56,8 @@ const char* describe(errc code) {
     return "1024 sessions are open, and none of them was idle for a minute; nothing was changed. Close some, or wait";
   case errc::answer_not_kept:
     return "the command took effect when it was sent before, but its answer was too large to be kept";
+  case errc::range_empty:
+    return "the range has no keys: its end is not above its beginning";
   }
   return "unknown";
 }

@@ -40,6 +40,7 @@ enum class errc : std::uint8_t {
   session_idle,        ///< a session that may be idle for less or more than is allowed
   too_many_sessions,   ///< as many are open as may be, and none was idle for long
   answer_not_kept,     ///< the command took effect before; its answer was too large to be kept for one who asks again
+  range_empty,         ///< a watch of no key: its range_end is not above its key
 };
 
 /// What the code means, in words.
