@@ -86,7 +86,8 @@ client_port::client_port(coro::loop& home, std::vector<coro::loop*> loops, node:
     , options_(o)
     , observer_(watcher)
     , admission_(o.inflight_max)
-    , memory_(o.queues_bytes_max)
+    , memory_(o.queues_bytes_max, o.watches_bytes_max)
+    , events_(std::make_unique<etcd::event_encoder>())
     , accepting_(home) {
   for (coro::loop* l : loops) places_.push_back(std::make_unique<place>(*l));
 }
@@ -203,7 +204,7 @@ coro::task<std::unique_ptr<connection>> client_port::welcome(place* p, std::uniq
         parts, std::move(s), o, observer_,
         session::helpers{.reports = reporter_, .profiles = operator_here ? profiler_ : nullptr}, first);
   case spoken::http_2:
-    co_return std::make_unique<etcd::grpc_connection>(parts, std::move(s), o, observer_, first);
+    co_return std::make_unique<etcd::grpc_connection>(parts, std::move(s), o, observer_, *events_, first);
   case spoken::http_1:
     observer_.bad_client(s->remote(), "it speaks HTTP/1, which this port does not");
     [[maybe_unused]] const auto told = s->write_some(std::as_bytes(std::span(no_http_1)));

@@ -23,6 +23,10 @@
 
 namespace quorumd::clients {
 
+namespace etcd {
+class event_encoder;
+}
+
 /// Accepts clients, on the TCP port and on the admin socket, tells by their first bytes which protocol they speak, and
 /// spreads them over the loops.
 class client_port {
@@ -33,7 +37,8 @@ class client_port {
     std::size_t local_clients_more = 32;  ///< that those from this machine may have beyond: the operator always gets in
     std::size_t health_clients_more = 16; ///< beyond both, for a question about health or status each
     std::size_t inflight_max = 65'536;    ///< requests of all clients
-    std::size_t queues_bytes_max = std::size_t{256} * 1024 * 1024; ///< that requests and replies of all clients hold
+    std::size_t queues_bytes_max = std::size_t{256} * 1024 * 1024;  ///< that requests and replies of all clients hold
+    std::size_t watches_bytes_max = std::size_t{256} * 1024 * 1024; ///< that what all clients watch takes
   };
   /// Who may use a local socket; nothing if they may, else why not.
   using judge = std::function<std::optional<std::string>(const coro::credentials&)>;
@@ -121,6 +126,7 @@ class client_port {
   shared_memory memory_;
   reporter* reporter_ = nullptr;
   profiler* profiler_ = nullptr;
+  std::unique_ptr<etcd::event_encoder> events_; ///< the group's loop
   std::vector<std::unique_ptr<place>> places_;
   std::size_t next_place_ = 0;
   coro::task_group accepting_;

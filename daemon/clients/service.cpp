@@ -112,6 +112,12 @@ bool service::call(std::uint64_t id, std::uint32_t slot, std::size_t held, bool 
   return true;
 }
 
+std::optional<node::reply_to> service::hold_place(std::uint64_t id, std::size_t held) {
+  if (!admit(id)) return std::nullopt;
+  ++inflight_;
+  return answer(id, 0, held);
+}
+
 bool service::take_place(std::uint64_t id) {
   if (!admit(id)) return false;
   ++inflight_;
@@ -178,7 +184,10 @@ void service::left(std::size_t reply_bytes) {
   memory_.replies.give(reply_bytes);
   const std::size_t held = reply_bytes_.fetch_sub(reply_bytes) - reply_bytes;
   // At half of what it may hold, so that a reply is worth the word.
-  if (room_wanted_.load() && held <= share(memory_.replies) / 2 && room_wanted_.exchange(false)) node_.room_returned();
+  if (room_wanted_.load() && held <= share(memory_.replies) / 2 && room_wanted_.exchange(false)) {
+    node_.room_returned();
+    protocol_.reply_room_came();
+  }
   protocol_.room_came();
 }
 

@@ -16,6 +16,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -29,6 +30,7 @@ struct session_options {
   std::size_t queue_bytes_max = std::size_t{16} * 1024 * 1024;
   std::size_t request_bytes_max = kv::request_bytes_max; ///< keys and values of one command
   std::chrono::milliseconds handshake_timeout{10'000};   ///< for the first whole request
+  std::chrono::milliseconds progress_interval{600'000};  ///< of watches that ask for progress
   bool only_health = false; ///< there is no place for it: it may ask for health and status, and not for long
 };
 
@@ -58,6 +60,8 @@ class service final : public node::reply_sink {
     virtual void replies_came() = 0;
     /// What the connection holds became less.
     virtual void room_came() = 0;
+    /// And so much that what has_room() denied may be made.
+    virtual void reply_room_came() {}
 
    protected:
     ~protocol() = default;
@@ -95,6 +99,8 @@ class service final : public node::reply_sink {
   /// it was refused.
   using question = std::function<void(node::group&, const node::reply_to&)>;
   bool call(std::uint64_t id, std::uint32_t slot, std::size_t held, bool urgent, question ask);
+  /// A place for what goes on, until release(), with `held` bytes taken as long; nothing: it was refused.
+  [[nodiscard]] std::optional<node::reply_to> hold_place(std::uint64_t id, std::size_t held);
   /// A place for a request that the group has nothing to do with, until left_place(); false: it was refused.
   [[nodiscard]] bool take_place(std::uint64_t id);
   void leave_place();
@@ -127,6 +133,16 @@ class service final : public node::reply_sink {
     if (!gone_) encode(staged_);
     answer_made(to);
     g.flush_later(*this);
+  }
+  /// Something for this client that answers no request.
+  template <class Encode>
+  void say(node::group& g, Encode encode) {
+    if (!gone_) encode(staged_);
+    g.flush_later(*this);
+  }
+  /// The end of a held place.
+  void release(node::group& g, const node::reply_to& place) {
+    reply(g, place, [](wire::byte_buffer&) {});
   }
   void wrote(const node::reply_to& to, const kv::result<kv::reply>& r) override;
   void ranged(const node::reply_to& to, const kv::result<kv::range_reply>& r) override;

@@ -28,15 +28,18 @@ class shared_pool {
 };
 
 /// What the requests under way and the replies not yet taken of all clients hold: half of the bound is for each, so
-/// that requests which wait for something keep nobody's reply from being made.
+/// that requests which wait for something keep nobody's reply from being made. What clients watch has a bound of its
+/// own, since it stays.
 struct shared_memory {
-  explicit shared_memory(std::size_t bytes_max)
+  shared_memory(std::size_t bytes_max, std::size_t watches_max)
       : requests(bytes_max / 2)
-      , replies(bytes_max - bytes_max / 2) {}
+      , replies(bytes_max - bytes_max / 2)
+      , watches(watches_max) {}
   [[nodiscard]] std::size_t held() const { return requests.held() + replies.held(); }
 
   shared_pool requests;
   shared_pool replies;
+  shared_pool watches;
 };
 
 } // namespace quorumd::clients

@@ -2,6 +2,7 @@
 
 #include "daemon/kv/history.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -12,9 +13,10 @@ using watch_id = strong_u64<struct watch_id_tag>;
 
 /// What a watcher wants to see. Views: only needed during the call.
 struct watch_options {
-  std::string_view key;       ///< empty: the least key, one zero byte
-  std::string_view range_end; ///< as everywhere (see command.hpp)
-  revision start;             ///< nothing older; 0: from the next revision on
+  std::string_view key;        ///< empty: the least key, one zero byte
+  std::string_view range_end;  ///< as everywhere (see command.hpp)
+  revision start;              ///< nothing older; 0: from the next revision on
+  std::uint32_t start_sub = 0; ///< nor the first so many changes of it
   bool no_put = false;
   bool no_delete = false;
   bool prev_kv = false; ///< events come with what they took the place of
@@ -39,9 +41,10 @@ struct delivery {
 class watch_sink {
  public:
   virtual ~watch_sink() = default;
-  /// Whether the watcher can take a delivery. If not it gets none until watch_hub::resume(). Asked for every one
-  /// before it; for as many as 64 watchers before one call that delivers to them.
-  [[nodiscard]] virtual bool has_room(std::uint64_t tag) = 0;
+  /// Whether the watcher can take a delivery of so many bytes, as event_bytes() counts. If not it gets none until
+  /// watch_hub::resume(). Asked for every one before it, for many watchers before the calls that deliver to them; with
+  /// 0 bytes before what it would get is looked for, of which nothing may come. A sink that holds nothing has room.
+  [[nodiscard]] virtual bool has_room(std::uint64_t tag, std::size_t bytes) = 0;
   virtual void deliver(const delivery& d, std::span<const std::uint64_t> tags) = 0;
   /// The watcher is gone: what it needs next was compacted away. It may be added again from `floor` on, for what is
   /// left.

@@ -9,6 +9,7 @@ bool watch_hub::advance(std::size_t visits_max) {
   if (!running_) {
     if (in_step_ == 0) delivered_ = store_->current();
     if (delivered_ == store_->current()) return true;
+    visits_ = visits();
     work_.emplace(); // of one that was given up a place would be left
     running_.emplace(deliver_new());
   }
@@ -121,7 +122,7 @@ sliced<bool> watch_hub::flush(group& g, revision r, change_place then) {
       spent = !work_->spend();
       if (w.next > first) { // it has it already, or starts later
         ++flushed_;
-      } else if (to.sink->has_room(w.tag)) {
+      } else if (to.sink->has_room(w.tag, g.pending_bytes)) {
         w.next = then;
         tags_.push_back(w.tag);
         ++flushed_;

@@ -50,7 +50,7 @@ std::size_t watch_hub::take_turn(pursuit& p, std::size_t visits_max) {
     cancel_all(p, h.floor());
     return watchers;
   }
-  ask_for_room(p);
+  ask_for_room(p, 0);
   if (p.members.empty()) {
     end(p);
     return watchers;
@@ -58,7 +58,11 @@ std::size_t watch_hub::take_turn(pursuit& p, std::size_t visits_max) {
   bool full = false;
   const std::size_t visits =
       p.of->range_end.empty() ? scan_key(p, h, visits_max, full) : scan_range(p, h, visits_max, full);
-  come_to(p, deliver_held(p, h, full));
+  const change_place next = deliver_held(p, h, full);
+  if (p.members.empty())
+    end(p);
+  else
+    come_to(p, next);
   return watchers + visits;
 }
 
@@ -72,10 +76,10 @@ void watch_hub::cancel_all(pursuit& p, revision floor) {
   }
 }
 
-void watch_hub::ask_for_room(pursuit& p) {
+void watch_hub::ask_for_room(pursuit& p, std::size_t bytes) {
   for (std::size_t i = p.members.size(); i-- != 0;) {
     watcher& w = *p.members[i];
-    if (w.to->sink->has_room(w.tag)) continue;
+    if (w.to->sink->has_room(w.tag, bytes)) continue;
     take_out(p.members, w);
     w.catching = nullptr;
     stall(w, p.next);
@@ -123,7 +127,7 @@ std::size_t watch_hub::scan_range(pursuit& p, const history& h, std::size_t visi
 }
 
 /// Delivers what is held of whole revisions; what is held of the one that is being looked at waits for the rest of it,
-/// unless it fills a delivery. Where the watchers go on.
+/// unless it fills a delivery. Where the watchers go on that had room for it: the others leave.
 change_place watch_hub::deliver_held(pursuit& p, const history& h, bool full) {
   const auto whole = [&](const pursuit::found& f) { return f.at.at < p.scan.at; };
   auto end = std::find_if_not(p.held.begin(), p.held.end(), whole);
@@ -132,12 +136,17 @@ change_place watch_hub::deliver_held(pursuit& p, const history& h, bool full) {
   const change_place next = end == p.held.end() ? p.scan : end->at;
   if (end == p.held.begin()) return next;
 
+  std::size_t bytes = 0;
+  for (auto f = p.held.begin(); f != end; ++f) bytes += f->bytes;
+  ask_for_room(p, bytes);
+  if (p.members.empty()) return next;
+
   events_.clear();
   for (auto f = p.held.begin(); f != end; ++f) {
     events_.push_back(p.of->range_end.empty() ? *h.next_of(p.of->key, f->at.at) : h[h.find(f->at)]);
     if (!p.of->prev_kv) events_.back().prev.reset();
-    p.held_bytes -= f->bytes;
   }
+  p.held_bytes -= bytes;
   p.held.erase(p.held.begin(), end);
   const delivery d{.events = events_, .more = part, .through = next.at.prev(), .number = ++deliveries_};
   for (std::size_t i = 0; i != p.members.size();) {

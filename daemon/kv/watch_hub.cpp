@@ -33,7 +33,7 @@ result<watch_id> watch_hub::add(const watch_options& o, watch_sink& to, std::uin
                                      .id = id, .tag = tag, .of = &g, .to = a.get(), .starts_later = {}, .next = {}}))
                     .first->second;
   if (from_history) {
-    pursue(w, {o.start});
+    pursue(w, {o.start, o.start_sub});
     return id;
   }
   w.next = {o.start ? o.start : current.next()};

@@ -61,6 +61,8 @@ class watch_hub {
   /// of it. Best done with before the store's next command, as a part of applying the last one: if what those in step
   /// need next is compacted away, they are cancelled. Costs nothing where nobody is in step.
   [[nodiscard]] bool advance(std::size_t visits_max);
+  /// Of all calls of advance().
+  [[nodiscard]] std::uint64_t visits() const { return visits_ + (work_ ? work_->visits() : 0); }
   /// Goes on with those that catch up, in turns; whether none is left that could go on.
   [[nodiscard]] bool catch_up(std::size_t visits_max);
 
@@ -165,7 +167,7 @@ class watch_hub {
 
   // Those that catch up.
   [[nodiscard]] std::size_t take_turn(pursuit& p, std::size_t visits_max);
-  void ask_for_room(pursuit& p);
+  void ask_for_room(pursuit& p, std::size_t bytes);
   [[nodiscard]] std::size_t scan_key(pursuit& p, const history& h, std::size_t visits_max, bool& full) const;
   [[nodiscard]] std::size_t scan_range(pursuit& p, const history& h, std::size_t visits_max, bool& full) const;
   [[nodiscard]] bool hold(pursuit& p, const event& e) const;
@@ -177,6 +179,7 @@ class watch_hub {
   revision delivered_;
   std::uint64_t last_id_ = 0;
   std::uint64_t deliveries_ = 0;
+  std::uint64_t visits_ = 0; ///< of what advance() has done with
   std::size_t in_step_ = 0;
 
   absl::flat_hash_map<watch_id, std::unique_ptr<watcher>> watchers_;

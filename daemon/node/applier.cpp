@@ -18,8 +18,8 @@ void applier::take(std::vector<entry>& committed) {
 }
 
 std::size_t applier::proceed(std::size_t cost_max) {
-  std::size_t cost = 0;
-  while (!waiting_.empty() && cost < cost_max && why_stopped_.empty()) {
+  std::size_t cost = told_ ? 0 : tell(cost_max);
+  while (told_ && !waiting_.empty() && cost < cost_max && why_stopped_.empty()) {
     const entry& e = waiting_.front();
     if (!state_.store->busy()) {
       cost += 1 + e.payload().size() / 1024;
@@ -35,8 +35,16 @@ std::size_t applier::proceed(std::size_t cost_max) {
     finish(e);
     mark();
     waiting_.pop_front();
+    cost += tell(std::max<std::size_t>(cost_max - std::min(cost, cost_max), 1));
   }
   return cost;
+}
+
+/// What was applied last, to those who watch. What it cost.
+std::size_t applier::tell(std::size_t visits_max) {
+  const std::uint64_t before = watches_.visits();
+  told_ = watches_.advance(visits_max);
+  return watches_.visits() - before;
 }
 
 void applier::mark() {
@@ -134,6 +142,8 @@ applier::state applier::replace(state s) {
   marks_.clear();
   s.members.begin_with(state_.members.roster());
   std::swap(state_, s); // with it goes what was half made of the command
+  watches_.replace(store());
+  told_ = false;
   command_.reset();
   pending_.covered(applied());
   return s;

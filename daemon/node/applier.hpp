@@ -3,6 +3,7 @@
 #include "consensus/types/entry.hpp"
 #include "daemon/kv/command.hpp"
 #include "daemon/kv/store.hpp"
+#include "daemon/kv/watch_hub.hpp"
 #include "daemon/node/bugs.hpp"
 #include "daemon/node/membership.hpp"
 #include "daemon/node/observer.hpp"
@@ -23,7 +24,8 @@ namespace quorumd::node {
 
 /// The replicated state of one group and the only way to change it: committed entries in index order, or a snapshot
 /// that takes the place of all of it. An entry whose work grows with the state is applied in slices, so that the group
-/// goes on meanwhile; applied() tells of whole entries only. Belongs to the group's loop.
+/// goes on meanwhile; applied() tells of whole entries only. Those who watch are told of each change before the next
+/// entry is begun. Belongs to the group's loop.
 class applier {
  public:
   struct state {
@@ -33,6 +35,7 @@ class applier {
 
   applier(state s, bool witness, pending_table& pending, sink_set& sinks, observer& o, const bugs& b)
       : state_(std::move(s))
+      , watches_(*state_.store, {})
       , witness_(witness)
       , pending_(pending)
       , sinks_(sinks)
@@ -41,8 +44,8 @@ class applier {
 
   /// Takes committed entries, the first of which follows the last one taken.
   void take(std::vector<entry>& committed);
-  /// Whether everything taken is applied.
-  [[nodiscard]] bool idle() const { return waiting_.empty(); }
+  /// Whether everything taken is applied, and those who watch know of it.
+  [[nodiscard]] bool idle() const { return waiting_.empty() && told_; }
   /// Applies what was taken, about so much of it, and answers whoever waits: what an entry costs is the records that it
   /// visits and the KiB of its payload, and one at least. Returns what it cost. Ends for good at an entry that this
   /// version does not understand, of which nothing is done: the state would differ from that of members who do.
@@ -58,6 +61,8 @@ class applier {
   [[nodiscard]] log_index applied() const { return state_.store->applied(); }
   [[nodiscard]] kv::store& store() { return *state_.store; }
   [[nodiscard]] const kv::store& store() const { return *state_.store; }
+  [[nodiscard]] kv::watch_hub& watches() { return watches_; }
+  [[nodiscard]] const kv::watch_hub& watches() const { return watches_; }
   [[nodiscard]] const membership& members() const { return state_.members; }
   [[nodiscard]] bool is_witness() const { return witness_; }
   /// What the state hashed to at the last multiples of mark_interval, ascending, and does now: members that apply
@@ -71,10 +76,13 @@ class applier {
   [[nodiscard]] bool stop_at(const entry& e, const std::string& what);
   void finish(const entry& e);
   void mark();
+  [[nodiscard]] std::size_t tell(std::size_t visits_max);
   void answer(const entry& e, const kv::result<kv::reply>& r);
   [[nodiscard]] bool somebody_waits(const entry& e) const;
 
   state state_;
+  kv::watch_hub watches_;
+  bool told_ = true;   ///< those who watch know of all that is applied
   const bool witness_; ///< commands are withheld from this node, and its state has no data
   pending_table& pending_;
   sink_set& sinks_;

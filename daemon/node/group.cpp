@@ -42,6 +42,7 @@ group::group(group_options o, seams s, const raft::initial_state& recovered, app
           options_.self.boot, [this](const read_request& r, request_errc why) { sinks_.failed(r.to, why); },
           [this](read_request r) { ready_reads_.add(std::move(r)); }, options_.bugs)
     , applier_(std::move(state), options_.raft.witness, pending_, sinks_, s.observer, options_.bugs)
+    , watching_(applier_.watches())
     , pins_(options_.pins)
     , ready_reads_([this](read_request& r) { return serve(r); },
                    [this](const read_request& r, request_errc why) { sinks_.failed(r.to, why); })
@@ -111,7 +112,7 @@ group::~group() {
 coro::task<void> group::run() {
   seams_.wal.attach(options_.raft.group, seams_.loop, *this);
   tasks_.spawn(run_turns());
-  ticked_ = seams_.loop.now();
+  ticked_ = leaderless_since_ = seams_.loop.now();
   sleep_until_due();
   tasks_.spawn(taker_.run());
   tasks_.spawn(installer_.run());
@@ -152,7 +153,7 @@ void group::sleep_until_due() {
   if (waited_for) ahead_ = std::min(ahead_, until_next(expiry_ticks));
   // An idle member keeps house when its leader's heartbeats come, or its own leave.
   if (waited_for || status_.asked() || admin_.asked()) ahead_ = std::min(ahead_, until_next(house_keeping_ticks));
-  const coro::time_point due = ticked_ + options_.tick * ahead_;
+  const coro::time_point due = std::min(ticked_ + options_.tick * ahead_, watching_.due());
   if (due >= wakes_) return;
   wakes_ = due;
   tasks_.spawn(wake_at(due));
@@ -186,6 +187,7 @@ void group::turn() {
   // The core has decided by now: what it wants is on its way to the log.
   installer_.drop_unwanted();
   compact_some();
+  serve_watches();
   serve_reads();
   const bool less_ahead = forget_applied();
   if (may_take_writes() && (writes_.next() != nullptr || (less_ahead && writes_.has_blocked()))) wake_.set();
@@ -391,6 +393,7 @@ void group::follow(const raft::soft_state& s) {
     time_counted_.reset();
   }
   if (before.role != raft::role::leader && s.role == raft::role::leader) led_since_ = ticks_;
+  if (before.leader && !s.leader) leaderless_since_ = seams_.loop.now();
   if (before.term != s.term || before.role != s.role) stages_.role_changed();
   if (s.leader) retry_waiting();
 }

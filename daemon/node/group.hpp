@@ -30,6 +30,7 @@
 #include "daemon/node/stage_recorder.hpp"
 #include "daemon/node/status_collector.hpp"
 #include "daemon/node/succession.hpp"
+#include "daemon/node/watches.hpp"
 #include "wire/transport.hpp"
 
 #include <cstdint>
@@ -132,6 +133,7 @@ class group final : public storage::completion {
   [[nodiscard]] status_collector& status() { return status_; }
   [[nodiscard]] member_admin& members() { return admin_; }
   [[nodiscard]] snapshot_copies& copies() { return copies_; }
+  [[nodiscard]] node::watches& watching() { return watching_; }
   [[nodiscard]] const raft::soft_state& soft() const { return soft_; }
   /// Where clients reach the leader; empty if it is this node, unknown, or has not said.
   [[nodiscard]] std::string_view leader_address() const;
@@ -207,6 +209,7 @@ class group final : public storage::completion {
   void forward(node_id leader, write_request r);
   void accept(read_request r);
   void serve_reads();
+  void serve_watches();
   [[nodiscard]] read_server::slice serve(read_request& r);
   read_server::slice answer(const read_request& r, const kv::result<kv::range_reply>& found);
   void keep_readable(const read_request& r, revision current);
@@ -273,6 +276,7 @@ class group final : public storage::completion {
   fair_queue<write_request> writes_; ///< wait for their turn, or for a leader
   read_queue reads_;
   applier applier_;
+  node::watches watching_;
   revision_pins pins_;
   read_server ready_reads_; ///< refers to the state
   raft::core core_;
@@ -327,6 +331,7 @@ class group final : public storage::completion {
   std::optional<term> level_proposed_;
   std::optional<coro::time_point> time_counted_; ///< up to when, as leader; nothing: there is no session
   std::optional<kv::settings> settings_seen_;
+  coro::time_point leaderless_since_; ///< while no leader is known
   bool draining_ = false;
   bool failed_ = false;
   bool space_ = true;

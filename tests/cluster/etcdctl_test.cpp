@@ -49,6 +49,10 @@ TEST_CASE("etcdctl puts, reads, deletes, compares and compacts through any membe
         "SUCCESS\n\nOK\n\nb\n3\n");
   CHECK(says(1, {"txn"}, "mod(\"a\") > \"100\"\n\nput a 5\n\nget a\n\n") == "FAILURE\n\na\n4\n");
   CHECK(says(2, {"del", "b", "--prev-kv"}) == "1\nb\n3\n");
+  // A command for each event, of which the first ends the watch.
+  const std::string told = R"(echo "$ETCD_WATCH_EVENT_TYPE $ETCD_WATCH_KEY $ETCD_WATCH_VALUE"; kill $PPID)";
+  const auto watched = etcdctl(c, c.endpoint(1), {"watch", "a", "--rev", "3", "--prev-kv", "--", "sh", "-c", told});
+  CHECK(watched.output == "PUT\na\n1\na\n2\nPUT\na\n2\na\n4\n\"PUT\" \"a\" \"2\"\n");
   CHECK(says(2, {"compaction", "4"}) == "compacted revision 4\n");
   const command_result gone = etcdctl(c, c.endpoint(0), {"get", "a", "--rev", "2"});
   CHECK(gone.code != 0);

@@ -42,13 +42,6 @@ std::size_t serialize(wire::byte_buffer& out, const google::protobuf::MessageLit
 
 } // namespace
 
-template <class Message, class Use>
-void grpc_connection::parse(std::int32_t id, std::string_view message, Use use) {
-  auto* const m = google::protobuf::Arena::CreateMessage<Message>(&arena_);
-  if (m->ParseFromArray(message.data(), static_cast<int>(message.size()))) return use(*m);
-  finish(id, {grpc_code::internal, "grpc: error unmarshalling request"});
-}
-
 void grpc_connection::dispatch(std::int32_t id, call& c, std::string_view message) {
   const auto number = static_cast<std::uint64_t>(id);
   const std::uint32_t slot = slot_of(c.what);
@@ -89,6 +82,7 @@ void grpc_connection::dispatch(std::int32_t id, call& c, std::string_view messag
     return ask_group<pb::AuthStatusResponse>(id, [](node::group&, pb::AuthStatusResponse&) {});
   case method::auth_off:
     return finish(id, {grpc_code::failed_precondition, "etcdserver: authentication is not enabled"});
+  case method::watch: // its messages are taken one by one
   case method::none:
     return finish(id, {grpc_code::unimplemented, "unknown"});
   }
@@ -99,10 +93,11 @@ void grpc_connection::ask_group(std::int32_t id, std::function<void(node::group&
   asks().call(static_cast<std::uint64_t>(id), 0, report_bytes, true,
               [this, fill_in = std::move(fill_in)](node::group& g, const node::reply_to& to) {
                 Response r;
-                fill(*r.mutable_header(), header_now(g));
+                fill(*r.mutable_header(), header_now(asks().node()));
                 fill_in(g, r);
                 asks().reply(g, to, [&](wire::byte_buffer& b) {
-                  stage(b, to.id, [&](wire::byte_buffer& into) { return serialize(into, r); });
+                  stage_message(b, staged_kind::answer, to.id,
+                                [&](wire::byte_buffer& into) { return serialize(into, r); });
                 });
               });
 }

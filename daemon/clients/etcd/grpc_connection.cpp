@@ -32,8 +32,9 @@ http2_session::options http2_options(const session_options& o) {
 } // namespace
 
 grpc_connection::grpc_connection(const service::parts& p, std::unique_ptr<coro::stream> s, const session_options& o,
-                                 observer& watcher, std::span<const std::byte> begun)
+                                 observer& watcher, event_encoder& events, std::span<const std::byte> begun)
     : connection(p, std::move(s), o, watcher)
+    , events_(events)
     , http2_(http2_options(o), *this) {
   asks().read_at(since());
   [[maybe_unused]] const bool good = http2_.receive(begun); // the beginning of the preface
@@ -68,6 +69,11 @@ bool grpc_connection::feed(std::span<const std::byte> bytes) {
 
 void grpc_connection::stop_reading() {
   stopping_ = true;
+  for (auto& [id, c] : calls_)
+    if (c.watches)
+      asks().node().call([w = c.watches](node::group&) {
+        w->end({grpc_code::unavailable, "etcdserver: server stopped"});
+      });
   http2_.go_away();
   pump();
   connection::stop_reading();
@@ -76,6 +82,7 @@ void grpc_connection::stop_reading() {
 /// No word of the other end comes any more, by which it would have room for answers.
 void grpc_connection::reading_ended() {
   if (!stopping_) break_off();
+  close_streams();
 }
 
 void grpc_connection::pump() {
@@ -115,7 +122,7 @@ std::string grpc_connection::complaint(coro::time_point now) {
   const coro::duration patience = asks().options().handshake_timeout;
   std::vector<std::int32_t> late;
   for (const auto& [id, c] : calls_)
-    if (!c.whole && !c.asked && now - c.since >= patience) late.push_back(id);
+    if (!c.whole && (!c.asked || !c.body.empty()) && now - c.since >= patience) late.push_back(id);
   for (const std::int32_t id : late) http2_.reset(id, NGHTTP2_ENHANCE_YOUR_CALM);
   if (!late.empty()) pump();
   return connection::complaint(now);
@@ -142,6 +149,8 @@ bool grpc_connection::header(std::int32_t id, std::string_view name, std::string
     c.timeout = *t;
   } else if (name == "grpc-encoding" && value != "identity") {
     c.encoding = value;
+  } else if (name == "hasleader" && value == "true") {
+    c.needs_leader = true;
   }
   return true;
 }
@@ -150,7 +159,7 @@ void grpc_connection::data(std::int32_t id, std::span<const std::byte> bytes) {
   const auto found = calls_.find(id);
   if (found == calls_.end()) return;
   call& c = found->second;
-  if (c.asked) return; // it was answered before it was whole
+  if (c.asked && !c.watches) return; // it was answered before it was whole
   const std::size_t most = message_bytes_max(asks().options()) + prefix_bytes;
   if (c.body.size() + bytes.size() > most) {
     drop_body(c);
@@ -169,6 +178,9 @@ void grpc_connection::data(std::int32_t id, std::span<const std::byte> bytes) {
   c.body.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   body_bytes_ += bytes.size();
   asks().memory().requests.take(bytes.size());
+  if (c.what != method::watch) return;
+  c.since = asks().read_at();
+  take_messages(id, c);
 }
 
 void grpc_connection::drop_body(call& c) {
@@ -179,17 +191,30 @@ void grpc_connection::drop_body(call& c) {
 
 void grpc_connection::request_ended(std::int32_t id) {
   const auto found = calls_.find(id);
-  if (found == calls_.end() || found->second.asked) return;
-  found->second.whole = true;
-  if (!waiting_.empty() || !asks().may_ask()) return waiting_.push_back(id);
-  take_call(id, found->second);
+  if (found == calls_.end()) return;
+  call& c = found->second;
+  c.whole = true;
+  if (c.what == method::watch) return take_messages(id, c); // it goes on
+  if (c.asked) return;
+  if (!waiting_.empty() || !asks().may_ask()) return wait(id, c);
+  take_call(id, c);
+}
+
+void grpc_connection::wait(std::int32_t id, call& c) {
+  if (!std::exchange(c.waits, true)) waiting_.push_back(id);
 }
 
 void grpc_connection::take_left() {
   while (!waiting_.empty() && asks().may_ask()) {
     const auto found = calls_.find(waiting_.front());
     waiting_.pop_front();
-    if (found != calls_.end()) take_call(found->first, found->second);
+    if (found == calls_.end()) continue;
+    call& c = found->second;
+    c.waits = false;
+    if (c.what == method::watch)
+      take_messages(found->first, c);
+    else
+      take_call(found->first, c);
   }
   arena_.Reset();
   pump();
@@ -199,6 +224,7 @@ void grpc_connection::stream_closed(std::int32_t id) {
   const auto found = calls_.find(id);
   if (found == calls_.end()) return;
   drop_body(found->second);
+  if (found->second.watches) found->second.watches->close();
   calls_.erase(found);
 }
 
@@ -208,16 +234,29 @@ void grpc_connection::take_call(std::int32_t id, call& c) {
   drop_body(c); // nothing closes a stream meanwhile
 }
 
-void grpc_connection::answer_or_ask(std::int32_t id, call& c) {
-  if (!c.is_grpc) return http2_.answer(id, {{":status", "415"}, {"content-type", "text/plain"}});
+/// Whether nothing is done for it, whatever its message says: it is answered then.
+bool grpc_connection::refuse_call(std::int32_t id, const call& c) {
+  if (!c.is_grpc) {
+    http2_.answer(id, {{":status", "415"}, {"content-type", "text/plain"}});
+    return true;
+  }
   if (asks().options().only_health && c.what != method::health_check && c.what != method::status) {
     watcher().too_many(remote());
-    return finish(id, {grpc_code::unavailable, std::string("etcdserver: ") + too_many_clients});
+    finish(id, {grpc_code::unavailable, std::string("etcdserver: ") + too_many_clients});
+    return true;
   }
-  if (!c.encoding.empty())
-    return finish(
-        id, {grpc_code::unimplemented, "grpc: Decompressor is not installed for grpc-encoding \"" + c.encoding + "\""});
-  if (c.what == method::none) return finish(id, {grpc_code::unimplemented, unknown_call(c.path)});
+  if (!c.encoding.empty()) {
+    finish(id,
+           {grpc_code::unimplemented, "grpc: Decompressor is not installed for grpc-encoding \"" + c.encoding + "\""});
+    return true;
+  }
+  if (c.what != method::none) return false;
+  finish(id, {grpc_code::unimplemented, unknown_call(c.path)});
+  return true;
+}
+
+void grpc_connection::answer_or_ask(std::int32_t id, call& c) {
+  if (refuse_call(id, c)) return;
   if (c.body.size() < prefix_bytes) return finish(id, {grpc_code::internal, "grpc: the call ended without a message"});
   if (c.body[0] != 0)
     return finish(id, {grpc_code::internal, "grpc: compressed flag set with identity or empty encoding"});
@@ -231,6 +270,7 @@ void grpc_connection::finish(std::int32_t id, const grpc_status& s) {
   if (const auto found = calls_.find(id); found != calls_.end()) found->second.asked = true;
   const std::string code = std::to_string(static_cast<std::uint32_t>(s.code));
   const std::string text = percent_encoded(s.text);
+  if (http2_.is_answered(id)) return http2_.end(id, {{"grpc-status", code}, {"grpc-message", text}});
   http2_.answer(
       id, {{":status", "200"}, {"content-type", "application/grpc"}, {"grpc-status", code}, {"grpc-message", text}});
 }
@@ -248,66 +288,45 @@ std::size_t grpc_connection::take_from(service& s) {
   came_.clear();
   const std::size_t answered = s.take(came_);
   counted_ += came_.size();
-  std::span<const std::byte> rest = came_.bytes();
-  while (!rest.empty()) {
-    const auto size = load_le<std::uint32_t>(rest.data());
-    const auto code = static_cast<grpc_code>(load_le<std::uint32_t>(rest.data() + 4));
-    const auto id = static_cast<std::int32_t>(load_le<std::uint64_t>(rest.data() + 8));
-    const auto content = rest.subspan(staged_bytes, size);
-    rest = rest.subspan(staged_bytes + size);
-    if (!http2_.is_open(id)) continue; // it was given up
-    if (code != grpc_code::ok) {
-      finish(id, {code, std::string(reinterpret_cast<const char*>(content.data()), content.size())});
+  for (std::span<const std::byte> rest = came_.bytes(); !rest.empty();) {
+    const staged next = next_staged(rest);
+    if (!http2_.is_open(next.stream)) continue; // it was given up
+    if (next.kind == staged_kind::end) {
+      finish(next.stream,
+             {next.code, std::string(reinterpret_cast<const char*>(next.content.data()), next.content.size())});
       continue;
     }
-    http2_.begin_answer(id, {{":status", "200"}, {"content-type", "application/grpc"}});
-    http2_.add(id, content);
-    http2_.end(id, {{"grpc-status", "0"}, {"grpc-message", ""}});
+    http2_.begin_answer(next.stream, {{":status", "200"}, {"content-type", "application/grpc"}});
+    http2_.add(next.stream, next.content);
+    if (next.kind == staged_kind::answer) http2_.end(next.stream, {{"grpc-status", "0"}, {"grpc-message", ""}});
   }
   came_.clear();
   pump();
   return answered;
 }
 
-response_header grpc_connection::header_now(node::group& g) {
-  const wire::local_identity& self = asks().node().self();
-  return {.cluster = self.cluster.value(),
-          .member = self.id.value(),
-          .term = g.core().hard().term.value(),
-          .revision = g.state().store().current().value()};
-}
-
-void grpc_connection::stage_status(wire::byte_buffer& out, std::uint64_t id, const grpc_status& s) {
-  std::byte* const at = out.prepare(staged_bytes + s.text.size());
-  store_le(at, static_cast<std::uint32_t>(s.text.size()));
-  store_le(at + 4, static_cast<std::uint32_t>(s.code));
-  store_le(at + 8, id);
-  std::memcpy(at + staged_bytes, s.text.data(), s.text.size());
-  out.commit(staged_bytes + s.text.size());
-}
-
 void grpc_connection::encode(wire::byte_buffer& out, const node::reply_to& to, const kv::result<kv::reply>& r) {
-  if (!r) return stage_status(out, to.id, status_of(r.error()));
-  const response_header h = header_now(asks().node().the_group());
-  stage(out, to.id, [&](wire::byte_buffer& b) { return responses_.append(b, h, *r); });
+  if (!r) return stage_end(out, to.id, status_of(r.error()));
+  const response_header h = header_now(asks().node());
+  stage_message(out, staged_kind::answer, to.id, [&](wire::byte_buffer& b) { return responses_.append(b, h, *r); });
 }
 
 void grpc_connection::encode(wire::byte_buffer& out, const node::reply_to& to, const kv::result<kv::range_reply>& r) {
   if (method_in(to.slot) == method::health_check)
-    return stage(out, to.id, [](wire::byte_buffer& b) { return write_serving(b, true); });
-  if (!r) return stage_status(out, to.id, status_of(r.error()));
+    return stage_message(out, staged_kind::answer, to.id, [](wire::byte_buffer& b) { return write_serving(b, true); });
+  if (!r) return stage_end(out, to.id, status_of(r.error()));
   // A client that asked for all takes what it gets for all: it is not to have a part.
   const std::uint32_t limit = limit_in(to.slot);
-  if (r->more && (limit == 0 || r->kvs.size() < limit)) return stage_status(out, to.id, range_too_large());
-  const response_header h = header_now(asks().node().the_group());
-  stage(out, to.id, [&](wire::byte_buffer& b) { return responses_.append(b, h, *r); });
+  if (r->more && (limit == 0 || r->kvs.size() < limit)) return stage_end(out, to.id, range_too_large());
+  const response_header h = header_now(asks().node());
+  stage_message(out, staged_kind::answer, to.id, [&](wire::byte_buffer& b) { return responses_.append(b, h, *r); });
 }
 
 void grpc_connection::encode(wire::byte_buffer& out, const node::reply_to& to, node::request_errc why,
                              std::string_view text, std::string_view) {
   if (method_in(to.slot) == method::health_check)
-    return stage(out, to.id, [](wire::byte_buffer& b) { return write_serving(b, false); });
-  stage_status(out, to.id, status_of(why, text));
+    return stage_message(out, staged_kind::answer, to.id, [](wire::byte_buffer& b) { return write_serving(b, false); });
+  stage_end(out, to.id, status_of(why, text));
 }
 
 } // namespace quorumd::clients::etcd

@@ -1,17 +1,19 @@
 #pragma once
 
-#include "consensus/types/little_endian.hpp"
 #include "daemon/clients/connection.hpp"
+#include "daemon/clients/etcd/call_stream.hpp"
+#include "daemon/clients/etcd/event_encoder.hpp"
 #include "daemon/clients/etcd/grpc_text.hpp"
 #include "daemon/clients/etcd/http2_session.hpp"
 #include "daemon/clients/etcd/methods.hpp"
 #include "daemon/clients/etcd/responses.hpp"
+#include "daemon/clients/etcd/staging.hpp"
 #include "daemon/clients/etcd/status.hpp"
+#include "daemon/clients/etcd/watch_stream.hpp"
 
 #include <google/protobuf/arena.h>
 
 #include <cstdint>
-#include <cstring>
 #include <deque>
 #include <functional>
 #include <map>
@@ -26,9 +28,9 @@ namespace quorumd::clients::etcd {
 /// is parsed into one arena and handed to the group as one batch.
 class grpc_connection final : public connection, private http2_session::handler {
  public:
-  /// `begun` is what was read of it so far.
+  /// `begun` is what was read of it so far. The encoder is all connections'.
   grpc_connection(const service::parts& p, std::unique_ptr<coro::stream> s, const session_options& o, observer& watcher,
-                  std::span<const std::byte> begun);
+                  event_encoder& events, std::span<const std::byte> begun);
   ~grpc_connection() override;
 
   void stop_reading() override;
@@ -39,12 +41,15 @@ class grpc_connection final : public connection, private http2_session::handler 
     std::string path;
     method what = method::none;
     std::chrono::milliseconds timeout{0};
-    std::string body; ///< of the request, with gRPC's prefix
-    coro::time_point since;
+    std::string body;       ///< of the request, with gRPC's prefix
+    coro::time_point since; ///< when it began; of one that goes on, when its last bytes came
     std::size_t header_bytes = 0;
     bool is_grpc = false;
     bool whole = false; ///< nothing more of the request comes
     bool asked = false; ///< handed on, or answered
+    bool needs_leader = false;
+    bool waits = false;                    ///< among waiting_
+    std::shared_ptr<watch_stream> watches; ///< of a call of Watch, once it is begun
     std::string encoding;
   };
 
@@ -55,6 +60,8 @@ class grpc_connection final : public connection, private http2_session::handler 
               std::string_view leader) override;
   void refuse(std::uint64_t id, node::request_errc why, std::string_view text) override;
   void refuse(std::uint64_t id, const kv::error& why) override;
+
+  void reply_room_came() override;
 
   // connection
   [[nodiscard]] coro::task<bool> read_once() override;
@@ -74,11 +81,14 @@ class grpc_connection final : public connection, private http2_session::handler 
   bool header(std::int32_t id, std::string_view name, std::string_view value) override;
   void data(std::int32_t id, std::span<const std::byte> bytes) override;
   void request_ended(std::int32_t id) override;
+  void body_left(std::int32_t id, std::size_t bytes) override;
   void stream_closed(std::int32_t id) override;
 
   [[nodiscard]] bool feed(std::span<const std::byte> bytes);
   void take_call(std::int32_t id, call& c);
   void answer_or_ask(std::int32_t id, call& c);
+  [[nodiscard]] bool refuse_call(std::int32_t id, const call& c);
+  void wait(std::int32_t id, call& c);
   void dispatch(std::int32_t id, call& c, std::string_view message);
   template <class Message, class Use>
   void parse(std::int32_t id, std::string_view message, Use use);
@@ -88,10 +98,14 @@ class grpc_connection final : public connection, private http2_session::handler 
   /// The answer is what `fill` makes of the group, after its header.
   template <class Response>
   void ask_group(std::int32_t id, std::function<void(node::group&, Response&)> fill);
-  template <class Encode>
-  void stage(wire::byte_buffer& out, std::uint64_t id, Encode encode);
-  void stage_status(wire::byte_buffer& out, std::uint64_t id, const grpc_status& s);
-  [[nodiscard]] response_header header_now(node::group& g);
+  // Calls whose requests go on (streams.cpp).
+  void take_messages(std::int32_t id, call& c);
+  void begin_watches(std::int32_t id, call& c);
+  void take_message(std::int32_t id, call& c, std::string_view message);
+  template <class Do>
+  void ask_watches(std::int32_t id, call& c, std::size_t held, Do act);
+  void close_streams();
+
   void finish(std::int32_t id, const grpc_status& s);
   void drop_body(call& c);
   /// Puts what can be sent into out().
@@ -99,6 +113,7 @@ class grpc_connection final : public connection, private http2_session::handler 
   /// What is held for this client changed.
   void recount();
 
+  event_encoder& events_;
   http2_session http2_;
   std::map<std::int32_t, call> calls_;
   std::deque<std::int32_t> waiting_; ///< whole, and not handed on for want of room
@@ -113,19 +128,11 @@ class grpc_connection final : public connection, private http2_session::handler 
   response_writer responses_;
 };
 
-/// In front of a staged answer: bytes of what follows, how the call ends, and which it is.
-inline constexpr std::size_t staged_bytes = 16;
-
-template <class Encode>
-void grpc_connection::stage(wire::byte_buffer& out, std::uint64_t id, Encode encode) {
-  const std::size_t before = out.size();
-  std::memset(out.prepare(staged_bytes + prefix_bytes), 0, staged_bytes + prefix_bytes);
-  out.commit(staged_bytes + prefix_bytes);
-  const std::size_t size = encode(out);
-  std::byte* const at = out.at(before);
-  store_le(at, static_cast<std::uint32_t>(prefix_bytes + size));
-  store_le(at + 8, id);
-  write_prefix(at + staged_bytes, size);
+template <class Message, class Use>
+void grpc_connection::parse(std::int32_t id, std::string_view message, Use use) {
+  auto* const m = google::protobuf::Arena::CreateMessage<Message>(&arena_);
+  if (m->ParseFromArray(message.data(), static_cast<int>(message.size()))) return use(*m);
+  finish(id, {grpc_code::internal, "grpc: error unmarshalling request"});
 }
 
 } // namespace quorumd::clients::etcd

@@ -99,6 +99,7 @@ struct http2_session::callbacks {
     if (n != 0) std::memcpy(into, t.body.bytes().data(), n);
     t.body.consume(n);
     self.unsent_ -= n;
+    if (n != 0) self.handler_.body_left(id, n);
     if (t.ended && t.body.empty()) {
       *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
       std::vector<nghttp2_nv> trailers;
@@ -170,6 +171,11 @@ void http2_session::answer(std::int32_t id, const headers& h) {
   if (found == streams_.end() || std::exchange(found->second.answered, true)) return;
   const auto pairs = pairs_of(h);
   nghttp2_submit_response(session_, id, pairs.data(), pairs.size(), nullptr);
+}
+
+bool http2_session::is_answered(std::int32_t id) const {
+  const auto found = streams_.find(id);
+  return found != streams_.end() && found->second.answered;
 }
 
 void http2_session::begin_answer(std::int32_t id, const headers& h) {

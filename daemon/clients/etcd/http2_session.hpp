@@ -28,6 +28,8 @@ class http2_session {
     virtual void data(std::int32_t id, std::span<const std::byte> bytes) = 0;
     /// The request is whole.
     virtual void request_ended(std::int32_t id) = 0;
+    /// So many bytes of its answer were taken to be sent.
+    virtual void body_left(std::int32_t id, std::size_t bytes) = 0;
     /// No answer will reach it; not called for what is left when the session ends.
     virtual void stream_closed(std::int32_t id) = 0;
 
@@ -64,6 +66,8 @@ class http2_session {
   void begin_answer(std::int32_t id, const headers& h);
   void add(std::int32_t id, std::span<const std::byte> bytes);
   void end(std::int32_t id, const headers& trailers);
+  /// Its headers are made: it can only be ended.
+  [[nodiscard]] bool is_answered(std::int32_t id) const;
   [[nodiscard]] bool is_open(std::int32_t id) const { return streams_.contains(id); }
   /// Ends it without an answer; the code is one of HTTP/2's.
   void reset(std::int32_t id, std::uint32_t code);

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -51,6 +52,8 @@ class message_writer {
     void bytes(std::uint32_t field, std::string_view v) {
       if (!v.empty()) bytes_ += tag_bytes(field) + varint_bytes(v.size()) + v.size();
     }
+    /// Fields that were written before.
+    void fields(std::span<const std::byte> v) { bytes_ += v.size(); }
     /// Written though it be empty.
     template <class F>
     void message(std::uint32_t field, F f) {
@@ -78,6 +81,11 @@ class message_writer {
       if (v.empty()) return;
       tag(field, kind_bytes);
       varint(v.size());
+      std::memcpy(at, v.data(), v.size());
+      at += v.size();
+    }
+    void fields(std::span<const std::byte> v) {
+      if (v.empty()) return;
       std::memcpy(at, v.data(), v.size());
       at += v.size();
     }

@@ -17,6 +17,7 @@ constexpr std::array paths{
     path_of_method{"/etcdserverpb.KV/DeleteRange", method::delete_range},
     path_of_method{"/etcdserverpb.KV/Txn", method::txn},
     path_of_method{"/etcdserverpb.KV/Compact", method::compact},
+    path_of_method{"/etcdserverpb.Watch/Watch", method::watch},
     path_of_method{"/etcdserverpb.Cluster/MemberList", method::member_list},
     path_of_method{"/etcdserverpb.Maintenance/Status", method::status},
     path_of_method{"/etcdserverpb.Maintenance/Alarm", method::alarm},

@@ -13,6 +13,7 @@ enum class method : std::uint8_t {
   delete_range,
   txn,
   compact,
+  watch,
   member_list,
   status,
   alarm,

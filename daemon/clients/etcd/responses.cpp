@@ -5,16 +5,6 @@
 namespace quorumd::clients::etcd {
 namespace {
 
-template <class Sink>
-void put_header(Sink& s, const response_header& h) {
-  s.message(1, [&](auto& m) {
-    m.number(1, h.cluster);
-    m.number(2, h.member);
-    m.number(3, h.revision);
-    m.number(4, h.term);
-  });
-}
-
 /// Within a transaction it has the revision alone.
 template <class Sink>
 void put_revision(Sink& s, std::uint64_t revision) {
@@ -22,31 +12,19 @@ void put_revision(Sink& s, std::uint64_t revision) {
 }
 
 template <class Sink>
-void put_version(Sink& s, std::uint32_t field, const kv::key_value_view& kv) {
-  s.message(field, [&](auto& m) {
-    m.bytes(1, kv.key);
-    m.number(2, kv.create_revision.value());
-    m.number(3, kv.mod_revision.value());
-    m.number(4, kv.version);
-    m.bytes(5, kv.value);
-    m.number(6, kv.lease.value());
-  });
-}
-
-template <class Sink>
 void put_body(Sink& s, const kv::put_reply& r) {
-  if (r.prev) put_version(s, 2, *r.prev);
+  if (r.prev) write_version(s, 2, *r.prev);
 }
 
 template <class Sink>
 void put_body(Sink& s, const kv::delete_range_reply& r) {
   s.number(2, r.deleted);
-  for (const kv::key_value_view& v : r.prev) put_version(s, 3, v);
+  for (const kv::key_value_view& v : r.prev) write_version(s, 3, v);
 }
 
 template <class Sink>
 void put_body(Sink& s, const kv::range_reply& r) {
-  for (const kv::key_value_view& v : r.kvs) put_version(s, 2, v);
+  for (const kv::key_value_view& v : r.kvs) write_version(s, 2, v);
   s.number(3, r.more ? 1 : 0);
   s.number(4, r.count);
 }
@@ -95,10 +73,19 @@ void put_responses(Sink& s, const kv::txn_reply& t, std::uint64_t after, std::ui
 
 } // namespace
 
+response_header header_now(node::node& n) {
+  const wire::local_identity& self = n.self();
+  const node::group& g = n.the_group();
+  return {.cluster = self.cluster.value(),
+          .member = self.id.value(),
+          .term = g.core().hard().term.value(),
+          .revision = g.state().store().current().value()};
+}
+
 std::size_t response_writer::append(wire::byte_buffer& out, response_header h, const kv::range_reply& r) {
   h.revision = r.revision.value();
   return writer_.append(out, [&](auto& s) {
-    put_header(s, h);
+    write_header(s, h);
     put_body(s, r);
   });
 }
@@ -106,7 +93,7 @@ std::size_t response_writer::append(wire::byte_buffer& out, response_header h, c
 std::size_t response_writer::append(wire::byte_buffer& out, response_header h, const kv::reply& r) {
   h.revision = r.revision.value();
   return writer_.append(out, [&](auto& s) {
-    put_header(s, h);
+    write_header(s, h);
     if (const auto* put = std::get_if<kv::put_reply>(&r.body)) put_body(s, *put);
     if (const auto* erased = std::get_if<kv::delete_range_reply>(&r.body)) put_body(s, *erased);
     if (const auto* t = std::get_if<kv::txn_reply>(&r.body)) {

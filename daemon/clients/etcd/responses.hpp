@@ -1,20 +1,17 @@
 #pragma once
 
+#include "daemon/clients/etcd/fields.hpp"
 #include "daemon/clients/etcd/message_writer.hpp"
 #include "daemon/kv/result.hpp"
+#include "daemon/node/node.hpp"
 #include "wire/byte_buffer.hpp"
 
 #include <cstdint>
 
 namespace quorumd::clients::etcd {
 
-/// What every answer says of who gave it.
-struct response_header {
-  std::uint64_t cluster = 0;
-  std::uint64_t member = 0;
-  std::uint64_t term = 0;
-  std::uint64_t revision = 0; ///< 0: it is left out
-};
+/// On the group's loop: of an answer that this node makes now.
+[[nodiscard]] response_header header_now(node::node& n);
 
 /// The state's answers as etcd's messages. From the store's views: before its next mutation.
 class response_writer {

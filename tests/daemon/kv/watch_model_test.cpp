@@ -122,7 +122,7 @@ class watching : public watch_sink {
     }
   }
 
-  bool has_room(std::uint64_t tag) override { return !full_.contains(tag); }
+  bool has_room(std::uint64_t tag, std::size_t /*bytes*/) override { return !full_.contains(tag); }
 
   void deliver(const delivery& d, std::span<const std::uint64_t> tags) override {
     REQUIRE_FALSE(d.events.empty());

@@ -32,7 +32,7 @@ inline constexpr std::size_t no_bound = std::numeric_limits<std::size_t>::max();
 
 /// Writes down what each watcher gets.
 struct recorder : watch_sink {
-  bool has_room(std::uint64_t tag) override {
+  bool has_room(std::uint64_t tag, std::size_t /*bytes*/) override {
     ++asked;
     return !full.contains(tag);
   }

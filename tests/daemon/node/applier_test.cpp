@@ -131,7 +131,8 @@ TEST_CASE("the state is marked at agreed indexes") {
   // What takes its place has marks of its own; the old state is the caller's to free.
   const kv::store* old = &m.state.store();
   auto store = std::make_unique<kv::store>(kv::options{});
-  store->skip(log_index(applier::mark_interval * 200));
+  for (std::uint64_t i = 1; i <= applier::mark_interval * 200; ++i)
+    REQUIRE(store->apply(log_index(i), kv::put{.key = "k", .value = "v"}).has_value());
   const applier::state replaced = m.state.replace({.store = std::move(store), .members = {}});
   CHECK(replaced.store.get() == old);
   CHECK(m.state.marks().size() == 1);

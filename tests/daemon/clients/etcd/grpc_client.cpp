@@ -20,6 +20,13 @@ nghttp2_nv header_pair(const std::string& name, const std::string& value) {
           NGHTTP2_NV_FLAG_NONE};
 }
 
+constexpr std::size_t prefix = 5;
+std::size_t length_of(std::string_view framed) {
+  std::size_t n = 0;
+  for (const char c : framed.substr(1, 4)) n = n << 8 | static_cast<unsigned char>(c);
+  return n;
+}
+
 } // namespace
 
 struct grpc_client::callbacks {
@@ -114,6 +121,47 @@ std::int32_t grpc_client::begin(std::string_view path, std::string body, const h
 
 void grpc_client::reset(std::int32_t stream) {
   nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream, NGHTTP2_CANCEL);
+}
+
+void grpc_client::say_bytes(std::int32_t stream, std::string_view bytes) {
+  bodies_[stream].body += bytes;
+  nghttp2_session_resume_data(session_, stream);
+}
+
+void grpc_client::say(std::int32_t stream, const google::protobuf::MessageLite& m) {
+  say_bytes(stream, framed(m));
+}
+
+void grpc_client::half_close(std::int32_t stream) {
+  bodies_[stream].ends = true;
+  nghttp2_session_resume_data(session_, stream);
+}
+
+void grpc_client::open_window(std::int32_t stream, std::int32_t bytes) {
+  nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, stream, bytes);
+}
+
+bool grpc_client::has_message(std::int32_t stream) {
+  const std::string& body = answers_[stream].body;
+  return body.size() >= prefix && body.size() - prefix >= length_of(body);
+}
+
+std::string grpc_client::next_message(std::int32_t stream, std::chrono::milliseconds at_most) {
+  const auto until = std::chrono::steady_clock::now() + at_most;
+  while (!has_message(stream) && !answers_[stream].closed && std::chrono::steady_clock::now() < until)
+    if (!turn(std::chrono::milliseconds(20))) break;
+  if (!has_message(stream)) return {};
+  std::string& body = answers_[stream].body;
+  std::string message = body.substr(prefix, length_of(body));
+  body.erase(0, prefix + message.size());
+  return message;
+}
+
+bool grpc_client::silent(std::int32_t stream, std::chrono::milliseconds so_long) {
+  const auto until = std::chrono::steady_clock::now() + so_long;
+  while (!has_message(stream) && std::chrono::steady_clock::now() < until)
+    if (!turn(std::chrono::milliseconds(20))) break;
+  return !has_message(stream);
 }
 
 bool grpc_client::turn(std::chrono::milliseconds at_most) {

@@ -49,6 +49,22 @@ class grpc_client {
   /// Begins a call; its stream. Nothing is sent before the next turn().
   std::int32_t begin(std::string_view path, std::string body, const headers& more = {}, bool ends = true);
   void reset(std::int32_t stream);
+  /// Says more in a call that was begun so that it goes on; and ends its requests.
+  void say(std::int32_t stream, const google::protobuf::MessageLite& m);
+  void say_bytes(std::int32_t stream, std::string_view bytes);
+  void half_close(std::int32_t stream);
+  /// The other end may send so many bytes of it.
+  void open_window(std::int32_t stream, std::int32_t bytes);
+  /// The next message of a call that goes on; nothing within that time, or the call is over: an empty one.
+  template <class Message>
+  [[nodiscard]] Message next(std::int32_t stream, std::chrono::milliseconds at_most = std::chrono::seconds(10)) {
+    Message m;
+    m.ParseFromString(next_message(stream, at_most));
+    return m;
+  }
+  /// Whether there is none for so long.
+  [[nodiscard]] bool silent(std::int32_t stream, std::chrono::milliseconds so_long);
+  [[nodiscard]] const answer& so_far(std::int32_t stream) { return answers_[stream]; }
   /// Sends and reads once, at most so long; false: the connection is over.
   bool turn(std::chrono::milliseconds at_most);
   /// Until the call is over.
@@ -60,6 +76,8 @@ class grpc_client {
   [[nodiscard]] std::size_t bytes_read() const { return bytes_read_; }
 
  private:
+  [[nodiscard]] bool has_message(std::int32_t stream);
+  [[nodiscard]] std::string next_message(std::int32_t stream, std::chrono::milliseconds at_most);
   struct outgoing {
     std::string body;
     std::size_t sent = 0;

@@ -1,0 +1,114 @@
+#include "daemon/clients/etcd/grpc_connection.hpp"
+
+#include "rpc.pb.h"
+
+#include <algorithm>
+#include <utility>
+
+/// Calls whose requests go on.
+namespace quorumd::clients::etcd {
+namespace {
+
+namespace pb = etcdserverpb;
+
+/// What a stream holds besides its watches.
+constexpr std::size_t stream_bytes = 1024;
+
+watch_create create_of(const pb::WatchCreateRequest& r) {
+  watch_create w{.key = r.key(),
+                 .range_end = r.range_end(),
+                 .start_revision = r.start_revision(),
+                 .id = r.watch_id(),
+                 .progress_notify = r.progress_notify(),
+                 .prev_kv = r.prev_kv(),
+                 .fragment = r.fragment()};
+  for (const int f : r.filters()) {
+    w.no_put |= f == pb::WatchCreateRequest::NOPUT;
+    w.no_delete |= f == pb::WatchCreateRequest::NODELETE;
+  }
+  return w;
+}
+
+} // namespace
+
+/// Those that are whole, as far as there is room for what they ask.
+void grpc_connection::take_messages(std::int32_t id, call& c) {
+  if (c.waits) return;
+  if (!c.asked) begin_watches(id, c);
+  std::string_view rest = c.body;
+  while (c.watches && rest.size() >= prefix_bytes && rest.size() - prefix_bytes >= message_length(rest)) {
+    if (!asks().may_ask() || !waiting_.empty()) {
+      wait(id, c);
+      break;
+    }
+    const std::string_view message = rest.substr(prefix_bytes, message_length(rest));
+    if (rest[0] != 0) {
+      finish(id, {grpc_code::internal, "grpc: compressed flag set with identity or empty encoding"});
+      return drop_body(c);
+    }
+    take_message(id, c, message);
+    rest.remove_prefix(prefix_bytes + message.size());
+  }
+  if (!c.watches) return drop_body(c); // it was answered
+  const std::size_t taken = c.body.size() - rest.size();
+  c.body.erase(0, taken);
+  body_bytes_ -= taken;
+  asks().memory().requests.give(taken);
+}
+
+void grpc_connection::begin_watches(std::int32_t id, call& c) {
+  c.asked = true;
+  if (refuse_call(id, c)) return;
+  const auto place = asks().hold_place(static_cast<std::uint64_t>(id), stream_bytes);
+  if (!place) return;
+  const watch_stream::options o{.progress_interval = asks().options().progress_interval,
+                                .number = static_cast<unsigned>(id) / 2,
+                                .joined_bytes_max = asks().options().queue_bytes_max / 2,
+                                .needs_leader = c.needs_leader};
+  c.watches = std::make_shared<watch_stream>(asks(), id, *place, events_, o);
+  asks().node().call([w = c.watches](node::group&) { w->begin(); });
+}
+
+void grpc_connection::take_message(std::int32_t id, call& c, std::string_view message) {
+  parse<pb::WatchRequest>(id, message, [&](const pb::WatchRequest& r) {
+    switch (r.request_union_case()) {
+    case pb::WatchRequest::kCreateRequest: {
+      watch_create w = create_of(r.create_request());
+      const std::size_t held = w.key.size() + w.range_end.size();
+      return ask_watches(id, c, held, [w = std::move(w)](watch_stream& s) { s.create(w); });
+    }
+    case pb::WatchRequest::kCancelRequest:
+      return ask_watches(id, c, 0, [which = r.cancel_request().watch_id()](watch_stream& s) { s.cancel(which); });
+    case pb::WatchRequest::kProgressRequest:
+      return ask_watches(id, c, 0, [](watch_stream& s) { s.ask_progress(); });
+    case pb::WatchRequest::REQUEST_UNION_NOT_SET: // as etcd does
+      return;
+    }
+  });
+}
+
+template <class Do>
+void grpc_connection::ask_watches(std::int32_t id, call& c, std::size_t held, Do act) {
+  asks().call(static_cast<std::uint64_t>(id), 0, held, false,
+              [this, w = c.watches, act = std::move(act)](node::group& g, const node::reply_to& to) {
+                act(*w);
+                asks().release(g, to);
+              });
+}
+
+void grpc_connection::reply_room_came() {
+  for (auto& [id, c] : calls_)
+    if (c.watches) c.watches->room_came();
+}
+
+void grpc_connection::body_left(std::int32_t id, std::size_t bytes) {
+  const auto found = calls_.find(id);
+  if (found != calls_.end() && found->second.watches) found->second.watches->left(bytes);
+}
+
+void grpc_connection::close_streams() {
+  for (auto& [id, c] : calls_)
+    if (c.watches) c.watches->close();
+}
+
+} // namespace quorumd::clients::etcd
