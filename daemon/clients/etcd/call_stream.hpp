@@ -11,8 +11,8 @@
 
 namespace quorumd::clients::etcd {
 
-/// A call whose answers go on: what it does on the group's loop, and what both loops know of it. It holds a place of its
-/// connection, which lives until the call has ended there.
+/// A call whose answers go on: what it does on the group's loop, and what both loops know of it. It holds a place of
+/// its connection, which lives until the call has ended there.
 class call_stream : public std::enable_shared_from_this<call_stream> {
  public:
   /// Unsent messages of one call beyond which it is given no more. A call of which nothing is unsent has room.

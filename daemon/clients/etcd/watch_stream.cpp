@@ -53,11 +53,9 @@ void watch_stream::create(const watch_create& w) {
   respond({.revision = current(), .id = id, .created = true});
   if (!added) return respond({.id = id, .canceled = true, .compact_revision = added.error().bound().value()});
   asks().memory().watches.take(held);
-  watches_.emplace(id, watch{.id = *added,
-                             .starts = start,
-                             .held = held,
-                             .progress_notify = w.progress_notify,
-                             .fragment = w.fragment});
+  watches_.emplace(
+      id,
+      watch{.id = *added, .starts = start, .held = held, .progress_notify = w.progress_notify, .fragment = w.fragment});
   if (!w.progress_notify || next_progress_ != coro::time_point::max()) return;
   next_progress_ = the_group().now() + interval();
   wake_again();
@@ -137,8 +135,7 @@ void watch_stream::deliver_to(std::int64_t id, watch& w, const kv::delivery& d, 
 
 /// False: it would be too much.
 bool watch_stream::join(watch& w, std::span<const std::byte> events) {
-  if (joined_bytes_ + events.size() > options_.joined_bytes_max ||
-      events.size() > asks().memory().replies.left())
+  if (joined_bytes_ + events.size() > options_.joined_bytes_max || events.size() > asks().memory().replies.left())
     return false;
   if (!w.joined) w.joined = std::make_unique<wire::byte_buffer>(0);
   w.joined->append(events);

@@ -38,7 +38,7 @@ class watch_stream final : public call_stream, private node::watch_client {
   /// Between two words of progress to a watch that asked for them and sees no events; a tenth more at most.
   struct options {
     std::chrono::milliseconds progress_interval{600'000};
-    unsigned number = 0; ///< by which streams spread over that tenth
+    unsigned number = 0;              ///< by which streams spread over that tenth
     std::size_t joined_bytes_max = 0; ///< of one revision's events, for a watch that did not ask for fragments
     bool needs_leader = false;        ///< it ends when there is none for long
   };
@@ -61,7 +61,7 @@ class watch_stream final : public call_stream, private node::watch_client {
     std::size_t held = 0;
     bool progress_notify = false;
     bool fragment = false;
-    bool refused = false; ///< it is to be cancelled, since a revision was too large
+    bool refused = false;                        ///< it is to be cancelled, since a revision was too large
     bool quiet = true;                           ///< it was sent nothing since the last round of progress
     std::unique_ptr<wire::byte_buffer> joined{}; ///< events of a revision of which more is to come
   };
