@@ -2,6 +2,7 @@
 
 #include "consensus/types/ids.hpp"
 #include "daemon/kv/command.hpp"
+#include "daemon/kv/event.hpp"
 #include "daemon/kv/result.hpp"
 #include "wire/byte_buffer.hpp"
 #include "wire/codec_error.hpp"
@@ -89,6 +90,19 @@ struct snapshot_request {
   log_index at_least;
 };
 
+/// Asks for the changes of keys from a place of history on, all of them in order: answered as soon as there are some,
+/// or after `wait`, with the place where to go on, of any member. So whoever asks again and again sees each change
+/// once.
+struct watch_request {
+  std::string_view key;
+  std::string_view range_end;
+  kv::change_place start; ///< revision 0: the answer says, at once, where what is yet to come begins
+  bool no_put = false;
+  bool no_delete = false;
+  bool prev_kv = false;
+  std::chrono::milliseconds wait{0};
+};
+
 /// How long a request may take.
 struct request_limits {
   request_limits() = default;
@@ -110,7 +124,7 @@ struct client_request {
   request_limits limits;
   kv::session_call call; ///< of a command
   std::variant<client_hello, kv::command, range_read, status_request, health_request, metrics_request, profile_request,
-               members_request, member_change, leader_transfer, join_request, snapshot_request>
+               members_request, member_change, leader_transfer, join_request, snapshot_request, watch_request>
       body;
 };
 
@@ -147,6 +161,11 @@ struct snapshot_reply {
   std::string_view note;    ///< no handle: why the last one could not be taken; empty: it is being taken
 };
 
+struct watch_reply {
+  kv::change_place next; ///< everything before it is answered
+  std::vector<kv::event> events;
+};
+
 struct client_error {
   request_errc code = request_errc::internal;
   std::string_view text;   ///< for a person
@@ -157,7 +176,7 @@ struct client_error {
 struct client_reply {
   std::uint64_t id = 0;
   std::variant<client_error, hello_reply, kv::reply, kv::range_reply, status_reply, health_reply, metrics_reply,
-               profile_reply, members_reply, snapshot_reply>
+               profile_reply, members_reply, snapshot_reply, watch_reply>
       body;
 };
 
@@ -176,6 +195,7 @@ void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, c
 void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, const leader_transfer& t);
 void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, const join_request& j);
 void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, const snapshot_request& s);
+void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, const watch_request& w);
 void encode_request(byte_buffer& out, const client_request& r);
 
 /// Reads a request from a frame's content (frame.hpp). The views hold as long as the frame's bytes. Keys, operations
@@ -200,6 +220,9 @@ void encode_reply(byte_buffer& out, std::uint64_t id, const profile_reply& p);
 void encode_reply(byte_buffer& out, std::uint64_t id, const members_reply& m);
 /// At most snapshot_piece_max bytes.
 void encode_reply(byte_buffer& out, std::uint64_t id, const snapshot_reply& s);
+/// From the store's views, as above.
+void encode_reply(byte_buffer& out, std::uint64_t id, kv::change_place next, std::span<const kv::event> events);
+void encode_reply(byte_buffer& out, std::uint64_t id, const watch_reply& w);
 /// From the bytes that encode_result() made (command_codec.hpp), here or on another node; an error if they are not.
 [[nodiscard]] decoded<void> encode_reply(byte_buffer& out, std::uint64_t id, std::span<const std::byte> encoded_result);
 

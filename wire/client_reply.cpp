@@ -5,6 +5,7 @@
 #include "wire/metrics_schema.hpp"
 #include "wire/schema/client.capnp.h"
 #include "wire/status_schema.hpp"
+#include "wire/watch_schema.hpp"
 
 namespace quorumd::wire {
 
@@ -154,6 +155,15 @@ void encode_reply(byte_buffer& out, std::uint64_t id, const snapshot_reply& s) {
   });
 }
 
+void encode_reply(byte_buffer& out, std::uint64_t id, kv::change_place next, std::span<const kv::event> events) {
+  append_reply(out, id, struct_words<schema::WatchReply> + words_behind(events),
+               [&](schema::Reply::Builder to) { fill(to.initWatch(), next, events); });
+}
+
+void encode_reply(byte_buffer& out, std::uint64_t id, const watch_reply& w) {
+  encode_reply(out, id, w.next, w.events);
+}
+
 decoded<void> encode_reply(byte_buffer& out, std::uint64_t id, std::span<const std::byte> encoded_result) {
   const decoded<void> done =
       decode_segment<schema::Outcome>(encoded_result, command_nesting_max, [&](schema::Outcome::Reader from) {
@@ -221,6 +231,9 @@ decoded<client_reply> decode_reply(std::span<const std::byte> frame) {
                               .note = text(snapshot.getNote())};
       return r;
     }
+    case schema::Reply::WATCH:
+      r.body = read(from.getWatch());
+      return r;
     }
     refuse(codec_errc::unknown_kind, "the reply is of a kind that this version does not know");
   });

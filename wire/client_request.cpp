@@ -3,6 +3,7 @@
 #include "wire/kv_schema.hpp"
 #include "wire/members_schema.hpp"
 #include "wire/schema/client.capnp.h"
+#include "wire/watch_schema.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -133,6 +134,11 @@ void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, c
   });
 }
 
+void encode_request(byte_buffer& out, std::uint64_t id, request_limits limits, const watch_request& w) {
+  append_request(out, id, limits, struct_words<schema::WatchRequest> + words_behind(w),
+                 [&](schema::Request::Builder to) { fill(to.initWatch(), w); });
+}
+
 void encode_request(byte_buffer& out, const client_request& r) {
   if (const auto* c = std::get_if<kv::command>(&r.body))
     encode_request(out, r.id, r.limits, *c, r.call);
@@ -184,6 +190,9 @@ decoded<client_request> decode_request(std::span<const std::byte> frame) {
       r.body = snapshot_request{.handle = from.getSnapshot().getHandle(),
                                 .offset = from.getSnapshot().getOffset(),
                                 .at_least = log_index(from.getSnapshot().getAtLeast())};
+      return r;
+    case schema::Request::WATCH:
+      r.body = read(from.getWatch());
       return r;
     }
     refuse(codec_errc::unknown_kind, "the request is of a kind that this version does not know");

@@ -6,18 +6,9 @@
 #include <vector>
 
 namespace quorumd::wire::detail {
-namespace {
-
-using kv_list = std::vector<kv::key_value_view>;
 
 std::size_t item_words(const kv::key_value_view& k) {
   return struct_words<schema::KeyValue> + data_words(k.key.size()) + data_words(k.value.size());
-}
-
-std::size_t items_words(const kv_list& list) {
-  std::size_t words = list.empty() ? 0 : 1;
-  for (const kv::key_value_view& k : list) words += item_words(k);
-  return words;
 }
 
 void fill_item(schema::KeyValue::Builder to, const kv::key_value_view& k) {
@@ -29,10 +20,6 @@ void fill_item(schema::KeyValue::Builder to, const kv::key_value_view& k) {
   to.setLease(k.lease.value());
 }
 
-void fill_items(capnp::List<schema::KeyValue>::Builder to, const kv_list& list) {
-  for (unsigned i = 0; i < to.size(); ++i) fill_item(to[i], list[i]);
-}
-
 kv::key_value_view read_item(schema::KeyValue::Reader from) {
   return {.key = view(from.getKey()),
           .value = view(from.getValue()),
@@ -40,6 +27,20 @@ kv::key_value_view read_item(schema::KeyValue::Reader from) {
           .mod_revision = number<revision>(from.getModRevision()),
           .version = from.getVersion(),
           .lease = lease_id(from.getLease())};
+}
+
+namespace {
+
+using kv_list = std::vector<kv::key_value_view>;
+
+std::size_t items_words(const kv_list& list) {
+  std::size_t words = list.empty() ? 0 : 1;
+  for (const kv::key_value_view& k : list) words += item_words(k);
+  return words;
+}
+
+void fill_items(capnp::List<schema::KeyValue>::Builder to, const kv_list& list) {
+  for (unsigned i = 0; i < to.size(); ++i) fill_item(to[i], list[i]);
 }
 
 /// More than a whole reply of the smallest items can hold.
@@ -155,7 +156,7 @@ kv::range_reply read(schema::RangeReply::Reader from) {
 }
 
 kv::error read(schema::StoreError::Reader from) {
-  const kv::errc last = kv::errc::answer_not_kept;
+  const kv::errc last = kv::errc::range_empty;
   const std::uint8_t code = from.getCode();
   require(code != 0 && code <= static_cast<std::uint8_t>(last), codec_errc::unknown_kind, "a store's error is unknown");
   return kv::error(static_cast<kv::errc>(code), number<revision>(from.getBound()));

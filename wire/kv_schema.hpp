@@ -36,6 +36,11 @@ void fill(schema::Outcome::Builder to, const kv::result<kv::reply>& r);
 void fill(schema::RangeReply::Builder to, const kv::range_reply& r);
 [[nodiscard]] kv::range_reply read(schema::RangeReply::Reader from);
 
+/// A key and its value, the struct included.
+[[nodiscard]] std::size_t item_words(const kv::key_value_view& k);
+void fill_item(schema::KeyValue::Builder to, const kv::key_value_view& k);
+[[nodiscard]] kv::key_value_view read_item(schema::KeyValue::Reader from);
+
 [[nodiscard]] kv::error read(schema::StoreError::Reader from);
 void fill(schema::StoreError::Builder to, const kv::error& e);
 

@@ -31,7 +31,7 @@ constexpr std::array<entry, 23> commands{{
     {" endpoint ping ", "whether a node serves says 'health', and 'status' has a row for each node"},
     {" members nodes peers join ", "the members are listed and changed with 'member' (see 'quorumd help member')"},
     {" info stats hashkv alarm cluster ", "'status' has a row for each node (see 'quorumd help status')"},
-    {" watch subscribe ", "watches are not in this version"},
+    {" subscribe ", "what it does is 'quorumd watch'"},
     {" lease lock elect election semaphore ",
      "leases are not in this version, and so there are no locks that end by themselves; 'txn' with create(KEY) = 0 "
      "takes a key that nobody else has"},

@@ -37,7 +37,7 @@ class file_bar {
   progress_bar bar_;
 };
 
-int run_status(const invocation& in) {
+int run_snapshot_status(const invocation& in) {
   const std::string& path = in.argument(1);
   storage::posix_files files;
   const auto found = [&] {
@@ -96,7 +96,7 @@ int run_snapshot(const invocation& in) {
     if (in.has(o.name) && o.action != action)
       return complain(usage("snapshot " + action + ": --" + std::string(o.name) + " is an option of snapshot " +
                             std::string(o.action)));
-  if (action == "status") return run_status(in);
+  if (action == "status") return run_snapshot_status(in);
   if (action == "restore") return run_restore(in);
   if (action == "save") return run_save(in);
   return complain(no_such_action(in.command(), action));

@@ -1,31 +1,14 @@
 #pragma once
 
+#include "daemon/kv/event.hpp"
 #include "daemon/kv/store.hpp"
 
-#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
 
 namespace quorumd::kv {
-
-/// Where a change stands in history: in which revision, and at which place of it.
-struct change_place {
-  revision at;
-  std::uint32_t sub = 0;
-
-  friend auto operator<=>(const change_place&, const change_place&) = default;
-};
-
-/// A change of a key, as watchers see it.
-struct event {
-  key_value_view kv;                  ///< of a deletion the key and mod_revision alone
-  std::optional<key_value_view> prev; ///< what the change took the place of, if that is still readable
-  std::uint32_t sub = 0;              ///< the place of the change within its revision, from 0
-
-  [[nodiscard]] bool deletion() const { return kv.version == 0; }
-};
 
 /// What it takes in a delivery.
 [[nodiscard]] inline std::size_t event_bytes(const event& e, bool with_prev) {

@@ -134,6 +134,8 @@ class group final : public storage::completion {
   [[nodiscard]] member_admin& members() { return admin_; }
   [[nodiscard]] snapshot_copies& copies() { return copies_; }
   [[nodiscard]] node::watches& watching() { return watching_; }
+  /// Whether no leader has been known for three election timeouts, and three seconds.
+  [[nodiscard]] bool leaderless() const;
   [[nodiscard]] const raft::soft_state& soft() const { return soft_; }
   /// Where clients reach the leader; empty if it is this node, unknown, or has not said.
   [[nodiscard]] std::string_view leader_address() const;

@@ -15,11 +15,12 @@ namespace {
 constexpr std::size_t write_cost = 256; // what a command costs besides its bytes, in bytes
 constexpr int reads_share = 2;          // of the turn's budget
 constexpr int reads_share_beside_writes = 8;
-constexpr int watches_share = 4;             // likewise, of those that are behind
-constexpr std::size_t watches_slice = 256;   // of changes, between two looks at the clock
-constexpr int elections_without_leader = 3;  // until those who watch and need one are told
-constexpr std::uint64_t meeting_ticks = 200; // that a new leader waits for a member's stream
-constexpr std::size_t visit_cost = 32;       // of a record that a read visits, in bytes of a reply
+constexpr int watches_share = 4;                           // likewise, of those that are behind
+constexpr std::size_t watches_slice = 256;                 // of changes, between two looks at the clock
+constexpr int elections_without_leader = 3;                // until those who watch and need one are told
+constexpr auto leaderless_least = std::chrono::seconds(3); // likewise: as long as etcd takes by default
+constexpr std::uint64_t meeting_ticks = 200;               // that a new leader waits for a member's stream
+constexpr std::size_t visit_cost = 32;                     // of a record that a read visits, in bytes of a reply
 } // namespace
 
 void group::admit(write_request r) {
@@ -252,11 +253,15 @@ read_server::slice group::serve(read_request& r) {
   return s;
 }
 
+bool group::leaderless() const {
+  const coro::duration patience = options_.tick * elections_without_leader * options_.raft.election_ticks;
+  return !soft_.leader && seams_.loop.now() - leaderless_since_ >= std::max<coro::duration>(patience, leaderless_least);
+}
+
 /// Watches whose time came, and those that are behind.
 void group::serve_watches() {
   const coro::time_point now = seams_.loop.now();
-  const auto patience = options_.tick * elections_without_leader * options_.raft.election_ticks;
-  if (!soft_.leader && now - leaderless_since_ >= patience) watching_.leader_lost();
+  if (leaderless()) watching_.leader_lost();
   if (watching_.due() <= now) watching_.keep_time(now);
   const coro::time_point until = now + options_.turn_budget / watches_share;
   do {

@@ -17,7 +17,7 @@ class watch_client : public kv::watch_sink {
  public:
   /// The time came that it had asked for by watches::wake_at().
   virtual void time_came(coro::time_point now) = 0;
-  /// It needs a leader (watches::need_leader), and there has been none for three election timeouts.
+  /// It needs a leader (watches::need_leader), and there has been none for long (group::leaderless).
   virtual void leader_lost() = 0;
 };
 

@@ -80,9 +80,9 @@ class connection {
                         reinterpret_cast<std::uint8_t*>(const_cast<char*>(v)), std::strlen(n), std::strlen(v),
                         NGHTTP2_NV_FLAG_NONE};
     };
-    const nghttp2_nv all[] = {pair(":method", "POST"),  pair(":scheme", "http"),
-                              pair(":path", path),      pair(":authority", "bench"),
-                              pair("te", "trailers"),   pair("content-type", "application/grpc")};
+    const nghttp2_nv all[] = {pair(":method", "POST"), pair(":scheme", "http"),
+                              pair(":path", path),     pair(":authority", "bench"),
+                              pair("te", "trailers"),  pair("content-type", "application/grpc")};
     nghttp2_data_provider from{};
     from.read_callback = read;
     const std::int32_t id = nghttp2_submit_request(session_, nullptr, all, std::size(all), &from, nullptr);
@@ -249,8 +249,9 @@ int main(int argc, char** argv) {
     events += c.events;
     late.insert(late.end(), c.late_ns.begin(), c.late_ns.end());
   }
-  std::printf("%.0f events/s, %.0f puts/s; events late p50 %.2f ms, p99 %.2f ms, max %.2f ms; puts p50 %.2f ms, p99 %.2f "
-              "ms, max %.2f ms\n",
-              static_cast<double>(events) / seconds, static_cast<double>(puts) / seconds, at(late, 0.5), at(late, 0.99),
-              at(late, 1), at(put_ns, 0.5), at(put_ns, 0.99), at(put_ns, 1));
+  std::printf(
+      "%.0f events/s, %.0f puts/s; events late p50 %.2f ms, p99 %.2f ms, max %.2f ms; puts p50 %.2f ms, p99 %.2f "
+      "ms, max %.2f ms\n",
+      static_cast<double>(events) / seconds, static_cast<double>(puts) / seconds, at(late, 0.5), at(late, 0.99),
+      at(late, 1), at(put_ns, 0.5), at(put_ns, 0.99), at(put_ns, 1));
 }

@@ -80,6 +80,15 @@ client_request sampler::request() {
   case 10:
     r.body = snapshot_request{.handle = random_(), .offset = random_(), .at_least = log_index(random_())};
     break;
+  case 11:
+    r.body = watch_request{.key = kept_.emplace_back(text(20)),
+                           .range_end = kept_.emplace_back(text(20)),
+                           .start = {revision(number()), static_cast<std::uint32_t>(random_())},
+                           .no_put = coin(),
+                           .no_delete = coin(),
+                           .prev_kv = coin(),
+                           .wait = std::chrono::milliseconds(below(UINT32_MAX))};
+    break;
   default:
     r.body = command();
     r.call = session_call();
@@ -104,7 +113,7 @@ metrics_reply sampler::report() {
 client_reply sampler::reply() {
   client_reply r;
   r.id = random_();
-  switch (below(10)) {
+  switch (below(11)) {
   case 0: {
     client_error e;
     e.code = static_cast<request_errc>(1 + below(request_errc_last));
@@ -153,6 +162,15 @@ client_reply sampler::reply() {
                             .bytes = kept_.emplace_back(text(300)),
                             .note = kept_.emplace_back(text(20))};
     break;
+  case 9: {
+    watch_reply w{.next = {revision(number()), static_cast<std::uint32_t>(random_())}, .events = {}};
+    for (std::size_t n = below(5); n > 0; --n) {
+      w.events.push_back({.kv = key_value(), .prev = {}});
+      if (coin()) w.events.back().prev = key_value();
+    }
+    r.body = std::move(w);
+    break;
+  }
   default:
     r.body = health_reply{.serving = coin(), .reason = kept_.emplace_back(text(20))};
     break;

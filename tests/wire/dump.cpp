@@ -164,6 +164,15 @@ class out {
   out& operator<<(const metrics_request&) { return *this << "metrics"; }
   out& operator<<(const profile_request& p) { return *this << "profile" << p.kind << p.length.count(); }
   out& operator<<(const snapshot_request& s) { return *this << "snapshot" << s.handle << s.offset << s.at_least; }
+  out& operator<<(const watch_request& w) {
+    return *this << "watch" << w.key << w.range_end << w.start.at << w.start.sub << w.no_put << w.no_delete << w.prev_kv
+                 << w.wait.count();
+  }
+  out& operator<<(const kv::event& e) {
+    *this << e.kv << e.prev.has_value();
+    return e.prev ? *this << *e.prev : *this;
+  }
+  out& operator<<(const watch_reply& w) { return *this << "watch_reply" << w.next.at << w.next.sub << w.events; }
   out& operator<<(const health_request&) { return *this << "health"; }
   out& operator<<(const members_request&) { return *this << "members"; }
   out& operator<<(const member_spec& m) { return *this << m.name << m.address << m.new_name; }

@@ -49,6 +49,17 @@ struct SnapshotRequest {
   atLeast @2 :UInt64;  # an index; 0: all that the node has applied
 }
 
+struct WatchRequest {
+  key @0 :Data;
+  rangeEnd @1 :Data;
+  start @2 :UInt64;  # 0: the answer says where to begin, at once
+  startSub @3 :UInt32;  # that many changes of it are known
+  noPut @4 :Bool;
+  noDelete @5 :Bool;
+  prevKv @6 :Bool;
+  waitMs @7 :UInt32;
+}
+
 struct Request {
   id @0 :UInt64;
   remainingMs @1 :UInt32;
@@ -65,6 +76,7 @@ struct Request {
     leaderTransfer @12 :Text;  # to that member; empty: to the best
     join @13 :JoinRequest;
     snapshot @14 :SnapshotRequest;
+    watch @15 :WatchRequest;
   }
   leaderWaitMs @9 :UInt32;
 }
@@ -144,6 +156,17 @@ struct SnapshotReply {
   note @4 :Text;  # no handle: why the last one could not be taken
 }
 
+struct WatchEvent {
+  kv @0 :Shared.KeyValue;  # of version 0: the key was deleted
+  prev @1 :Shared.KeyValue;  # null: none, or not asked for
+}
+
+struct WatchReply {
+  next @0 :UInt64;  # where to go on
+  nextSub @1 :UInt32;
+  events @2 :List(WatchEvent);
+}
+
 struct Error {
   code @0 :UInt8;
   text @1 :Text;
@@ -164,5 +187,6 @@ struct Reply {
     profile @8 :ProfileReply;
     members @9 :MembersReply;
     snapshot @10 :SnapshotReply;
+    watch @11 :WatchReply;
   }
 }

@@ -26,7 +26,7 @@ void watch_stream::begin() {
   if (g.state().is_witness())
     return end({grpc_code::unavailable, "etcdserver: this member is a witness, which holds no data to watch"});
   if (!options_.needs_leader) return;
-  if (!g.soft().leader) return end({grpc_code::unavailable, "etcdserver: no leader"});
+  if (g.leaderless()) return leader_lost();
   g.watching().need_leader(*this);
 }
 

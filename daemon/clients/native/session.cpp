@@ -20,6 +20,7 @@ session::session(const service::parts& p, std::unique_ptr<coro::stream> s, const
                  const helpers& h, std::span<const std::byte> begun)
     : connection(p, std::move(s), o, watcher)
     , helpers_(h)
+    , waits_(std::make_shared<watch_waits>(asks()))
     , reader_(wire::client_request_frame_max, read_bytes)
     , listens_since_(since())
     , more_frames_(!begun.empty()) {
@@ -120,9 +121,9 @@ void session::take(std::span<const std::byte> frame) {
 }
 
 bool session::has_place(const wire::client_request& r) {
-  const bool costs_a_place = std::holds_alternative<kv::command>(r.body) ||
-                             std::holds_alternative<wire::range_read>(r.body) ||
-                             std::holds_alternative<wire::snapshot_request>(r.body);
+  const bool costs_a_place =
+      std::holds_alternative<kv::command>(r.body) || std::holds_alternative<wire::range_read>(r.body) ||
+      std::holds_alternative<wire::watch_request>(r.body) || std::holds_alternative<wire::snapshot_request>(r.body);
   if (!asks().options().only_health || !costs_a_place) return true;
   watcher().too_many(remote());
   refuse(r.id, wire::request_errc::overloaded, too_many_clients);
@@ -147,6 +148,8 @@ void session::take(const wire::client_request& r) {
     take_profile(r.id, *p);
   } else if (const auto* copy = std::get_if<wire::snapshot_request>(&r.body)) {
     take_snapshot(r.id, *copy);
+  } else if (const auto* w = std::get_if<wire::watch_request>(&r.body)) {
+    take_watch(r.id, *w);
   } else if (std::holds_alternative<wire::health_request>(r.body)) {
     const wire::range_read any{.request = {.key = std::string_view("\0", 1), .count_only = true, .skip_count = true},
                                .serializable = false};

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "daemon/clients/connection.hpp"
+#include "daemon/clients/native/watch_waits.hpp"
 #include "daemon/clients/profiler.hpp"
 #include "daemon/clients/reporter.hpp"
 #include "wire/client_protocol.hpp"
@@ -40,6 +41,7 @@ class session final : public connection {
               std::string_view leader) override;
   void refuse(std::uint64_t id, node::request_errc why, std::string_view text) override;
   void refuse(std::uint64_t id, const kv::error& why) override;
+  void reply_room_came() override;
 
   // connection
   [[nodiscard]] coro::task<bool> read_once() override;
@@ -58,6 +60,8 @@ class session final : public connection {
   void take_metrics(std::uint64_t id);
   bool take_members(const wire::client_request& r, service::time_limits until);
   void take_profile(std::uint64_t id, const wire::profile_request& p);
+  void take_watch(std::uint64_t id, const wire::watch_request& w);
+  void end_watches();
   void take_snapshot(std::uint64_t id, const wire::snapshot_request& r);
   template <class Body>
   void reply_at_once(std::uint64_t id, const Body& body) {
@@ -68,6 +72,7 @@ class session final : public connection {
   void bad(const std::string& why);
 
   const helpers helpers_;
+  const std::shared_ptr<watch_waits> waits_;
   wire::frame_reader reader_;
   std::size_t frame_bytes_ = 0;    ///< of a large one that is being read
   coro::time_point listens_since_; ///< for what is missing of a large frame

@@ -38,6 +38,7 @@ void session::take_profile(std::uint64_t id, const wire::profile_request& p) {
 /// Nobody is there to read a profile.
 void session::reading_ended() {
   if (helpers_.profiles != nullptr) helpers_.profiles->cancel(this);
+  end_watches();
 }
 
 } // namespace quorumd::clients

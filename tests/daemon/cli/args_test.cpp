@@ -140,7 +140,7 @@ TEST_CASE("words of other tools") {
       {"set", "'put'"},
       {"delete", "'del'"},
       {"ls", "'get PREFIX --prefix'"},
-      {"watch", "not in this version"},
+      {"subscribe", "quorumd watch"},
       {"auth", "not in this version"},
       {"lease", "not in this version"},
       {"members", "'member'"},
