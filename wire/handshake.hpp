@@ -22,6 +22,8 @@ inline constexpr std::uint64_t feature_sessions = 2;
 inline constexpr std::uint64_t feature_packed_chunks = 4;
 /// Keeps the priorities of members in changes of its own, and withholds commands from witnesses.
 inline constexpr std::uint64_t feature_witnesses = 8;
+/// It understands leases (kv::lease_level).
+inline constexpr std::uint64_t feature_leases = 16;
 
 /// A member: as configured, which all nodes must agree on, or as the log says.
 struct member {

@@ -128,6 +128,35 @@ void fill_open(schema::OpenSession::Builder to, const kv::open_session& o) {
   to.setIdleMsMax(o.idle_ms_max);
 }
 
+void fill_grant(schema::GrantLease::Builder to, const kv::grant_lease& g) {
+  to.setId(g.id.value());
+  to.setTtlS(g.ttl_s);
+}
+
+void fill_expire(schema::ExpireLease::Builder to, const kv::expire_lease& e) {
+  to.setId(e.id.value());
+  to.setGranted(e.granted.value());
+}
+
+void fill_checkpoints(capnp::List<schema::LeaseCheckpoint>::Builder to, const kv::checkpoint_leases& c) {
+  for (unsigned i = 0; i < to.size(); ++i) {
+    to[i].setId(c.list[i].id.value());
+    to[i].setGranted(c.list[i].granted.value());
+    to[i].setRemainingMs(c.list[i].remaining_ms.value_or(all_remains));
+  }
+}
+
+kv::checkpoint_leases read_checkpoints(capnp::List<schema::LeaseCheckpoint>::Reader from) {
+  require(from.size() <= kv::lease_checkpoints_max, codec_errc::count, "a command has more checkpoints than allowed");
+  kv::checkpoint_leases c;
+  c.list.reserve(from.size());
+  for (const schema::LeaseCheckpoint::Reader one : from)
+    c.list.push_back({.id = lease_id(one.getId()),
+                      .granted = number<log_index>(one.getGranted()),
+                      .remaining_ms = lease_remaining(one.getRemainingMs())});
+  return c;
+}
+
 void fill_context(schema::Context::Builder to, const kv::session_call& c) {
   to.setSession(c.session.value());
   to.setSequence(c.sequence);
@@ -229,6 +258,15 @@ kv::command read_command(schema::Command::Reader from) {
     return kv::pass_time{from.getPassTime()};
   case schema::Command::RAISE_LEVEL:
     return kv::raise_level{from.getRaiseLevel()};
+  case schema::Command::GRANT_LEASE:
+    return kv::grant_lease{.id = lease_id(from.getGrantLease().getId()), .ttl_s = from.getGrantLease().getTtlS()};
+  case schema::Command::REVOKE_LEASE:
+    return kv::revoke_lease{lease_id(from.getRevokeLease())};
+  case schema::Command::EXPIRE_LEASE:
+    return kv::expire_lease{.id = lease_id(from.getExpireLease().getId()),
+                            .granted = number<log_index>(from.getExpireLease().getGranted())};
+  case schema::Command::CHECKPOINT_LEASES:
+    return read_checkpoints(from.getCheckpointLeases());
   }
   refuse(codec_errc::unknown_kind, "a command is of an unknown kind");
 }
@@ -294,6 +332,10 @@ std::size_t words_behind(const kv::command& c, const kv::session_call& call) {
   if (std::holds_alternative<kv::configure>(c))
     return context + struct_words<schema::Configure> + struct_words<schema::Settings>;
   if (std::holds_alternative<kv::open_session>(c)) return context + struct_words<schema::OpenSession>;
+  if (std::holds_alternative<kv::grant_lease>(c)) return context + struct_words<schema::GrantLease>;
+  if (std::holds_alternative<kv::expire_lease>(c)) return context + struct_words<schema::ExpireLease>;
+  if (const auto* l = std::get_if<kv::checkpoint_leases>(&c))
+    return context + list_words<schema::LeaseCheckpoint>(l->list.size());
   return context;
 }
 
@@ -307,6 +349,11 @@ void fill(schema::Command::Builder to, const kv::command& c, const kv::session_c
   if (const auto* e = std::get_if<kv::close_session>(&c)) to.setCloseSession(e->session.value());
   if (const auto* t = std::get_if<kv::pass_time>(&c)) to.setPassTime(t->ms);
   if (const auto* r = std::get_if<kv::raise_level>(&c)) to.setRaiseLevel(r->level);
+  if (const auto* g = std::get_if<kv::grant_lease>(&c)) fill_grant(to.initGrantLease(), *g);
+  if (const auto* r = std::get_if<kv::revoke_lease>(&c)) to.setRevokeLease(r->id.value());
+  if (const auto* e = std::get_if<kv::expire_lease>(&c)) fill_expire(to.initExpireLease(), *e);
+  if (const auto* l = std::get_if<kv::checkpoint_leases>(&c))
+    fill_checkpoints(to.initCheckpointLeases(static_cast<unsigned>(l->list.size())), *l);
   if (call) fill_context(to.initContext(), call);
 }
 

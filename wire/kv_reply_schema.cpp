@@ -133,6 +133,11 @@ kv::txn_reply read_txn(schema::TxnReply::Reader from, std::size_t depth) {
   return r;
 }
 
+void fill_grant(schema::GrantLeaseReply::Builder to, const kv::grant_lease_reply& r) {
+  to.setId(r.id.value());
+  to.setTtlS(r.ttl_s);
+}
+
 } // namespace
 
 std::size_t words_behind(const kv::range_reply& r) {
@@ -156,7 +161,7 @@ kv::range_reply read(schema::RangeReply::Reader from) {
 }
 
 kv::error read(schema::StoreError::Reader from) {
-  const kv::errc last = kv::errc::range_empty;
+  const kv::errc last = kv::errc::too_many_leases;
   const std::uint8_t code = from.getCode();
   require(code != 0 && code <= static_cast<std::uint8_t>(last), codec_errc::unknown_kind, "a store's error is unknown");
   return kv::error(static_cast<kv::errc>(code), number<revision>(from.getBound()));
@@ -175,6 +180,7 @@ std::size_t words_behind(const kv::result<kv::reply>& r) {
     return struct_words<schema::DeleteRangeReply> + behind(*d);
   if (const auto* t = std::get_if<kv::txn_reply>(&body)) return struct_words<schema::TxnReply> + behind(*t);
   if (std::holds_alternative<kv::configure_reply>(body)) return struct_words<schema::Settings>;
+  if (std::holds_alternative<kv::grant_lease_reply>(body)) return struct_words<schema::GrantLeaseReply>;
   return 0;
 }
 
@@ -192,6 +198,7 @@ void fill(schema::Outcome::Builder to, const kv::result<kv::reply>& r) {
   if (const auto* c = std::get_if<kv::configure_reply>(&reply.body)) fill(to.initConfigure(), c->now);
   if (const auto* s = std::get_if<kv::open_session_reply>(&reply.body)) to.setOpenSession(s->session.value());
   if (std::holds_alternative<kv::done_reply>(reply.body)) to.setDone();
+  if (const auto* g = std::get_if<kv::grant_lease_reply>(&reply.body)) fill_grant(to.initGrantLease(), *g);
 }
 
 kv::result<kv::reply> read(schema::Outcome::Reader from) {
@@ -218,6 +225,10 @@ kv::result<kv::reply> read(schema::Outcome::Reader from) {
     return r;
   case schema::Outcome::DONE:
     r.body = kv::done_reply();
+    return r;
+  case schema::Outcome::GRANT_LEASE:
+    r.body =
+        kv::grant_lease_reply{.id = lease_id(from.getGrantLease().getId()), .ttl_s = from.getGrantLease().getTtlS()};
     return r;
   case schema::Outcome::ERROR:
     return read(from.getError());

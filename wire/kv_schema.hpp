@@ -9,6 +9,9 @@
 #include "wire/schema/command.capnp.h"
 
 #include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
 
 /// The state machine's commands and replies in the shared schema, for the codecs of this folder.
 namespace quorumd::wire::detail {
@@ -20,6 +23,12 @@ inline constexpr int command_nesting_max = 8 + 3 * static_cast<int>(txn_depth_ma
 [[nodiscard]] std::size_t words_behind(const kv::command& c, const kv::session_call& call);
 void fill(schema::Command::Builder to, const kv::command& c, const kv::session_call& call);
 [[nodiscard]] kv::logged_command read(schema::Command::Reader from);
+
+/// What of a lease's time remains, where nothing was said of it.
+inline constexpr std::uint64_t all_remains = std::numeric_limits<std::uint64_t>::max();
+[[nodiscard]] inline std::optional<std::uint64_t> lease_remaining(std::uint64_t ms) {
+  return ms == all_remains ? std::nullopt : std::optional(ms);
+}
 
 void fill(schema::Settings::Builder to, const kv::settings& s);
 [[nodiscard]] kv::settings read(schema::Settings::Reader from);

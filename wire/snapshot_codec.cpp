@@ -106,7 +106,7 @@ decoded<snapshot_section_view> take_snapshot_section(std::span<const std::byte>&
     const auto version = load_le<std::uint16_t>(rest.data() + 2);
     const std::size_t bytes = load_le<std::uint32_t>(rest.data() + 4);
     if (kind < static_cast<std::uint16_t>(snapshot_section::state) ||
-        kind > static_cast<std::uint16_t>(snapshot_section::session) || version != snapshot_section_version)
+        kind > static_cast<std::uint16_t>(snapshot_section::leases) || version != snapshot_section_version)
       refuse(codec_errc::unknown_kind, "a section of kind " + std::to_string(kind) + ", version " +
                                            std::to_string(version) + ", which this quorumd does not know");
     rest = rest.subspan(snapshot_section_head_bytes);
@@ -174,6 +174,34 @@ decoded<kv::session_record> decode_snapshot_session(std::span<const std::byte> b
     require(list.size() <= kv::session_window, codec_errc::count, "a session has more answers than it may");
     for (const schema::SnapshotAnswer::Reader a : list) s.kept.push_back(read_answer(a));
     return s;
+  });
+}
+
+void encode_snapshot_leases(byte_buffer& out, std::span<const kv::lease_record> leases) {
+  const std::size_t words = root_words<schema::SnapshotLeases> + list_words<schema::SnapshotLease>(leases.size());
+  append_message<schema::SnapshotLeases>(out, snapshot_section::leases, words, [&](schema::SnapshotLeases::Builder to) {
+    auto list = to.initLeases(static_cast<unsigned>(leases.size()));
+    for (unsigned i = 0; i < list.size(); ++i) {
+      list[i].setId(leases[i].id.value());
+      list[i].setTtlS(leases[i].ttl_s);
+      list[i].setGranted(leases[i].granted.value());
+      list[i].setRemainingMs(leases[i].remaining_ms.value_or(all_remains));
+    }
+  });
+}
+
+decoded<std::vector<kv::lease_record>> decode_snapshot_leases(std::span<const std::byte> body) {
+  return decode_segment<schema::SnapshotLeases>(body, nesting_max, [&](schema::SnapshotLeases::Reader from) {
+    const auto list = from.getLeases();
+    require(list.size() <= body.size() / word_bytes, codec_errc::count, "a block has more leases than fit it");
+    std::vector<kv::lease_record> leases;
+    leases.reserve(list.size());
+    for (const schema::SnapshotLease::Reader l : list)
+      leases.push_back({.id = lease_id(l.getId()),
+                        .ttl_s = l.getTtlS(),
+                        .granted = number<log_index>(l.getGranted()),
+                        .remaining_ms = lease_remaining(l.getRemainingMs())});
+    return leases;
   });
 }
 

@@ -20,6 +20,7 @@ enum class snapshot_section : std::uint16_t {
   records = 3,  ///< a message
   settings = 4, ///< a message; left out where there are none
   session = 5,  ///< a message for each
+  leases = 6,   ///< a message, in front of the sessions; any number of them, and one at least from lease_level on
 };
 /// Of every section: raised together with what is in one.
 inline constexpr std::uint16_t snapshot_section_version = 1;
@@ -38,6 +39,7 @@ void encode_snapshot_header(byte_buffer& out, const kv::snapshot_header& header)
 void encode_snapshot_records(byte_buffer& out, std::span<const kv::record_view> records);
 
 void encode_snapshot_session(byte_buffer& out, const kv::session_record& s);
+void encode_snapshot_leases(byte_buffer& out, std::span<const kv::lease_record> leases);
 
 /// Takes the first section off what is left of a block, which is 8-byte aligned and not empty. `unknown_kind`: a later
 /// version wrote it.
@@ -47,6 +49,7 @@ void encode_snapshot_session(byte_buffer& out, const kv::session_record& s);
 [[nodiscard]] decoded<kv::settings> decode_snapshot_settings(std::span<const std::byte> body);
 /// It has bytes of its own.
 [[nodiscard]] decoded<kv::session_record> decode_snapshot_session(std::span<const std::byte> body);
+[[nodiscard]] decoded<std::vector<kv::lease_record>> decode_snapshot_leases(std::span<const std::byte> body);
 /// Replaces `out`; the views hold as long as the body's bytes.
 [[nodiscard]] decoded<void> decode_snapshot_records(std::span<const std::byte> body, std::vector<kv::record_view>& out);
 

@@ -65,7 +65,7 @@ void service::write(std::uint64_t id, std::uint32_t slot, time_limits until, con
                      .grows = node::may_grow(c),
                      .answers = node::answers_much(c),
                      .bulk = bulk_,
-                     .sessions = kv::needs_sessions(c, call)});
+                     .level = kv::needed_level(c, call)});
 }
 
 /// It never comes into the log: any node answers it from its own state, as of a moment after it was asked.

@@ -19,12 +19,17 @@ bool only_reads(const txn& t) {
 }
 
 bool is_leaders_own(const command& c) {
-  return std::holds_alternative<pass_time>(c) || std::holds_alternative<raise_level>(c);
+  return std::holds_alternative<pass_time>(c) || std::holds_alternative<raise_level>(c) ||
+         std::holds_alternative<expire_lease>(c) || std::holds_alternative<checkpoint_leases>(c);
 }
 
-bool needs_sessions(const command& c, const session_call& call) {
-  return call || is_leaders_own(c) || std::holds_alternative<open_session>(c) ||
-         std::holds_alternative<close_session>(c);
+std::uint16_t needed_level(const command& c, const session_call& call) {
+  if (std::holds_alternative<grant_lease>(c) || std::holds_alternative<revoke_lease>(c) ||
+      std::holds_alternative<expire_lease>(c) || std::holds_alternative<checkpoint_leases>(c))
+    return lease_level;
+  const bool sessions = call || std::holds_alternative<open_session>(c) || std::holds_alternative<close_session>(c) ||
+                        std::holds_alternative<pass_time>(c) || std::holds_alternative<raise_level>(c);
+  return sessions ? session_level : 0;
 }
 
 std::string prefix_end(std::string_view prefix) {

@@ -153,14 +153,48 @@ struct raise_level {
   std::uint16_t level = 0;
 };
 
+/// The seconds that a lease is granted for: less is raised to the least, more is refused. Constant, as above.
+inline constexpr std::int64_t lease_ttl_least_s = 2;
+inline constexpr std::int64_t lease_ttl_most_s = 9'000'000'000;
+/// Grants a lease, to which puts can attach keys: they are deleted with it.
+struct grant_lease {
+  lease_id id; ///< 0: the store names it
+  std::int64_t ttl_s = 0;
+};
+/// Deletes the keys that are attached to it, in their order and as one revision, and the lease.
+struct revoke_lease {
+  lease_id id;
+};
+/// A leader found its time run out. As revoke_lease, but of the lease alone that was granted by that entry: another one
+/// of the same id stays, and that there is none any more is no error.
+struct expire_lease {
+  lease_id id;
+  log_index granted;
+};
+/// What remains of a lease's time, so that another leader need not begin it anew.
+struct lease_checkpoint {
+  lease_id id;
+  log_index granted;                         ///< another lease of the id is left alone
+  std::optional<std::uint64_t> remaining_ms; ///< nothing: all of it, since it was renewed
+
+  friend bool operator==(const lease_checkpoint&, const lease_checkpoint&) = default;
+};
+/// How many one command may carry. Constant, as above.
+inline constexpr std::size_t lease_checkpoints_max = 1000;
+/// A leader tells what remains of some leases; those that are gone are passed over.
+struct checkpoint_leases {
+  std::vector<lease_checkpoint> list;
+};
+
 /// What is replicated.
-using command =
-    std::variant<put, delete_range, txn, compact, configure, open_session, close_session, pass_time, raise_level>;
+using command = std::variant<put, delete_range, txn, compact, configure, open_session, close_session, pass_time,
+                             raise_level, grant_lease, revoke_lease, expire_lease, checkpoint_leases>;
 /// Whether it is a leader's to propose, and no client's.
 [[nodiscard]] bool is_leaders_own(const command& c);
 
-/// From which level on sessions exist.
+/// From which level on there are sessions, and leases.
 inline constexpr std::uint16_t session_level = 3;
+inline constexpr std::uint16_t lease_level = 4;
 /// How many commands of a session may be under way, or answered without the client's having said so.
 inline constexpr std::uint64_t session_window = 1024;
 
@@ -179,8 +213,8 @@ struct logged_command {
   command what;
   session_call call;
 };
-/// Whether only members that know session_level understand it.
-[[nodiscard]] bool needs_sessions(const command& c, const session_call& call);
+/// The lowest level at which members understand it; 0: all do.
+[[nodiscard]] std::uint16_t needed_level(const command& c, const session_call& call);
 
 /// Whether the transaction, whichever lists run, changes nothing.
 [[nodiscard]] bool only_reads(const txn& t);

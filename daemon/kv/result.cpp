@@ -58,6 +58,12 @@ const char* describe(errc code) {
     return "the command took effect when it was sent before, but its answer was too large to be kept";
   case errc::range_empty:
     return "the range has no keys: its end is not above its beginning";
+  case errc::lease_exists:
+    return "there is a lease with this id already";
+  case errc::ttl_too_large:
+    return "a lease may be granted for 9,000,000,000 s at most";
+  case errc::too_many_leases:
+    return "1,000,000 leases are granted; nothing was changed. Revoke some, or wait until some expire";
   }
   return "unknown";
 }

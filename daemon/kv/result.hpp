@@ -41,6 +41,9 @@ enum class errc : std::uint8_t {
   too_many_sessions,   ///< as many are open as may be, and none was idle for long
   answer_not_kept,     ///< the command took effect before; its answer was too large to be kept for one who asks again
   range_empty,         ///< a watch of no key: its range_end is not above its key
+  lease_exists,        ///< a grant of an id that a lease has
+  ttl_too_large,       ///< a grant for more than lease_ttl_most_s
+  too_many_leases,     ///< as many are granted as may be
 };
 
 /// What the code means, in words.
@@ -124,13 +127,19 @@ struct open_session_reply {
   session_id session;
 };
 
-/// Of whatever has nothing to say but that it is done: close_session and a leader's own.
+struct grant_lease_reply {
+  lease_id id;
+  std::int64_t ttl_s = 0; ///< as it was granted, which may be more than was asked for
+};
+
+/// Of whatever has nothing to say but that it is done: close_session, revoke_lease and a leader's own.
 struct done_reply {};
 
 /// What a command did; the body is of the command's kind.
 struct reply {
   quorumd::revision revision; ///< the store's revision after the command
-  std::variant<put_reply, delete_range_reply, txn_reply, compact_reply, configure_reply, open_session_reply, done_reply>
+  std::variant<put_reply, delete_range_reply, txn_reply, compact_reply, configure_reply, open_session_reply, done_reply,
+               grant_lease_reply>
       body;
 };
 

@@ -33,7 +33,8 @@ snapshot_cursor::snapshot_cursor(store& s)
               .level = s.level_,
               .time_ms = s.sessions_.now_ms(),
               .content_hash = s.content_hash()}
-    , sessions_(s.sessions_.capture()) {
+    , sessions_(s.sessions_.capture())
+    , leases_(s.leases_, s.applied_) {
   store_.pinned_floors_.insert(header_.compacted);
 }
 
@@ -100,13 +101,13 @@ bool store_builder::follows(const version& before, const record_view& r) const {
   if (r.mod_revision <= before.mod || r.mod_revision <= header_.compacted) return false;
   if (r.tombstone()) return !before.tombstone();
   if (before.tombstone()) return r.version == 1;
-  return r.version == before.number + 1 && r.create_revision == before.create && r.lease == before.lease;
+  return r.version == before.number + 1 && r.create_revision == before.create;
 }
 
 /// What holds for a record by itself.
 bool store_builder::sound(const record_view& r) const {
-  if (r.key.empty() || r.mod_revision.value() < 2 || r.mod_revision > header_.current || r.lease) return false;
-  if (r.tombstone()) return r.value.empty() && !r.create_revision;
+  if (r.key.empty() || r.mod_revision.value() < 2 || r.mod_revision > header_.current) return false;
+  if (r.tombstone()) return r.value.empty() && !r.create_revision && !r.lease;
   if (r.create_revision.value() < 2 || r.create_revision > r.mod_revision) return false;
   return (r.version == 1) == (r.create_revision == r.mod_revision) &&
          r.version - 1 <= r.mod_revision - r.create_revision;
@@ -114,6 +115,10 @@ bool store_builder::sound(const record_view& r) const {
 
 result<void> store_builder::add(session_record s) {
   return store_->sessions_.restore(std::move(s));
+}
+
+result<void> store_builder::add(const lease_record& l) {
+  return store_->leases_.restore(l, header_.applied);
 }
 
 result<void> store_builder::add(const record_view& r) {
@@ -124,7 +129,7 @@ result<void> store_builder::add(const record_view& r) {
   if (!same_key && last_ != nullptr && r.key < last_->key()) return error(errc::snapshot_order);
   if (same_key ? !follows(last_->newest(), r) : !opens(r)) return error(errc::snapshot_record);
   if (!same_key) {
-    close_record();
+    if (const result<void> closed = close_record(); !closed) return closed;
     const store::placed made = store_->record_of(r.key);
     last_ = made.of;
     place_ = *made.at;
@@ -135,7 +140,7 @@ result<void> store_builder::add(const record_view& r) {
   v.mod = r.mod_revision;
   v.sub = r.sub;
   v.number = r.version;
-  v.lease = r.lease;
+  v.lease = how_.as_of && !store_->leases_.contains(r.lease) ? lease_id() : r.lease;
   v.hash = version_hash(r.key, v);
   store_->now_.versions_hash += v.hash;
   store_->held_bytes_ += v.value.size();
@@ -147,16 +152,22 @@ result<void> store_builder::add(const record_view& r) {
   return {};
 }
 
-void store_builder::close_record() {
-  if (last_ == nullptr || !last_->live()) return;
+result<void> store_builder::close_record() {
+  if (last_ == nullptr || !last_->live()) return {};
+  if (const lease_id of = last_->newest().lease) {
+    if (!store_->leases_.contains(of)) return error(errc::snapshot_record);
+    store_->leases_.attach(*last_, of);
+    ++store_->now_.attached;
+  }
   store_->tree_.became_live(place_);
   ++store_->now_.keys;
   store_->now_.bytes += last_->key().size() + last_->newest().value.size();
+  return {};
 }
 
 result<std::unique_ptr<store>> store_builder::finish() {
   QUORUMD_INVARIANT(store_ != nullptr, "a store is built once");
-  close_record();
+  if (const result<void> closed = close_record(); !closed) return closed.error();
   if (header_.current.value() < 1 || header_.compacted > header_.current) return error(errc::snapshot_record);
   if (!how_.as_of && store_->content_hash() != header_.content_hash) return error(errc::snapshot_hash);
   std::sort(changes_.begin(), changes_.end(),

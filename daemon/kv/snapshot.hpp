@@ -14,8 +14,8 @@
 
 namespace quorumd::kv {
 
-/// The state at the moment a snapshot was pinned, but for the versions of the keys. The settings are a section of their
-/// own.
+/// The state at the moment a snapshot was pinned, but for the sessions, the leases and the versions of the keys. The
+/// settings are a section of their own.
 struct snapshot_header {
   log_index applied;
   revision current;
@@ -55,6 +55,9 @@ class snapshot_cursor {
   [[nodiscard]] const snapshot_header& header() const { return header_; }
   /// The clients' sessions then.
   [[nodiscard]] const std::vector<std::shared_ptr<const session_record>>& sessions() const { return sessions_; }
+  /// The leases then, to be taken before the records: builders need them first.
+  [[nodiscard]] lease_capture& leases() { return leases_; }
+  /// Of the records.
   [[nodiscard]] bool done() const { return done_; }
   /// The next records, ordered by key and then by revision: everything that can be read at a revision from
   /// header().compacted to header().current, and the tombstones in between. Stops once it has visited about
@@ -68,6 +71,7 @@ class snapshot_cursor {
   store& store_;
   snapshot_header header_;
   std::vector<std::shared_ptr<const session_record>> sessions_;
+  lease_capture leases_;
   std::string key_; ///< where to go on: this key,
   revision after_;  ///< its versions above this revision
   bool done_ = false;
@@ -77,14 +81,15 @@ class snapshot_cursor {
 
 /// How a state that is restored differs from what the snapshot holds.
 struct restoration {
-  revision as_of;          ///< later changes are left out; 0: none are
+  /// Later changes are left out; 0: none are. Keys that were of leases that have ended since are of none then.
+  revision as_of;
   std::uint64_t raise = 0; ///< the current revision is so much higher than the last change
   /// No session goes on: it would be of another cluster.
   bool without_sessions = false;
 };
 
-/// Makes a store of a snapshot's header and records, in the order in which a cursor yields them. The input may be
-/// anything: what contradicts itself is an error, and the builder is then to be thrown away.
+/// Makes a store of a snapshot's header, leases and records, in the order in which a cursor yields them. The input may
+/// be anything: what contradicts itself is an error, and the builder is then to be thrown away.
 class store_builder {
  public:
   /// With `how.as_of` the content hash, which is of the whole, is not compared.
@@ -94,6 +99,8 @@ class store_builder {
   /// Once at most, before finish().
   void add(const kv::settings& s) { store_->settings_ = s; }
   [[nodiscard]] result<void> add(session_record s);
+  /// All leases come before the first record.
+  [[nodiscard]] result<void> add(const lease_record& l);
   /// Copies the record's bytes.
   [[nodiscard]] result<void> add(const record_view& r);
   /// The store, whose content_hash() is the header's; once, after the last record.
@@ -109,7 +116,7 @@ class store_builder {
   [[nodiscard]] bool sound(const record_view& r) const;
   [[nodiscard]] bool opens(const record_view& r) const;
   [[nodiscard]] bool follows(const version& before, const record_view& r) const;
-  void close_record();
+  [[nodiscard]] result<void> close_record();
 
   snapshot_header header_;
   restoration how_;

@@ -33,6 +33,7 @@ void store::begin(log_index index, const command& c, bool answered, const sessio
   QUORUMD_INVARIANT(index > applied_ && !busy(), "log entries are applied in order, each once");
   beginning_ = index;
   call_ = call;
+  leases_.tidy();
   outcome_.reset();
   if (call) {
     outcome_ = sessions_.known(call);
@@ -149,6 +150,42 @@ void store::start(const raise_level& r) {
   outcome_ = reply{current_, done_reply{}};
 }
 
+void store::start(const grant_lease& g) {
+  const result<lease_record> made = leases_.grant(beginning_, g);
+  outcome_ = made ? result<reply>(reply{current_, grant_lease_reply{made->id, made->ttl_s}}) : made.error();
+}
+
+void store::start(const revoke_lease& r) {
+  if (leases_.contains(r.id))
+    running_.emplace(end_lease(r.id));
+  else
+    outcome_ = error(errc::lease_not_found);
+}
+
+void store::start(const expire_lease& e) {
+  const std::optional<lease_record> found = leases_.find(e.id);
+  if (found && found->granted == e.granted)
+    running_.emplace(end_lease(e.id));
+  else
+    outcome_ = reply{current_, done_reply{}};
+}
+
+void store::start(const checkpoint_leases& c) {
+  for (const lease_checkpoint& one : c.list) leases_.checkpoint(one);
+  outcome_ = reply{current_, done_reply{}};
+}
+
+sliced<result<reply>> store::end_lease(lease_id id) {
+  start_change();
+  while (record* r = leases_.first_key(id)) {
+    if (!state_->work.spend()) co_await state_->work.pause();
+    write(*r, version{}, making_);
+  }
+  complete(making_);
+  leases_.end(id);
+  co_return reply{current_, done_reply{}};
+}
+
 sliced<result<reply>> store::execute(const delete_range& d) {
   start_change();
   delete_range_reply done;
@@ -171,6 +208,7 @@ void store::complete(const change& c) {
     now_ = changed_;
   }
   making_ = {};
+  leases_.settle();
 }
 
 /// Takes everything back that the command changed.
@@ -182,7 +220,9 @@ sliced<bool> store::undo(run_state& s) {
     changes_.pop_back();
     held_bytes_ -= r.newest().value.size();
     const bool was_live = r.live();
+    const lease_id was_of = r.newest().lease;
     r.pop_newest();
+    if (was_of != r.newest().lease) leases_.take_back(r, r.newest().lease, was_of);
     if (was_live && !r.live()) tree_.became_dead(tree_.lower_bound(r.key()));
     if (!was_live && r.live()) tree_.became_live(tree_.lower_bound(r.key()));
     if (r.size() == 0) remove(r);
@@ -190,14 +230,14 @@ sliced<bool> store::undo(run_state& s) {
   superseded_sum_ = c.sum_before;
   changed_ = now_;
   making_ = {};
+  leases_.settle();
   co_return true;
 }
 
 // --- operations ---
 
 result<void> store::check(const put& p) const {
-  // Leases are granted by no command yet, so every lease but none is unknown.
-  if (p.lease) return error(errc::lease_not_found);
+  if (p.lease && !leases_.contains(p.lease)) return error(errc::lease_not_found);
   if (!p.ignore_value && !p.ignore_lease) return {};
   const record* r = index_.find(p.key);
   if (r == nullptr || !r->live()) return error(errc::key_not_found);
@@ -272,6 +312,8 @@ void store::write(record& r, version next, change& c, std::optional<key_tree::it
   held_bytes_ += next.value.size();
   const bool was_live = r.live();
   const bool lives = !next.tombstone();
+  const lease_id from = r.newest().lease;
+  const lease_id to = next.lease;
   superseded_sum_.add(r.key(), r.newest(), next);
   changes_.push_back({next.mod, &r, superseded_sum_});
   if (was_live) {
@@ -283,6 +325,11 @@ void store::write(record& r, version next, change& c, std::optional<key_tree::it
     changed_.bytes += r.key().size() + next.value.size();
   }
   r.push(std::move(next));
+  if (from != to) {
+    if (to) ++changed_.attached;
+    if (from) --changed_.attached;
+    leases_.move(r, from, to, c.main);
+  }
   if (was_live == lives) return;
   if (lives) {
     tree_.became_live(at ? *at : tree_.lower_bound(r.key()));
@@ -366,16 +413,22 @@ std::optional<revision> store::due_compaction() const {
 }
 
 std::uint64_t store::content_hash() const {
-  return content_hash(now_.versions_hash, sessions_.hash());
+  return content_hash(now_.versions_hash, sessions_.hash(), leases_.hash());
 }
 
-std::uint64_t store::content_hash(std::uint64_t versions, std::uint64_t sessions) const {
+std::uint64_t store::content_hash(std::uint64_t versions, std::uint64_t sessions, std::uint64_t leases) const {
   const kv::settings s = settings_.value_or(kv::settings{0, 0, 0});
-  const std::uint64_t parts[] = {
-      versions, current_.value(), compacted_.value(), s.keep_revisions, s.history_bytes_max, s.quota_bytes,
-      level_,   sessions};
+  const std::uint64_t parts[] = {versions,
+                                 current_.value(),
+                                 compacted_.value(),
+                                 s.keep_revisions,
+                                 s.history_bytes_max,
+                                 s.quota_bytes,
+                                 level_,
+                                 sessions,
+                                 leases};
   // What a version before this one does not know is left out while there is none of it: its hashes are the same.
-  const std::size_t known = level_ != 0 || sessions != 0 ? 8 : settings_ ? 6 : 3;
+  const std::size_t known = leases != 0 ? 9 : level_ != 0 || sessions != 0 ? 8 : settings_ ? 6 : 3;
   return hash_of(std::span(parts).first(known));
 }
 
@@ -384,7 +437,7 @@ std::uint64_t store::recompute_content_hash() const {
   for (key_tree::iterator r = tree_.begin(); r != tree_.end(); ++r)
     for (std::size_t i = r->first_readable(compacted_), n = r->up_to(current_); i < n; ++i)
       sum += version_hash(r->key(), (*r)[i]);
-  return content_hash(sum, sessions_.recompute_hash());
+  return content_hash(sum, sessions_.recompute_hash(), leases_.recompute_hash());
 }
 
 } // namespace quorumd::kv

@@ -4,6 +4,7 @@
 #include "daemon/kv/command.hpp"
 #include "daemon/kv/key_index.hpp"
 #include "daemon/kv/key_tree.hpp"
+#include "daemon/kv/leases.hpp"
 #include "daemon/kv/record.hpp"
 #include "daemon/kv/result.hpp"
 #include "daemon/kv/sessions.hpp"
@@ -81,7 +82,8 @@ class store {
   [[nodiscard]] std::uint64_t bytes() const { return now_.bytes; }
   /// About what that which can be read takes in memory, with its history.
   [[nodiscard]] std::uint64_t stored_bytes() const {
-    return now_.bytes + now_.keys * record_overhead + history_bytes();
+    return now_.bytes + now_.keys * record_overhead + now_.attached * attachment_overhead +
+           leases_.size() * lease_overhead + history_bytes();
   }
   /// Of it what no read at current() finds.
   [[nodiscard]] std::uint64_t history_bytes() const { return left_behind().bytes - forgotten_sum_.bytes; }
@@ -90,8 +92,8 @@ class store {
   [[nodiscard]] std::uint64_t held_bytes() const { return held_bytes_; }
 
   /// A hash of everything that can be read: the versions that a read at some revision from compacted() on can find,
-  /// the tombstones above compacted(), the two revisions, the settings, the level and the sessions. Equal on two nodes
-  /// at the same applied index, however far their physical compaction is. O(1).
+  /// the tombstones above compacted(), the two revisions, the settings, the level, the sessions and the leases. Equal
+  /// on two nodes at the same applied index, however far their physical compaction is. O(1).
   [[nodiscard]] std::uint64_t content_hash() const;
   /// The same computed anew from the versions held: for tests.
   [[nodiscard]] std::uint64_t recompute_content_hash() const;
@@ -111,6 +113,10 @@ class store {
   /// What every member knows, and may be used; 0 before the first raise_level.
   [[nodiscard]] std::uint16_t level() const { return level_; }
   [[nodiscard]] const kv::sessions& sessions() const { return sessions_; }
+  [[nodiscard]] const kv::leases& leases() const { return leases_; }
+  /// Is told what becomes of the leases from now on; null: nobody. One at a time, which outlives the store or is taken
+  /// off it. A state that a snapshot brings is another store.
+  void listen(lease_listener* l) { leases_.listen(l); }
 
  private:
   friend class history;
@@ -125,6 +131,9 @@ class store {
   static constexpr std::uint64_t record_overhead = 144;
   static constexpr std::uint64_t version_overhead = 96;
   static constexpr std::uint64_t change_overhead = 32;
+  /// What a lease takes, and a key beside what it takes anyway where it is attached to one.
+  static constexpr std::uint64_t lease_overhead = 160;
+  static constexpr std::uint64_t attachment_overhead = 16;
 
   /// Of what changes left behind: the hashes, and the memory that they keep in use.
   struct sums {
@@ -153,6 +162,7 @@ class store {
   struct totals {
     std::uint64_t keys = 0;
     std::uint64_t bytes = 0;
+    std::uint64_t attached = 0;      ///< of the keys to leases
     std::uint64_t versions_hash = 0; ///< the sum over the versions that can be read
   };
 
@@ -210,8 +220,13 @@ class store {
   void start(const close_session& c);
   void start(const pass_time& t);
   void start(const raise_level& r);
+  void start(const grant_lease& g);
+  void start(const revoke_lease& r);
+  void start(const expire_lease& e);
+  void start(const checkpoint_leases& c);
   [[nodiscard]] sliced<result<reply>> execute(const delete_range& d);
   [[nodiscard]] sliced<result<reply>> execute(const txn& t);
+  [[nodiscard]] sliced<result<reply>> end_lease(lease_id id);
   [[nodiscard]] sliced<result<reply>> execute_reads(const txn& t, run_state& s);
   [[nodiscard]] sliced<result<range_reply>> execute_read(const range_request& r, run_state& s) const;
 
@@ -258,7 +273,7 @@ class store {
   /// Gives the record its next version and keeps the books. `at` is its place in the tree, if that is known.
   void write(record& r, version next, change& c, std::optional<key_tree::iterator> at = {});
   void complete(const change& c);
-  [[nodiscard]] std::uint64_t content_hash(std::uint64_t versions, std::uint64_t sessions) const;
+  [[nodiscard]] std::uint64_t content_hash(std::uint64_t versions, std::uint64_t sessions, std::uint64_t leases) const;
   /// By all changes up to current().
   [[nodiscard]] const sums& left_behind() const { return making_.main ? making_.sum_before : superseded_sum_; }
   void forget_up_to(revision floor);
@@ -290,6 +305,7 @@ class store {
   std::optional<kv::settings> settings_;
   std::uint16_t level_ = 0;
   kv::sessions sessions_;
+  kv::leases leases_;
   totals now_;     ///< at current_
   totals changed_; ///< with what is being made
   std::uint64_t held_bytes_ = 0;

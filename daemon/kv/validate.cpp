@@ -51,6 +51,19 @@ class shape {
   result<void> check(const pass_time&) { return {}; }
   result<void> check(const raise_level&) { return {}; }
 
+  /// Less than the least is raised to it.
+  result<void> check(const grant_lease& g) {
+    if (g.ttl_s > lease_ttl_most_s) return error(errc::ttl_too_large);
+    return {};
+  }
+  /// Whether there is such a lease is for the store to say.
+  result<void> check(const revoke_lease&) { return {}; }
+  result<void> check(const expire_lease&) { return {}; }
+  result<void> check(const checkpoint_leases& c) {
+    if (c.list.size() > lease_checkpoints_max) return error(errc::too_many_operations);
+    return {};
+  }
+
  private:
   result<void> check(const txn& t, std::size_t budget) {
     const std::size_t longest = std::max({t.compares.size(), t.success.size(), t.failure.size()});

@@ -220,11 +220,11 @@ class group final : public storage::completion {
   void propose_own(entry_kind kind, std::span<const std::byte> payload);
   void keep_house();
   void keep_settings();
-  [[nodiscard]] std::string raise_level();
+  [[nodiscard]] std::string raise_level(std::uint16_t level);
   void keep_time();
   [[nodiscard]] bool knows_level() const;
-  struct session_objection;
-  [[nodiscard]] session_objection without_sessions() const;
+  struct level_objection;
+  [[nodiscard]] level_objection objection_to(std::uint16_t level) const;
   void compact_history();
   [[nodiscard]] std::string over_quota(std::uint64_t more) const;
 
@@ -330,7 +330,10 @@ class group final : public storage::completion {
   std::uint64_t ticks_ = 0;
   std::optional<revision> compaction_proposed_; ///< in this term, as leader
   std::optional<term> settings_proposed_;
-  std::optional<term> level_proposed_;
+  struct {
+    term in;
+    std::uint16_t level = 0;
+  } level_proposed_;
   std::optional<coro::time_point> time_counted_; ///< up to when, as leader; nothing: there is no session
   std::optional<kv::settings> settings_seen_;
   coro::time_point leaderless_since_; ///< while no leader is known

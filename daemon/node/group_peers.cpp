@@ -75,7 +75,7 @@ void group::receive(node_id from, wire::forward_request m) {
                       .grows = may_grow(command->what),
                       .answers = answers,
                       .bulk = m.bulk,
-                      .sessions = kv::needs_sessions(command->what, command->call)});
+                      .level = kv::needed_level(command->what, command->call)});
 }
 
 void group::receive(node_id from, wire::forward_reply m) {

@@ -93,8 +93,8 @@ bool group::take_write(write_request& r) {
     sinks_.failed(r.to, request_errc::timeout); // to nobody
     return true;
   }
-  if (leads && r.sessions && applier_.store().level() < kv::session_level) {
-    const std::string why = raise_level();
+  if (leads && applier_.store().level() < r.level) {
+    const std::string why = raise_level(r.level);
     if (why.empty()) return false; // until that is applied
     sinks_.failed(r.to, request_errc::refused, why);
     return true;
@@ -352,34 +352,39 @@ bool group::knows_level() const {
   return core_.term_at(applier_.applied()) == soft_.term;
 }
 
-/// Whether every member understands sessions, which is why they may begin; else who is in the way.
-struct group::session_objection {
+/// Who does not understand what a level brings, so that nobody may use it.
+struct group::level_objection {
   std::string text; ///< empty: nobody
   bool unmet = false;
 };
 
-group::session_objection group::without_sessions() const {
+group::level_objection group::objection_to(std::uint16_t level) const {
+  const bool leases = level >= kv::lease_level;
+  const std::uint64_t feature = leases ? wire::feature_leases : wire::feature_sessions;
+  const std::string what = leases ? "leases" : "sessions";
   for (const auto& [id, record] : admin_.in_force().records) {
     if (id == options_.raft.self || !raft::is_member(core_.members(), id)) continue;
     const auto p = peers_.find(id);
     if (p == peers_.end() || !p->second.incarnation)
-      return {record.name + " was not met yet, and may run a version that knows no sessions: start it, or remove it",
+      return {record.name + " was not met yet, and may run a version that knows no " + what +
+                  ": start it, or remove it",
               true};
-    if ((p->second.features & wire::feature_sessions) == 0)
-      return {record.name + " runs a version that knows no sessions: upgrade it first", false};
+    if ((p->second.features & feature) == 0)
+      return {record.name + " runs a version that knows no " + what + ": upgrade it first", false};
   }
   return {};
 }
 
 /// Switches on what all members know, for the first who wants it: before that there is a way back to an earlier
 /// version. Why it cannot be; empty: it is under way.
-std::string group::raise_level() {
-  if (level_proposed_ == soft_.term || !knows_level()) return {};
-  const session_objection why = without_sessions();
+std::string group::raise_level(std::uint16_t level) {
+  const bool proposed = level_proposed_.in == soft_.term && level_proposed_.level >= level;
+  if (proposed || !knows_level()) return {};
+  const level_objection why = objection_to(level);
   if (why.unmet && ticks_ - led_since_ < meeting_ticks) return {}; // it may be about to connect
   if (!why.text.empty()) return why.text;
-  proposal p = wire::encode_command(arena_, kv::raise_level{kv::session_level});
-  if (core_.propose({&p, 1})) level_proposed_ = soft_.term;
+  proposal p = wire::encode_command(arena_, kv::raise_level{level});
+  if (core_.propose({&p, 1})) level_proposed_ = {.in = soft_.term, .level = level};
   return {};
 }
 

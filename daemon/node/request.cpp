@@ -62,7 +62,7 @@ bool answers_much(const kv::command& c) {
 
 bool may_grow(const kv::command& c) {
   if (const auto* t = std::get_if<kv::txn>(&c)) return may_grow(*t);
-  return std::holds_alternative<kv::put>(c);
+  return std::holds_alternative<kv::put>(c) || std::holds_alternative<kv::grant_lease>(c);
 }
 
 const char* describe(request_errc code) {

@@ -23,7 +23,8 @@ using wire::request_errc;
 /// What the code means for whoever asked, and what to do.
 [[nodiscard]] const char* describe(request_errc code);
 
-/// Whether the command can make the store or the log grow for good: puts can, deletes and compactions free.
+/// Whether the command can make the store or the log grow for good: puts and grants of leases can, deletes and
+/// compactions free.
 [[nodiscard]] bool may_grow(const kv::command& c);
 /// Whether its reply can carry keys and values.
 [[nodiscard]] bool answers_much(const kv::command& c);
@@ -78,10 +79,10 @@ struct write_request {
   coro::time_point leader_by = coro::time_point::max(); ///< when to give up waiting for a leader, if not earlier
   proposal command;
   node::arrival arrival{};
-  bool grows = true;     ///< may need disk space that is not given back: refused when there is little
-  bool answers = false;  ///< its reply may carry keys and values
-  bool bulk = false;     ///< of a client that yields to the others
-  bool sessions = false; ///< kv::needs_sessions
+  bool grows = true;       ///< may need disk space that is not given back: refused when there is little
+  bool answers = false;    ///< its reply may carry keys and values
+  bool bulk = false;       ///< of a client that yields to the others
+  std::uint16_t level = 0; ///< kv::needed_level
 };
 
 /// A read that goes on over several turns, with the request that it refers to.

@@ -63,6 +63,13 @@ storage::result<void> state_builder::take(const wire::snapshot_section_view& sec
     if (const auto added = store_->add(std::move(*session)); !added) return damaged(path_, added.error().message());
     return {};
   }
+  case wire::snapshot_section::leases: {
+    const auto leases = wire::decode_snapshot_leases(section.body);
+    if (!leases) return damaged(path_, leases.error().what());
+    for (const kv::lease_record& l : *leases)
+      if (const auto added = store_->add(l); !added) return damaged(path_, added.error().message());
+    return {};
+  }
   case wire::snapshot_section::records:
     return take_records(section.body);
   }

@@ -2,14 +2,31 @@
 
 #include "wire/snapshot_codec.hpp"
 
+#include <algorithm>
+
 namespace quorumd::node {
 namespace {
 constexpr std::size_t slice_bytes = std::size_t{256} * 1024;
+constexpr std::size_t lease_bytes = 32; // of one, encoded
 } // namespace
 
 state_blocks::state_blocks(kv::store& store, const membership& members)
     : cursor_(store)
     , members_(members.encode()) {}
+
+/// From the level on where there can be some, a snapshot says so even if it has none: versions that know no leases are
+/// to refuse it by this.
+bool state_blocks::has_leases() {
+  return !cursor_.leases().done() || (!told_leases_ && header().level >= kv::lease_level);
+}
+
+void state_blocks::next_leases(wire::byte_buffer& out, std::size_t bytes_max) {
+  const auto some = cursor_.leases().next(std::max<std::size_t>(1, bytes_max / lease_bytes));
+  visits_ = 1 + cursor_.leases().visits();
+  if (some.empty() && told_leases_) return;
+  told_leases_ = true;
+  wire::encode_snapshot_leases(out, some);
+}
 
 void state_blocks::next(wire::byte_buffer& out, std::size_t bytes_max) {
   out.clear();
@@ -20,6 +37,7 @@ void state_blocks::next(wire::byte_buffer& out, std::size_t bytes_max) {
     wire::encode_snapshot_section(out, wire::snapshot_section::members, members_);
     return;
   }
+  if (has_leases()) return next_leases(out, bytes_max);
   const auto& sessions = cursor_.sessions();
   if (next_session_ != sessions.size()) {
     visits_ = 0;

@@ -19,16 +19,21 @@ class state_blocks {
 
   [[nodiscard]] const kv::snapshot_header& header() const { return cursor_.header(); }
   [[nodiscard]] bool done() const { return begun_ && cursor_.done(); }
-  /// Replaces `out` by the next block, of about so many bytes; the first is the state but for its sessions and records.
+  /// Replaces `out` by the next block, of about so many bytes; the first is the state but for its leases, sessions and
+  /// records.
   /// May leave it empty before done(), where only keys that are younger were visited.
   void next(wire::byte_buffer& out, std::size_t bytes_max);
-  /// Of keys, versions and sessions, by the last call of next().
+  /// Of keys, versions, leases and sessions, by the last call of next().
   [[nodiscard]] std::size_t visits() const { return visits_; }
 
  private:
+  [[nodiscard]] bool has_leases();
+  void next_leases(wire::byte_buffer& out, std::size_t bytes_max);
+
   kv::snapshot_cursor cursor_;
   const std::vector<std::byte> members_;
   bool begun_ = false;
+  bool told_leases_ = false; ///< that there may be some
   std::size_t next_session_ = 0;
   std::size_t visits_ = 0;
 };

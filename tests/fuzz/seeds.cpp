@@ -82,7 +82,7 @@ std::vector<std::pair<kv::command, kv::session_call>> some_commands(std::uint64_
   for (std::uint64_t n = 1 + random.below(12); n > 0; --n) {
     kv::session_call call;
     if (random.below(4) == 0) call = {session_id(1 + random.below(3)), 1 + random.below(4), 0};
-    switch (random.below(8)) {
+    switch (random.below(12)) {
     case 0:
       all.emplace_back(kv::delete_range{.key = key(), .range_end = random.coin() ? "c" : "", .prev_kv = random.coin()},
                        call);
@@ -96,6 +96,21 @@ std::vector<std::pair<kv::command, kv::session_call>> some_commands(std::uint64_
     case 3:
       all.emplace_back(kv::pass_time{random.below(9000)}, kv::session_call());
       break;
+    case 8:
+      all.emplace_back(
+          kv::grant_lease{.id = lease_id(random.below(4)), .ttl_s = static_cast<std::int64_t>(random.below(9))}, call);
+      break;
+    case 9:
+      all.emplace_back(kv::revoke_lease{lease_id(1 + random.below(3))}, call);
+      break;
+    case 10:
+      all.emplace_back(kv::expire_lease{lease_id(1 + random.below(3)), log_index(1 + random.below(9))},
+                       kv::session_call());
+      break;
+    case 11:
+      all.emplace_back(kv::checkpoint_leases{{{lease_id(1 + random.below(3)), log_index(1 + random.below(9)), 1500}}},
+                       kv::session_call());
+      break;
     case 4: {
       kv::txn t;
       t.compares.push_back({.key = key(), .range_end = "z", .number = 1});
@@ -106,7 +121,11 @@ std::vector<std::pair<kv::command, kv::session_call>> some_commands(std::uint64_
       break;
     }
     default:
-      all.emplace_back(kv::put{.key = key(), .value = "some value", .prev_kv = random.coin()}, call);
+      all.emplace_back(kv::put{.key = key(),
+                               .value = "some value",
+                               .lease = lease_id(random.coin() ? 0 : 1 + random.below(3)),
+                               .prev_kv = random.coin()},
+                       call);
     }
   }
   return all;

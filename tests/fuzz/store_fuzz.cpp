@@ -20,6 +20,9 @@ void check_snapshot(kv::store& s) {
   kv::store_builder builder({}, cursor.header());
   for (const auto& session : cursor.sessions())
     QUORUMD_INVARIANT(builder.add(kv::session_record(*session)).has_value(), "a session goes through a snapshot");
+  while (!cursor.leases().done())
+    for (const kv::lease_record& l : cursor.leases().next(2))
+      QUORUMD_INVARIANT(builder.add(l).has_value(), "a lease goes through a snapshot");
   while (!cursor.done())
     for (const kv::record_view& r : cursor.next(256))
       QUORUMD_INVARIANT(builder.add(r).has_value(), "a record goes through a snapshot");

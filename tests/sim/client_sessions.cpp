@@ -36,7 +36,7 @@ void clients::send_to_nobody(const kv::command& command, const kv::session_call&
   batch[0].deadline = clock_.now() + 1s;
   batch[0].command = wire::encode_command(arena_, command, call);
   batch[0].grows = node::may_grow(command);
-  batch[0].sessions = true;
+  batch[0].level = kv::needed_level(command, call);
   cluster_.the_node(at).submit(batch);
 }
 

@@ -124,7 +124,7 @@ void clients::send_command(client& c, const kv::command& command) {
   batch[0].grows = node::may_grow(command);
   batch[0].answers = node::answers_much(command);
   batch[0].bulk = c.number % 2 == 1;
-  batch[0].sessions = kv::needs_sessions(command, call);
+  batch[0].level = kv::needed_level(command, call);
   c.command = payload_hash(std::as_const(batch[0].command).payload());
   cluster_.the_node(c.asked).submit(batch);
 }

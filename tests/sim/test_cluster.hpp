@@ -50,6 +50,7 @@ class test_cluster : private node::reply_sink {
     r.deadline = clock_.now() + std::chrono::minutes(10);
     r.command = wire::encode_command(arena_, c);
     r.grows = node::may_grow(c);
+    r.level = kv::needed_level(c, {});
     writes_.push_back(std::move(r));
   }
   /// A read of the next batch; the bytes that it refers to stay.

@@ -124,6 +124,13 @@ class out {
   out& operator<<(const kv::close_session& c) { return *this << "close_session" << c.session; }
   out& operator<<(const kv::pass_time& t) { return *this << "pass_time" << t.ms; }
   out& operator<<(const kv::raise_level& r) { return *this << "raise_level" << r.level; }
+  out& operator<<(const kv::grant_lease& g) { return *this << "grant_lease" << g.id << g.ttl_s; }
+  out& operator<<(const kv::revoke_lease& r) { return *this << "revoke_lease" << r.id; }
+  out& operator<<(const kv::expire_lease& e) { return *this << "expire_lease" << e.id << e.granted; }
+  out& operator<<(const kv::lease_checkpoint& c) {
+    return *this << c.id << c.granted << c.remaining_ms.has_value() << c.remaining_ms.value_or(0);
+  }
+  out& operator<<(const kv::checkpoint_leases& c) { return *this << "checkpoint_leases" << c.list; }
   out& operator<<(const kv::session_call& c) { return *this << c.session << c.sequence << c.answered; }
 
   out& operator<<(const kv::key_value_view& k) {
@@ -143,6 +150,7 @@ class out {
   out& operator<<(const kv::txn_reply& r) { return *this << "txn_reply" << r.succeeded << r.responses; }
   out& operator<<(const kv::compact_reply&) { return *this << "compact_reply"; }
   out& operator<<(const kv::open_session_reply& r) { return *this << "open_session_reply" << r.session; }
+  out& operator<<(const kv::grant_lease_reply& r) { return *this << "grant_lease_reply" << r.id << r.ttl_s; }
   out& operator<<(const kv::done_reply&) { return *this << "done_reply"; }
   out& operator<<(const kv::configure_reply& r) { return *this << "configure_reply" << r.now; }
   out& operator<<(const kv::reply& r) {

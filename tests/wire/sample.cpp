@@ -271,7 +271,15 @@ kv::txn sampler::txn(std::size_t depth) {
 
 kv::command sampler::command(std::size_t depth) {
   kv::configure c{.initial = coin()};
-  switch (below(9)) {
+  switch (below(13)) {
+  case 9:
+    return kv::grant_lease{.id = lease_id(random_()), .ttl_s = static_cast<std::int64_t>(random_())};
+  case 10:
+    return kv::revoke_lease{lease_id(random_())};
+  case 11:
+    return kv::expire_lease{.id = lease_id(random_()), .granted = log_index(number())};
+  case 12:
+    return checkpoints();
   case 0:
     return put();
   case 1:
@@ -294,6 +302,24 @@ kv::command sampler::command(std::size_t depth) {
     if (coin()) c.quota_bytes = random_();
     return c;
   }
+}
+
+kv::lease_record sampler::lease() {
+  kv::lease_record l{.id = lease_id(random_()),
+                     .ttl_s = static_cast<std::int64_t>(random_()),
+                     .granted = log_index(number()),
+                     .remaining_ms = {}};
+  if (coin()) l.remaining_ms = random_() / 2;
+  return l;
+}
+
+kv::checkpoint_leases sampler::checkpoints() {
+  kv::checkpoint_leases c;
+  for (std::size_t n = below(4); n > 0; --n) {
+    const kv::lease_record l = lease();
+    c.list.push_back({.id = l.id, .granted = l.granted, .remaining_ms = l.remaining_ms});
+  }
+  return c;
 }
 
 kv::session_call sampler::session_call() {
@@ -346,7 +372,7 @@ kv::txn_reply sampler::txn_reply(std::size_t depth) {
 }
 
 kv::error sampler::store_error() {
-  const auto last = static_cast<std::uint64_t>(kv::errc::answer_not_kept);
+  const auto last = static_cast<std::uint64_t>(kv::errc::too_many_leases);
   return kv::error(static_cast<kv::errc>(1 + below(last)), revision(number()));
 }
 
@@ -358,7 +384,10 @@ kv::result<kv::reply> sampler::result() {
   if (coin()) p.prev = key_value();
   kv::delete_range_reply d{.deleted = random_(), .prev = {}};
   for (std::size_t k = below(3); k > 0; --k) d.prev.push_back(key_value());
-  switch (below(7)) {
+  switch (below(8)) {
+  case 7:
+    r.body = kv::grant_lease_reply{.id = lease_id(random_()), .ttl_s = static_cast<std::int64_t>(random_())};
+    break;
   case 0:
     r.body = p;
     break;

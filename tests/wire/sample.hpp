@@ -2,6 +2,7 @@
 
 #include "consensus/types/entry.hpp"
 #include "daemon/kv/command.hpp"
+#include "daemon/kv/leases.hpp"
 #include "daemon/kv/result.hpp"
 #include "wire/byte_buffer.hpp"
 #include "wire/client_protocol.hpp"
@@ -40,6 +41,8 @@ class sampler {
 
   kv::command command(std::size_t depth = 3);
   kv::session_call session_call();
+  kv::lease_record lease();
+  kv::checkpoint_leases checkpoints();
   kv::range_request range();
   kv::result<kv::reply> result();
   kv::range_reply range_reply(std::size_t keys_max);

@@ -44,6 +44,33 @@ TEST_CASE("a command in the log carries the version that it needs") {
   CHECK(of_session.p.payload().size() == 8 * (1 + 4 + 4 + 1 + 1 + 5)); // and the context
   REQUIRE(of_session.read().has_value());
   CHECK(of_session.read()->call == third);
+
+  // What is done with leases is for those who know leases, but a put with one is as it always was.
+  chunk_arena arena;
+  const auto version = [&](const kv::command& c) {
+    const proposal p = encode_command(arena, c);
+    return load_le<std::uint16_t>(std::as_const(p).payload().data() + 8 + 2);
+  };
+  CHECK(version(kv::grant_lease{.id = lease_id(7), .ttl_s = 60}) == 3);
+  CHECK(version(kv::revoke_lease{lease_id(7)}) == 3);
+  CHECK(version(kv::expire_lease{lease_id(7), log_index(5)}) == 3);
+  CHECK(version(kv::checkpoint_leases{}) == 3);
+  CHECK(version(kv::raise_level{kv::lease_level}) == 2);
+  CHECK(version(kv::put{.key = "key", .lease = lease_id(7)}) == 1);
+}
+
+// No more leases are checkpointed at once than one command may, whoever wrote it.
+TEST_CASE("a command with too many checkpoints is refused") {
+  chunk_arena arena;
+  kv::checkpoint_leases c;
+  c.list.resize(kv::lease_checkpoints_max);
+  const proposal most = encode_command(arena, c);
+  REQUIRE(decode_command(std::as_const(most).payload()).has_value());
+  c.list.emplace_back();
+  const proposal more = encode_command(arena, c);
+  const auto read = decode_command(std::as_const(more).payload());
+  REQUIRE_FALSE(read.has_value());
+  CHECK(read.error().code() == codec_errc::count);
 }
 
 // A later version put something into a command that this one cannot honour: it is refused, never taken in part.
@@ -58,9 +85,9 @@ TEST_CASE("a command of a later version is refused") {
   };
   CHECK(why([](stored_put& p) { store_le<std::uint16_t>(p.kind(), 99); }) == "a command is of an unknown kind");
   CHECK(why([](stored_put& p) { store_le<std::uint16_t>(p.version(), command_version + 1); }) ==
-        "a command is of version 3, and this quorumd knows 1 to 2");
+        "a command is of version 4, and this quorumd knows 1 to 3");
   CHECK(why([](stored_put& p) { store_le<std::uint16_t>(p.version(), 0); }) ==
-        "a command is of version 0, and this quorumd knows 1 to 2");
+        "a command is of version 0, and this quorumd knows 1 to 3");
   const auto of_session = [](std::size_t word, std::uint64_t value) {
     stored_put put({.session = session_id(7), .sequence = 3});
     store_le<std::uint64_t>(put.at(11 + word), value); // the context is behind everything else
@@ -167,6 +194,24 @@ TEST_CASE("a session in a snapshot comes back as it was") {
       CHECK(dump(read->kept[i].answer()) == dump(r.kept[i].answer()));
     }
     CHECK_FALSE(decode_snapshot_session(section->body.first(8)).has_value());
+  }
+}
+
+// Any number of leases, with and without what remains of them.
+TEST_CASE("leases in a snapshot come back as they were") {
+  for (const std::size_t count : {0, 1, 500}) {
+    sampler s(count);
+    std::vector<kv::lease_record> leases;
+    while (leases.size() != count) leases.push_back(s.lease());
+    byte_buffer block;
+    encode_snapshot_leases(block, leases);
+    std::span<const std::byte> rest = block.bytes();
+    const auto section = take_snapshot_section(rest);
+    REQUIRE(section.has_value());
+    CHECK(section->kind == snapshot_section::leases);
+    CHECK(rest.empty());
+    CHECK(*decode_snapshot_leases(section->body) == leases);
+    if (count != 0) CHECK_FALSE(decode_snapshot_leases(section->body.first(8 * count)).has_value());
   }
 }
 

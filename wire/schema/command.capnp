@@ -74,6 +74,22 @@ struct OpenSession {
   idleMsMax @1 :UInt64;
 }
 
+struct GrantLease {
+  id @0 :UInt64;  # 0: the store names it
+  ttlS @1 :Int64;
+}
+
+struct ExpireLease {
+  id @0 :UInt64;
+  granted @1 :UInt64;  # by the entry of this index
+}
+
+struct LeaseCheckpoint {
+  id @0 :UInt64;
+  granted @1 :UInt64;
+  remainingMs @2 :UInt64 = 0xffffffffffffffff;  # as it is: all of it
+}
+
 struct Settings {
   keepRevisions @0 :UInt64;
   historyBytesMax @1 :UInt64;
@@ -97,6 +113,10 @@ struct Command {
     closeSession @8 :UInt64;
     passTime @9 :UInt64;     # milliseconds; a leader's own
     raiseLevel @10 :UInt16;  # a leader's own
+    grantLease @11 :GrantLease;
+    revokeLease @12 :UInt64;
+    expireLease @13 :ExpireLease;                   # a leader's own
+    checkpointLeases @14 :List(LeaseCheckpoint);  # a leader's own
   }
   version @4 :UInt16;    # in the log: the lowest version of commands in which everything here is known; a client's is 0
   context @5 :Context;   # null: none
@@ -146,6 +166,11 @@ struct StoreError {
   bound @1 :UInt64;
 }
 
+struct GrantLeaseReply {
+  id @0 :UInt64;
+  ttlS @1 :Int64;  # as it was granted
+}
+
 struct Outcome {
   # What a command did.
   revision @0 :UInt64;
@@ -158,6 +183,7 @@ struct Outcome {
     configure @6 :Settings;  # all of them, afterwards
     openSession @7 :UInt64;
     done @8 :Void;
+    grantLease @9 :GrantLeaseReply;
   }
 }
 

@@ -1,5 +1,5 @@
 @0xa7d2e9f1c3b60584;
-# In the sections of a snapshot file: a SnapshotHeader, SnapshotSessions, then SnapshotRecords. docs/disk-format.md explains.
+# In the sections of a snapshot file: a SnapshotHeader, SnapshotLeases, SnapshotSessions, then SnapshotRecords. docs/disk-format.md explains.
 using Cxx = import "/capnp/c++.capnp";
 using Shared = import "command.capnp";
 $Cxx.namespace("quorumd::wire::schema");
@@ -26,6 +26,17 @@ struct SnapshotSession {
   usedMs @2 :UInt64;
   answered @3 :UInt64;
   answers @4 :List(SnapshotAnswer);
+}
+
+struct SnapshotLease {
+  id @0 :UInt64;
+  ttlS @1 :Int64;
+  granted @2 :UInt64;
+  remainingMs @3 :UInt64 = 0xffffffffffffffff;  # as it is: all of it
+}
+
+struct SnapshotLeases {
+  leases @0 :List(SnapshotLease);
 }
 
 struct SnapshotRecord {

@@ -25,6 +25,10 @@ grpc_status status_of(const kv::error& e) {
     return says(grpc_code::invalid_argument, "lease is provided");
   case kv::errc::lease_not_found:
     return says(grpc_code::not_found, "requested lease not found");
+  case kv::errc::lease_exists:
+    return says(grpc_code::failed_precondition, "lease already exists");
+  case kv::errc::ttl_too_large:
+    return says(grpc_code::out_of_range, "too large lease TTL");
   case kv::errc::too_many_operations:
     return says(grpc_code::invalid_argument, "too many operations in txn request");
   case kv::errc::duplicate_key:
@@ -35,6 +39,7 @@ grpc_status status_of(const kv::error& e) {
     return says(grpc_code::invalid_argument, "invalid sort option");
   case kv::errc::reply_too_large:
   case kv::errc::too_many_visits:
+  case kv::errc::too_many_leases:
     return says(grpc_code::resource_exhausted, e.message());
   default:
     return says(grpc_code::internal, e.message());

@@ -1,6 +1,7 @@
 #include "tests/daemon/kv/model.hpp"
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <optional>
 #include <utility>
@@ -17,6 +18,7 @@ std::int64_t number(const key_value_view& kv, compare_target target) {
   if (target == compare_target::version) return static_cast<std::int64_t>(kv.version);
   if (target == compare_target::create) return static_cast<std::int64_t>(kv.create_revision.value());
   if (target == compare_target::mod) return static_cast<std::int64_t>(kv.mod_revision.value());
+  if (target == compare_target::lease) return static_cast<std::int64_t>(kv.lease.value());
   return 0;
 }
 
@@ -42,7 +44,7 @@ std::vector<key_value_view> model::find(std::string_view key, std::string_view e
     for (const entry& e : versions)
       if (e.mod <= at) found = &e;
     if (found != nullptr && found->version != 0)
-      out.push_back({k, found->value, revision(found->create), revision(found->mod), found->version, {}});
+      out.push_back({k, found->value, revision(found->create), revision(found->mod), found->version, found->lease});
   }
   return out;
 }
@@ -98,8 +100,10 @@ bool model::holds(const compare& c, std::uint64_t at) const {
 }
 
 result<void> model::check(const operation& o, std::uint64_t at) const {
-  if (const put* p = std::get_if<put>(&o.what))
-    if (p->ignore_value && find(p->key, {}, at).empty()) return error(errc::key_not_found);
+  if (const put* p = std::get_if<put>(&o.what)) {
+    if (p->lease && !leases_.contains(p->lease.value())) return error(errc::lease_not_found);
+    if ((p->ignore_value || p->ignore_lease) && find(p->key, {}, at).empty()) return error(errc::key_not_found);
+  }
   if (const range_request* r = std::get_if<range_request>(&o.what)) {
     if (r->revision.value() > at) return error(errc::future_revision, revision(at));
     if (r->revision && r->revision.value() < compacted_) return error(errc::compacted, revision(compacted_));
@@ -144,10 +148,11 @@ void model::add(std::string_view key, entry e) {
 
 operation_reply model::run(const put& p) {
   put_reply done;
-  entry next{std::string(p.value), 0, 0, 1, 0};
+  entry next{std::string(p.value), 0, 0, 1, 0, p.lease};
   if (const auto before = find(p.key, {}, current_ + 1); !before.empty()) {
     if (p.prev_kv) done.prev = before.front();
     if (p.ignore_value) next.value = before.front().value;
+    if (p.ignore_lease) next.lease = before.front().lease;
     next.create = before.front().create_revision.value();
     next.version = before.front().version + 1;
   }
@@ -179,7 +184,56 @@ operation_reply model::run(const operation& o, std::uint64_t compared_at) {
   return {done};
 }
 
-result<reply> model::apply(const command& c) {
+std::vector<std::string> model::keys_of(lease_id id) const {
+  std::vector<std::string> out;
+  for (const key_value_view& kv : find({"\0", 1}, {"\0", 1}, current_))
+    if (kv.lease == id) out.emplace_back(kv.key);
+  return out;
+}
+
+result<reply> model::grant(const grant_lease& g, log_index at) {
+  if (g.ttl_s > 9'000'000'000) return error(errc::ttl_too_large);
+  std::uint64_t id = g.id.value();
+  if (leases_.contains(id)) return error(errc::lease_exists);
+  if (id == 0)
+    for (id = hash_of(std::array{at.value()}) << 1 >> 1; id == 0 || leases_.contains(id);) id = (id + 1) << 1 >> 1;
+  const std::int64_t ttl = std::max<std::int64_t>(g.ttl_s, 2);
+  leases_[id] = {lease_id(id), ttl, at, {}};
+  return reply{revision(current_), grant_lease_reply{lease_id(id), ttl}};
+}
+
+result<reply> model::end(lease_id id) {
+  subs_ = 0;
+  for (const std::string& key : keys_of(id)) add(key, {});
+  if (subs_ > 0) ++current_;
+  leases_.erase(id.value());
+  return reply{revision(current_), done_reply{}};
+}
+
+void model::checkpoint(const checkpoint_leases& c) {
+  for (const lease_checkpoint& one : c.list) {
+    const auto l = leases_.find(one.id.value());
+    if (l == leases_.end() || l->second.granted != one.granted) continue;
+    l->second.remaining_ms = one.remaining_ms;
+    if (one.remaining_ms >= static_cast<std::uint64_t>(l->second.ttl_s) * 1000) l->second.remaining_ms.reset();
+  }
+}
+
+result<reply> model::apply(const command& c, log_index at) {
+  const reply nothing{revision(current_), done_reply{}};
+  if (const grant_lease* g = std::get_if<grant_lease>(&c)) return grant(*g, at);
+  if (const revoke_lease* r = std::get_if<revoke_lease>(&c)) {
+    if (!leases_.contains(r->id.value())) return error(errc::lease_not_found);
+    return end(r->id);
+  }
+  if (const expire_lease* e = std::get_if<expire_lease>(&c)) {
+    const auto l = leases_.find(e->id.value());
+    return l != leases_.end() && l->second.granted == e->granted ? end(e->id) : result<reply>(nothing);
+  }
+  if (const checkpoint_leases* k = std::get_if<checkpoint_leases>(&c)) {
+    checkpoint(*k);
+    return nothing;
+  }
   if (const configure* k = std::get_if<configure>(&c)) {
     auto next = settings_ ? *settings_ : kv::settings();
     const bool applies = !k->initial || !settings_;
@@ -229,7 +283,7 @@ std::vector<record_view> model::records() const {
       const entry& e = versions[i];
       const bool hidden = i + 1 < versions.size() && versions[i + 1].mod <= compacted_;
       if (hidden || (e.version == 0 && e.mod <= compacted_)) continue;
-      out.push_back({k, e.value, revision(e.version == 0 ? 0 : e.create), revision(e.mod), e.sub, e.version, {}});
+      out.push_back({k, e.value, revision(e.version == 0 ? 0 : e.create), revision(e.mod), e.sub, e.version, e.lease});
     }
   return out;
 }

@@ -6,6 +6,8 @@
 #include <doctest/doctest.h>
 
 #include <array>
+#include <iterator>
+#include <map>
 #include <memory>
 #include <optional>
 #include <random>
@@ -46,7 +48,8 @@ class generator {
   command next(const model& m) {
     const std::uint64_t dice = below(20);
     if (one_in(30)) return draw_settings();
-    if (dice < 11) return draw_put();
+    if (one_in(8)) return draw_of_leases(m);
+    if (dice < 11) return draw_put(m);
     if (dice < 14) return draw_delete();
     if (dice < 19) return draw_txn(m, 3);
     return compact{revision(m.compacted() + below(m.current() - m.compacted() + 2))};
@@ -88,8 +91,37 @@ class generator {
     return dice == 0 ? std::string_view() : dice == 1 ? rest : key();
   }
 
-  put draw_put() {
+  /// One that is granted, mostly.
+  lease_id draw_lease(const model& m) {
+    if (m.leases().empty() || one_in(20)) return lease_id(one_in(3) ? ~std::uint64_t{0} : 1 + below(3));
+    return std::next(m.leases().begin(), static_cast<std::ptrdiff_t>(below(m.leases().size())))->second.id;
+  }
+  command draw_of_leases(const model& m) {
+    const lease_id id = draw_lease(m);
+    const auto known = m.leases().find(id.value());
+    const log_index granted = known == m.leases().end() || one_in(4) ? log_index(1) : known->second.granted;
+    switch (below(6)) {
+    case 0:
+      return revoke_lease{id};
+    case 1:
+      return expire_lease{id, granted};
+    case 2: {
+      const std::optional<std::uint64_t> remaining = one_in(3) ? std::nullopt : std::optional(below(4000));
+      return checkpoint_leases{{{id, granted, remaining}, {draw_lease(m), granted, 5}}};
+    }
+    default:
+      return grant_lease{.id = one_in(2) ? lease_id() : draw_lease({}),
+                         .ttl_s = static_cast<std::int64_t>(below(5)) - 1};
+    }
+  }
+
+  put draw_put(const model& m) {
     put p{.key = key(), .value = value(), .prev_kv = one_in(2)};
+    if (one_in(2)) p.lease = draw_lease(m);
+    if (one_in(10)) {
+      p.ignore_lease = true;
+      p.lease = {};
+    }
     if (one_in(10)) {
       p.ignore_value = true;
       p.value = {};
@@ -111,6 +143,7 @@ class generator {
     c.relation = static_cast<compare_relation>(below(4));
     c.number = c.target == compare_target::version ? static_cast<std::int64_t>(below(4))
                                                    : static_cast<std::int64_t>(below(m.current() + 1));
+    if (c.target == compare_target::lease) c.number = static_cast<std::int64_t>(draw_lease(m).value());
     if (one_in(3)) c.number = 0;
     c.value = value();
     return c;
@@ -136,7 +169,7 @@ class generator {
     for (std::uint64_t n = below(4); n > 0; --n) {
       const std::uint64_t dice = below(8);
       if (dice < 3)
-        list.push_back({draw_put()});
+        list.push_back({draw_put(m)});
       else if (dice < 4)
         list.push_back({draw_delete()});
       else if (dice < 6 || depth == 0)
@@ -156,17 +189,30 @@ struct transfer {
       : cursor(from)
       , builder(options{}, cursor.header())
       , frozen(m)
-      , expected(frozen.records()) {}
+      , expected(frozen.records()) {
+    for (const auto& [id, l] : frozen.leases()) leases.push_back(l);
+  }
 
   snapshot_cursor cursor;
   store_builder builder;
   model frozen; ///< owns what expected points to
   std::vector<record_view> expected;
+  std::vector<lease_record> leases;
   std::size_t seen = 0;
-  std::vector<command> since;
+  std::size_t leases_seen = 0;
+  std::vector<std::pair<log_index, command>> since;
 
   /// Takes a slice; the finished store after the last one.
   std::unique_ptr<store> step(std::size_t bytes_max) {
+    if (!cursor.leases().done()) {
+      for (const lease_record& l : cursor.leases().next(1 + bytes_max % 3)) {
+        REQUIRE(leases_seen < leases.size());
+        REQUIRE(l == leases[leases_seen++]);
+        REQUIRE(builder.add(l).has_value());
+      }
+      return nullptr;
+    }
+    REQUIRE(leases_seen == leases.size());
     for (const record_view& r : cursor.next(bytes_max)) {
       REQUIRE(seen < expected.size());
       REQUIRE(r == expected[seen++]);
@@ -203,13 +249,30 @@ struct open_transaction {
   reading it;
 };
 
+/// What a leader's clock would know of the leases.
+struct told_of_leases final : lease_listener {
+  std::map<std::uint64_t, lease_record> known;
+
+  void granted(const lease_record& l) override { REQUIRE(known.emplace(l.id.value(), l).second); }
+  void ended(lease_id id, log_index granted) override {
+    REQUIRE(known.at(id.value()).granted == granted);
+    known.erase(id.value());
+  }
+  void checkpointed(const lease_record& l) override {
+    REQUIRE(known.at(l.id.value()) != l);
+    known[l.id.value()] = l;
+  }
+};
+
 /// Two stores and the model under one sequence of commands. The first store applies them in slices, with reads, freed
 /// memory and snapshots between the slices; the second all at once, it frees nothing, and is replaced now and then by
 /// one installed from a snapshot of the first.
 class run {
  public:
   explicit run(std::uint64_t seed)
-      : random_(seed) {}
+      : random_(seed) {
+    a_->listen(&told_);
+  }
 
   void operations(int count) {
     for (int i = 0; i < count; ++i) {
@@ -227,6 +290,7 @@ class run {
   int installed() const { return installed_; }
   int freed() const { return freed_; }
   int refused() const { return refused_; }
+  int attached() const { return attached_; }
 
  private:
   void change() {
@@ -240,8 +304,9 @@ class run {
       REQUIRE(a_->bytes() == b_->bytes());
       REQUIRE(a_->content_hash() == b_->content_hash());
       REQUIRE(a_->applied() == b_->applied());
+      compare_leases(*a_);
     }
-    const result<reply> expected = model_.apply(c);
+    const result<reply> expected = model_.apply(c, index_);
     refused_ += expected ? 0 : 1;
     const std::string want = text(expected);
     REQUIRE(text(a_->finish()) == want);
@@ -250,8 +315,32 @@ class run {
     REQUIRE(a_->keys() == model_.keys());
     REQUIRE(a_->bytes() == b_->bytes());
     REQUIRE(a_->history_bytes() == b_->history_bytes());
+    REQUIRE(a_->stored_bytes() == b_->stored_bytes());
     REQUIRE(a_->settings() == model_.settings());
-    if (transfer_) transfer_->since.push_back(c);
+    compare_leases(*a_);
+    compare_leases(*b_);
+    if (transfer_) transfer_->since.emplace_back(index_, c);
+  }
+
+  void compare_leases(const store& s) {
+    REQUIRE(s.leases().size() == model_.leases().size());
+    REQUIRE(told_.known == model_.leases());
+    lease_id last;
+    for (const auto& [id, l] : model_.leases()) {
+      REQUIRE(s.leases().find(l.id) == l);
+      REQUIRE(s.leases().next(last) == l);
+      last = l.id;
+      const std::vector<std::string> keys = model_.keys_of(l.id);
+      REQUIRE(s.leases().key_count(l.id) == keys.size());
+      attached_ += keys.empty() ? 0 : 1;
+      const std::size_t page = 1 + random_.below(3);
+      std::vector<std::string> found;
+      for (std::vector<std::string_view> next = s.leases().keys(l.id, {}, page); !next.empty();
+           next = s.leases().keys(l.id, found.back(), page))
+        found.insert(found.end(), next.begin(), next.end());
+      REQUIRE(found == keys);
+    }
+    REQUIRE_FALSE(s.leases().next(last));
   }
 
   void between() {
@@ -300,7 +389,7 @@ class run {
     if (!random_.one_in(3)) return;
     std::unique_ptr<store> built = transfer_->step(1 + random_.below(600));
     if (!built) return;
-    for (const command& c : transfer_->since) (void)built->apply(built->applied().next(), c);
+    for (const auto& [index, c] : transfer_->since) (void)built->apply(index, c);
     CHECK(built->content_hash() == a_->content_hash());
     CHECK(built->keys() == a_->keys());
     CHECK(built->bytes() == a_->bytes());
@@ -313,13 +402,14 @@ class run {
 
   generator random_;
   model model_;
+  told_of_leases told_;
   std::unique_ptr<store> a_ = std::make_unique<store>(options{});
   std::unique_ptr<store> b_ = std::make_unique<store>(options{});
   std::optional<transfer> transfer_; // gone before the store it reads
   log_index index_;
   std::vector<std::unique_ptr<open_reading>> readings_; // likewise
   std::vector<std::unique_ptr<open_transaction>> transactions_;
-  int installed_ = 0, freed_ = 0, refused_ = 0, slices_ = 0, long_reads_ = 0;
+  int installed_ = 0, freed_ = 0, refused_ = 0, slices_ = 0, long_reads_ = 0, attached_ = 0;
 };
 
 } // namespace
@@ -327,7 +417,7 @@ class run {
 // Random commands and reads, with compaction, snapshots and installs in between, agree with the model at every step;
 // and every part of that happens often.
 TEST_CASE("random operations agree with the model") {
-  int installed = 0, freed = 0, refused = 0, slices = 0, long_reads = 0;
+  int installed = 0, freed = 0, refused = 0, slices = 0, long_reads = 0, attached = 0;
   for (std::uint64_t seed = 1; seed <= 40; ++seed) {
     CAPTURE(seed);
     run r(seed);
@@ -337,12 +427,14 @@ TEST_CASE("random operations agree with the model") {
     refused += r.refused();
     slices += r.slices();
     long_reads += r.long_reads();
+    attached += r.attached();
   }
   CHECK(installed > 40);
   CHECK(freed > 200);
   CHECK(refused > 40);
   CHECK(slices > 3000);
   CHECK(long_reads > 2000);
+  CHECK(attached > 5000);
 }
 
 } // namespace quorumd::kv::test

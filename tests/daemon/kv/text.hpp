@@ -33,6 +33,12 @@ struct machine {
     index = index.next();
     return text(s.apply(index, c, call));
   }
+  /// The keys of a lease, in one line.
+  [[nodiscard]] std::string keys(std::uint64_t lease) const {
+    std::string out = std::to_string(s.leases().key_count(lease_id(lease))) + ":";
+    for (const std::string_view key : s.leases().keys(lease_id(lease), {}, 100)) (out += ' ') += key;
+    return out;
+  }
   /// Begins a session.
   session_id open(std::uint64_t idle_ms_max = 60'000, std::uint64_t nonce = 0) {
     index = index.next();

@@ -1,6 +1,7 @@
 #include "daemon/node/state_builder.hpp"
 
 #include "consensus/types/little_endian.hpp"
+#include "daemon/node/state_writer.hpp"
 #include "tests/support/memory_files.hpp"
 #include "wire/snapshot_codec.hpp"
 
@@ -81,6 +82,44 @@ TEST_CASE("a state is built of a snapshot's sections") {
     CHECK(built->store->content_hash() == s.store.content_hash());
     CHECK(built->members == s.members);
   }
+}
+
+// Leases stand in front of the sessions, in as many sections as slices; from the level on that has leases, versions
+// that know none find a section that they refuse, though there be no lease.
+TEST_CASE("a snapshot's blocks have the leases") {
+  kv::store store{kv::options{}};
+  membership members;
+  REQUIRE(members.record(membership::encode(node_id(1), incarnation(5))));
+  const auto apply = [&](const kv::command& c) { REQUIRE(store.apply(store.applied().next(), c).has_value()); };
+  const auto check = [&](std::size_t sections) {
+    state_blocks of(store, members);
+    std::size_t found = 0;
+    blocks all;
+    for (wire::byte_buffer b; !of.done();) {
+      of.next(b, 64);
+      CHECK(of.visits() <= 6);
+      if (b.bytes().empty()) continue;
+      all.emplace_back(b.bytes().begin(), b.bytes().end());
+      std::span<const std::byte> rest = all.back();
+      while (!rest.empty())
+        found += wire::take_snapshot_section(rest).value().kind == wire::snapshot_section::leases ? 1 : 0;
+    }
+    CHECK(found == sections);
+    const auto built = build(all);
+    REQUIRE(built.has_value());
+    CHECK(built->store->content_hash() == store.content_hash());
+    CHECK(built->store->leases().size() == store.leases().size());
+    CHECK(built->store->leases().key_count(lease_id(1)) == store.leases().key_count(lease_id(1)));
+  };
+  apply(kv::open_session{.nonce = 1, .idle_ms_max = 5000});
+  check(0);
+  apply(kv::raise_level{kv::session_level});
+  check(0);
+  apply(kv::raise_level{kv::lease_level});
+  check(1);
+  for (std::uint64_t id = 1; id <= 5; ++id) apply(kv::grant_lease{.id = lease_id(id), .ttl_s = 60});
+  apply(kv::put{.key = "key", .value = "value", .lease = lease_id(1)});
+  check(3);
 }
 
 // A later version's snapshot has a section more, or another form of a known one: the load ends there and says so.
