@@ -48,8 +48,8 @@ class lease_listener {
 class lease_capture;
 
 /// The leases, a part of the state, with the keys that are attached to each: the live ones whose newest version names
-/// it. Time is the leader's; nothing here ends by itself. What is read is what the store shows: nothing of a command that
-/// is half made.
+/// it. Time is the leader's; nothing here ends by itself. What is read is what the store shows: nothing of a command
+/// that is half made.
 class leases {
  public:
   [[nodiscard]] bool contains(lease_id id) const { return all_.contains(id); }
@@ -59,8 +59,8 @@ class leases {
   [[nodiscard]] std::size_t size() const { return all_.size(); }
   /// How many keys are attached to it. O(log n).
   [[nodiscard]] std::uint64_t key_count(lease_id id) const;
-  /// Its keys behind that one, in order, so many at most; from the first on behind an empty one. The views hold until the
-  /// store's next begin or proceed.
+  /// Its keys behind that one, in order, so many at most; from the first on behind an empty one. The views hold until
+  /// the store's next begin or proceed.
   [[nodiscard]] std::vector<std::string_view> keys(lease_id id, std::string_view after, std::size_t keys_max) const;
   /// Of everything here but the keys; 0 without a lease.
   [[nodiscard]] std::uint64_t hash() const { return hash_; }
@@ -141,8 +141,8 @@ class leases {
   std::vector<moved_set> left_behind_; ///< of earlier ones: large sets are freed bit by bit
 };
 
-/// The leases as they are when this is made, the last change having been that entry's, for whoever takes them bit by bit
-/// while they change. Gone before they are.
+/// The leases as they are when this is made, the last change having been that entry's, for whoever takes them bit by
+/// bit while they change. Gone before they are.
 class lease_capture {
  public:
   lease_capture(leases& of, log_index applied);

@@ -36,6 +36,7 @@ void read_all(std::span<const std::byte> frame, frame_reader& source) {
   }
   (void)decode_snapshot_header(frame);
   (void)decode_snapshot_session(frame);
+  (void)decode_snapshot_leases(frame);
   std::vector<kv::record_view> records;
   (void)decode_snapshot_records(frame, records);
   byte_buffer out;

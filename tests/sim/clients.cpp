@@ -223,6 +223,11 @@ void clients::answered(client& c) {
     ++acknowledged_writes_;
     ++counters_[counter::acknowledged_writes];
     cluster_.complain(cluster_.acknowledgements().acknowledged(o.revision, c.command));
+  } else if (o.what == operation::kind::grant) {
+    granted_.push_back(o.lease);
+    ++counters_[counter::leases_granted];
+  } else if (o.revokes()) {
+    ++counters_[counter::leases_revoked];
   } else if (o.what == operation::kind::read) {
     ++counters_[counter::reads];
     if (cluster_.leader() != c.asked) ++counters_[counter::follower_reads];

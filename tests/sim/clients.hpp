@@ -86,6 +86,8 @@ class clients final : private node::reply_sink {
   [[nodiscard]] operation draw_txn();
   [[nodiscard]] std::string draw_key();
   [[nodiscard]] action draw_put();
+  [[nodiscard]] std::uint64_t draw_lease();
+  [[nodiscard]] operation draw_of_leases();
   [[nodiscard]] action draw_range(action::kind what);
   void remember(const operation& o);
   [[nodiscard]] std::uint64_t newest_at(coro::time_point then) const;
@@ -113,6 +115,8 @@ class clients final : private node::reply_sink {
   std::vector<seen_revision> newest_since_; ///< how newest_ grew
   std::uint64_t moment_ = 0;
   std::uint64_t next_value_ = 1;
+  std::vector<std::uint64_t> granted_; ///< leases that are acknowledged, and mostly not revoked
+  std::uint64_t leases_asked_ = 0;
   std::uint64_t acknowledged_writes_ = 0;
   std::uint64_t operations_max_;
   bool patient_ = false;

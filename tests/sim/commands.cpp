@@ -8,10 +8,11 @@ namespace {
 kv::operation operation_of(const action& a) {
   switch (a.what) {
   case action::kind::put:
-    return {kv::put{.key = a.key, .value = a.value, .lease = {}}};
+    return {kv::put{.key = a.key, .value = a.value, .lease = lease_id(a.lease)}};
   case action::kind::erase:
     return {kv::delete_range{.key = a.key, .range_end = a.end}};
   case action::kind::get:
+  case action::kind::revoke: // no operation of a transaction
     break;
   }
   kv::range_request get;
@@ -65,6 +66,8 @@ bool take_operation(const action& a, const kv::operation_reply& r, action_result
       return true;
     }
     return false;
+  case action::kind::revoke:
+    return false;
   }
   return false;
 }
@@ -73,6 +76,8 @@ bool take_operation(const action& a, const kv::operation_reply& r, action_result
 
 kv::command command_of(const operation& o) {
   if (o.what == operation::kind::compact) return kv::compact{revision(o.compact_to)};
+  if (o.what == operation::kind::grant) return kv::grant_lease{.id = lease_id(o.lease), .ttl_s = 60};
+  if (o.revokes()) return kv::revoke_lease{lease_id(o.then.front().lease)};
   if (o.conditions.empty()) {
     kv::operation only = operation_of(o.then.front());
     if (auto* p = std::get_if<kv::put>(&only.what)) return *p;
@@ -100,8 +105,13 @@ bool take_reply(const kv::reply& r, operation& o) {
     return true;
   }
   if (o.what == operation::kind::compact) return std::holds_alternative<kv::compact_reply>(r.body);
+  if (o.what == operation::kind::grant) {
+    const auto* g = std::get_if<kv::grant_lease_reply>(&r.body);
+    return g != nullptr && g->id == lease_id(o.lease) && g->ttl_s == 60;
+  }
   if (o.then.size() != 1 || !o.conditions.empty()) return false;
   o.results.emplace_back();
+  if (o.revokes()) return std::holds_alternative<kv::done_reply>(r.body);
   if (const auto* d = std::get_if<kv::delete_range_reply>(&r.body)) {
     o.results.back().deleted = d->deleted;
     return o.then.front().what == action::kind::erase;

@@ -56,6 +56,8 @@ enum class counter : std::size_t {
   reads_of_bounded_age,
   leased_reads,
   withheld_entries,
+  leases_granted,
+  leases_revoked,
   count,
 };
 
@@ -112,6 +114,8 @@ inline constexpr std::array<counter_info, static_cast<std::size_t>(counter::coun
     {"reads of bounded age", true},
     {"reads by lease", true},
     {"entries withheld from witnesses", true},
+    {"leases granted", true},
+    {"leases revoked", true},
 }};
 
 class counters {

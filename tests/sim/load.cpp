@@ -14,7 +14,27 @@ action clients::draw_put() {
   std::string value = "v" + std::to_string(next_value_++);
   const std::uint64_t bytes = random_.below(plan_.load.value_bytes_max + 1);
   if (value.size() < bytes) value.resize(bytes, '.');
-  return {action::kind::put, draw_key(), {}, std::move(value), 0};
+  return {action::kind::put, draw_key(), {}, std::move(value), 0, draw_lease()};
+}
+
+/// One that was granted, and may be revoked since; 0: none.
+std::uint64_t clients::draw_lease() {
+  if (granted_.empty() || random_.coin()) return 0;
+  return granted_[random_.below(granted_.size())];
+}
+
+operation clients::draw_of_leases() {
+  operation o;
+  if (granted_.size() < 4 && (granted_.empty() || random_.coin())) {
+    o.what = operation::kind::grant;
+    o.lease = ++leases_asked_;
+    return o;
+  }
+  o.what = operation::kind::write;
+  const auto it = granted_.begin() + static_cast<std::ptrdiff_t>(random_.below(granted_.size()));
+  o.then.push_back({action::kind::revoke, {}, {}, {}, 0, *it});
+  if (random_.below(4) != 0) granted_.erase(it); // else others ask for it in vain
+  return o;
 }
 
 action clients::draw_range(action::kind what) {
@@ -66,7 +86,8 @@ operation clients::draw_txn() {
 operation clients::draw() {
   const load_plan& l = plan_.load;
   operation o;
-  std::uint64_t at = random_.below(l.puts + l.deletes + l.gets + l.old_gets + l.stale_gets + l.txns + l.compacts);
+  std::uint64_t at =
+      random_.below(l.puts + l.deletes + l.gets + l.old_gets + l.stale_gets + l.txns + l.compacts + l.leases);
   const auto is = [&](std::uint64_t weight) {
     if (at < weight) return true;
     at -= weight;
@@ -89,6 +110,8 @@ operation clients::draw() {
     o.then.push_back(draw_range(action::kind::get));
   } else if (is(l.txns)) {
     o = draw_txn();
+  } else if (is(l.leases)) {
+    o = draw_of_leases();
   } else {
     o.what = operation::kind::compact;
     o.compact_to = newest_ - random_.below(std::min<std::uint64_t>(newest_, 40));

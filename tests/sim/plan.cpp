@@ -278,6 +278,7 @@ std::string describe(const plan& p) {
   number("in sessions", p.load.session_clients);
   number("keys", p.load.keys);
   number("value bytes", p.load.value_bytes_max);
+  number("leases", p.load.leases);
   time("think us", p.load.think_most);
   return s;
 }
@@ -328,6 +329,7 @@ plan draw_plan(std::uint64_t seed, const mutants& m) {
     o.leases_per_mille = leases.pick(std::array<std::uint64_t, 3>{1000, 1000, 700});
     o.drift_most_per_mille = leases.pick(std::array<std::int64_t, 2>{0, 50});
   }
+  if (root.fork(25).below(3) == 0 && o.load.deletes != 0) o.load.leases = 10;
   o.packers = root.fork(23).next();
   o.adds_witnesses = root.fork(24).coin();
   if (root.fork(12).below(4) == 0) become_storm(o, root.fork(13));

@@ -64,6 +64,7 @@ struct load_plan {
   std::uint64_t stale_gets = 8;
   std::uint64_t txns = 12;
   std::uint64_t compacts = 2;
+  std::uint64_t leases = 0; ///< are granted and revoked, and puts name them
 };
 
 /// Everything that a seed decides ahead: sizes, limits, timings, faults.

@@ -27,6 +27,8 @@ const char* name(operation::kind k) {
     return "stale read";
   case operation::kind::compact:
     return "compact";
+  case operation::kind::grant:
+    return "grant";
   }
   return "?";
 }
@@ -42,11 +44,13 @@ std::string describe(const action& a) {
   const std::string range = a.end.empty() ? a.key : a.key + ".." + a.end;
   switch (a.what) {
   case action::kind::put:
-    return "put " + a.key + "=" + shown(a.value);
+    return "put " + a.key + "=" + shown(a.value) + (a.lease == 0 ? "" : " of lease " + std::to_string(a.lease));
   case action::kind::erase:
     return "delete " + range;
   case action::kind::get:
     return "get " + range + (a.revision == 0 ? "" : " at " + std::to_string(a.revision));
+  case action::kind::revoke:
+    return "revoke lease " + std::to_string(a.lease);
   }
   return "?";
 }
@@ -68,6 +72,7 @@ std::string describe(const operation& o) {
                   ", " + name(o.result) + ", moments " + std::to_string(o.invoked) + " to " +
                   std::to_string(o.returned) + ", revision " + std::to_string(o.revision) + "):";
   if (o.what == operation::kind::compact) s += " compact to " + std::to_string(o.compact_to);
+  if (o.what == operation::kind::grant) s += " lease " + std::to_string(o.lease);
   if (!o.conditions.empty()) s += o.succeeded ? " if true:" : " if false:";
   for (const action& a : o.ran()) s += " " + describe(a) + ";";
   for (const action_result& r : o.results)

@@ -19,14 +19,16 @@ struct seen_key {
   friend bool operator==(const seen_key&, const seen_key&) = default;
 };
 
-/// One thing that an operation does: to `key`, or to the keys from `key` up to but without `end`.
+/// One thing that an operation does: to `key`, or to the keys from `key` up to but without `end`, or to those of a
+/// lease.
 struct action {
-  enum class kind : std::uint8_t { put, erase, get };
+  enum class kind : std::uint8_t { put, erase, get, revoke };
   kind what = kind::get;
   std::string key;
   std::string end;
   std::string value;          ///< of a put; the clients never write one value twice
   std::uint64_t revision = 0; ///< of a get; 0: the current one
+  std::uint64_t lease = 0;    ///< of a put, 0: none, or of a revocation; the clients never grant one id twice
 
   friend bool operator==(const action&, const action&) = default;
 };
@@ -58,7 +60,7 @@ enum class outcome : std::uint8_t {
 
 /// One operation of a client. A plain put, delete or get is a transaction of one action.
 struct operation {
-  enum class kind : std::uint8_t { write, read, stale_read, compact };
+  enum class kind : std::uint8_t { write, read, stale_read, compact, grant };
 
   std::uint64_t id = 0;
   std::uint64_t client = 0;
@@ -67,6 +69,7 @@ struct operation {
   std::vector<action> then;
   std::vector<action> otherwise;
   std::uint64_t compact_to = 0;
+  std::uint64_t lease = 0; ///< that is granted
 
   std::uint64_t not_below = 0; ///< of a stale read: its age is bounded, and this revision is older
 
@@ -83,10 +86,13 @@ struct operation {
   std::vector<action_result> results;
 
   /// Whether it is a command, and no read.
-  [[nodiscard]] bool writes() const { return what == kind::write || what == kind::compact; }
+  [[nodiscard]] bool writes() const { return what == kind::write || what == kind::compact || what == kind::grant; }
   [[nodiscard]] const std::vector<action>& ran() const { return succeeded ? then : otherwise; }
-  /// Whether the response says that it made a revision.
+  /// Whether the response says that it made a revision. That of a revocation does not tell.
   [[nodiscard]] bool made_revision() const;
+  [[nodiscard]] bool revokes() const {
+    return what == kind::write && !then.empty() && then.front().what == action::kind::revoke;
+  }
 };
 
 /// For a person.

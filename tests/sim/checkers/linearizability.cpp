@@ -47,7 +47,10 @@ class checker {
       last_ = std::max(last_, o.revision);
       for (const action_result& r : o.results)
         for (const seen_key& k : r.kvs) observed_[k.mod_revision].insert({k.key, k.value});
-      if (!o.made_revision()) {
+      if (o.revokes()) { // whether it made that revision is for the search
+        revocations_[o.revision].push_back(unknown_.size());
+        unknown_.push_back(&o);
+      } else if (!o.made_revision()) {
         readers_[o.revision].push_back(&o);
       } else if (const auto [at, fresh] = writers_.emplace(o.revision, &o); !fresh) {
         return fail("two writes made one revision: " + describe(*at->second) + " and " + describe(o));
@@ -167,7 +170,9 @@ class checker {
   }
 
   [[nodiscard]] bool may_be(std::size_t candidate, std::uint64_t revision) const {
-    return !used_[candidate] && unknown_[candidate]->invoked < seen_by_[revision];
+    const operation& o = *unknown_[candidate];
+    if (o.result == outcome::ok && o.revision != revision) return false;
+    return !used_[candidate] && o.invoked < seen_by_[revision];
   }
 
   void mark(std::size_t candidate, bool used) {
@@ -193,11 +198,28 @@ class checker {
   }
 
   // Whether everything that was answered at this revision without making one is true here.
-  bool readers_agree() {
+  bool readers_agree() { return revocations_agree() && reads_agree(); }
+
+  // Whether what was revoked at this revision without making it had no keys.
+  bool revocations_agree() {
+    const auto here = revocations_.find(model_.revision());
+    if (here == revocations_.end()) return true;
+    for (const std::size_t i : here->second) {
+      if (used_[i]) continue;
+      const std::uint64_t before = model_.revision();
+      if (!model_.apply(*unknown_[i]).mutated) continue;
+      model_.undo_to(before);
+      note("a lease was revoked whose keys stayed: " + describe(*unknown_[i]), before);
+      return false;
+    }
+    return true;
+  }
+
+  bool reads_agree() {
     const auto here = readers_.find(model_.revision());
     if (here == readers_.end()) return true;
     for (const operation* o : here->second) {
-      if (o->what == operation::kind::compact) continue;
+      if (o->what == operation::kind::compact || o->what == operation::kind::grant) continue;
       const std::uint64_t before = model_.revision();
       const model::answer a = model_.apply(*o);
       const bool good = !a.mutated && agrees(*o, a);
@@ -229,8 +251,9 @@ class checker {
   std::map<std::uint64_t, const operation*> writers_;
   std::map<std::uint64_t, std::vector<const operation*>> readers_;
   std::map<std::uint64_t, std::set<std::pair<std::string, std::string>>> observed_;
-  std::vector<std::uint64_t> seen_by_; ///< when somebody had first seen this revision or a later one
-  std::vector<const operation*> unknown_;
+  std::vector<std::uint64_t> seen_by_;    ///< when somebody had first seen this revision or a later one
+  std::vector<const operation*> unknown_; ///< and those that do not say whether they made their revision
+  std::map<std::uint64_t, std::vector<std::size_t>> revocations_; ///< of these, by the revision that they answered
   std::vector<bool> used_;
   std::uint64_t used_hash_ = 0;
   model model_;

@@ -32,6 +32,14 @@ class story {
     begin(client, operation::kind::write, {{action::kind::erase, key, {}, {}, 0}});
     return history.size() - 1;
   }
+  std::size_t put_of(std::uint64_t client, std::uint64_t lease, const std::string& key, const std::string& value) {
+    begin(client, operation::kind::write, {{action::kind::put, key, {}, value, 0, lease}});
+    return history.size() - 1;
+  }
+  std::size_t revoke(std::uint64_t client, std::uint64_t lease) {
+    begin(client, operation::kind::write, {{action::kind::revoke, {}, {}, {}, 0, lease}});
+    return history.size() - 1;
+  }
   std::size_t get(std::uint64_t client, const std::string& key, std::uint64_t revision = 0) {
     begin(client, operation::kind::read, {{action::kind::get, key, {}, {}, revision}});
     return history.size() - 1;
@@ -248,6 +256,41 @@ TEST_CASE("linearizability: giving up is not passing") {
   CHECK(check_linearizable(s.history, {200, false, {}}).is == judgement::verdict::undecided);
 }
 
+// A revocation takes the lease's keys, in the revision that it answers, or makes none if there are none. Its answer
+// does not say which.
+TEST_CASE("linearizability: a revocation takes what is attached") {
+  const auto judged = [](std::uint64_t answered, const std::vector<seen_key>& left, bool moved) {
+    story s;
+    s.ok(s.put_of(1, 7, "a", "v1"), 2);
+    s.ok(s.put(1, "b", "v2"), 3);
+    if (moved) s.ok(s.put(1, "a", "v3"), 4);
+    s.ok(s.revoke(1, 7), answered);
+    s.saw(s.get(1, "a"), answered, left);
+    return verdict_of(s);
+  };
+  CHECK(judged(4, {}, false) == good);
+  CHECK(judged(3, {{"a", "v1", 2, 2, 1}}, false) == bad);
+  CHECK(judged(4, {{"a", "v1", 2, 2, 1}}, false) == bad);
+  CHECK(judged(4, {{"a", "v3", 2, 4, 2}}, true) == good);
+  CHECK(judged(5, {{"a", "v3", 2, 4, 2}}, true) == bad);
+}
+
+// An unknown revocation may take the keys later; what is of the lease then is refused from there on.
+TEST_CASE("linearizability: nothing comes to a lease that went") {
+  story s;
+  s.ok(s.put_of(1, 7, "a", "v1"), 2);
+  const std::size_t lost = s.revoke(1, 7);
+  s.ended(lost, outcome::unknown);
+  s.saw(s.get(2, "a"), 2, {{"a", "v1", 2, 2, 1}});
+  s.saw(s.get(2, "a"), 3, {});
+  CHECK(verdict_of(s) == good);
+  story later = s;
+  later.ok(later.put(1, "a", "v2"), 4);
+  CHECK(verdict_of(later) == good);
+  s.ok(s.put_of(1, 7, "a", "v2"), 4);
+  CHECK(verdict_of(s) == bad);
+}
+
 // Concurrent histories made from a real order pass, whatever answers were lost; any one lie in them is found.
 TEST_CASE("linearizability: made histories pass and one changed answer fails") {
   for (std::uint64_t seed = 1; seed <= 200; ++seed) {
@@ -260,18 +303,24 @@ TEST_CASE("linearizability: made histories pass and one changed answer fails") {
       o.id = i;
       o.client = random.below(4);
       const std::string key(1, static_cast<char>('a' + random.below(4)));
-      switch (random.below(4)) {
+      const std::uint64_t lease = 1 + i / 10;
+      switch (random.below(5)) {
       case 0:
         o.what = operation::kind::write, o.then = {{action::kind::erase, key, {}, {}, 0}};
         break;
       case 1:
         o.what = operation::kind::read, o.then = {{action::kind::get, key, {}, {}, 0}};
         break;
+      case 2:
+        o.what = operation::kind::write, o.then = {{action::kind::revoke, {}, {}, {}, 0, lease}};
+        break;
       default:
-        o.what = operation::kind::write, o.then = {{action::kind::put, key, {}, "v" + std::to_string(i), 0}};
+        o.what = operation::kind::write;
+        o.then = {{action::kind::put, key, {}, "v" + std::to_string(i), 0, random.coin() ? lease : 0}};
       }
       const model::answer a = truth.apply(o);
       o.result = o.what == operation::kind::write && random.below(5) == 0 ? outcome::unknown : outcome::ok;
+      if (a.results.empty()) o.result = outcome::not_applied; // of a lease that went
       if (o.result == outcome::ok) o.results = a.results, o.revision = truth.revision();
       o.invoked = i * 1000 - random.below(3000 < i * 1000 ? 3000 : i * 1000);
       o.returned = i * 1000 + random.below(3000);

@@ -12,6 +12,11 @@ std::uint64_t hash_of(std::uint64_t h, const std::string& s) {
   return mix(h);
 }
 
+/// Of a lease that went.
+std::uint64_t hash_of_ended(std::uint64_t lease, std::uint64_t revision) {
+  return mix(mix(lease) + revision);
+}
+
 bool within(const std::string& key, const action& a) {
   return a.end.empty() ? key == a.key : key >= a.key && key < a.end;
 }
@@ -44,7 +49,7 @@ bool model::holds(const condition& c) const {
 }
 
 void model::push(const std::string& key, version v) {
-  v.hash = hash_of(mix(v.mod) ^ mix(mix(v.create) + v.number), key + '\0' + v.value);
+  v.hash = hash_of(mix(v.mod) ^ mix(mix(v.create) + v.number) ^ mix(v.lease), key + '\0' + v.value);
   hash_ += v.hash;
   changes_.emplace_back(v.mod, key);
   keys_[key].push_back(std::move(v));
@@ -53,35 +58,51 @@ void model::push(const std::string& key, version v) {
 std::uint64_t model::erase(const action& a, std::uint64_t at_revision) {
   std::vector<std::string> gone;
   for (const auto& [key, all] : keys_)
-    if (within(key, a) && !all.empty() && all.back().number != 0) gone.push_back(key);
-  for (const std::string& key : gone) push(key, {at_revision, 0, 0, {}, 0});
+    if (!all.empty() && all.back().number != 0 &&
+        (a.what == action::kind::revoke ? all.back().lease == a.lease : within(key, a)))
+      gone.push_back(key);
+  for (const std::string& key : gone) push(key, {at_revision, 0, 0, {}, 0, 0});
   return gone.size();
+}
+
+void model::put(const action& a, std::uint64_t at_revision) {
+  const versions& all = keys_[a.key];
+  version v{at_revision, at_revision, 1, a.value, a.lease, 0};
+  if (!all.empty() && all.back().number != 0) {
+    v.create = all.back().create;
+    v.number = all.back().number + 1;
+  }
+  push(a.key, std::move(v));
+}
+
+bool model::refuses(const std::vector<action>& actions) const {
+  return std::any_of(actions.begin(), actions.end(),
+                     [&](const action& a) { return a.what == action::kind::put && ended_.contains(a.lease); });
 }
 
 model::answer model::apply(const operation& o) {
   answer out;
   for (const condition& c : o.conditions) out.succeeded = out.succeeded && holds(c);
   const std::uint64_t next = revision_ + 1;
-  for (const action& a : out.succeeded ? o.then : o.otherwise) {
+  const std::vector<action>& actions = out.succeeded ? o.then : o.otherwise;
+  if (refuses(actions)) return out;
+  for (const action& a : actions) {
     action_result r;
     switch (a.what) {
-    case action::kind::put: {
-      const versions& all = keys_[a.key];
-      version v{next, next, 1, a.value, 0};
-      if (!all.empty() && all.back().number != 0) {
-        v.create = all.back().create;
-        v.number = all.back().number + 1;
-      }
-      push(a.key, std::move(v));
+    case action::kind::put:
+      put(a, next);
       out.mutated = true;
       break;
-    }
     case action::kind::erase:
       r.deleted = erase(a, next);
       out.mutated = out.mutated || r.deleted != 0;
       break;
     case action::kind::get:
       r.kvs = read(a);
+      break;
+    case action::kind::revoke: // its answer does not say how many
+      out.mutated = erase(a, next) != 0;
+      if (out.mutated && ended_.emplace(a.lease, next).second) hash_ += hash_of_ended(a.lease, next);
       break;
     }
     out.results.push_back(std::move(r));
@@ -107,6 +128,11 @@ void model::undo_to(std::uint64_t revision) {
     all.pop_back();
     changes_.pop_back();
   }
+  std::erase_if(ended_, [&](const auto& e) {
+    if (e.second <= revision) return false;
+    hash_ -= hash_of_ended(e.first, e.second);
+    return true;
+  });
   revision_ = std::min(revision_, revision);
 }
 

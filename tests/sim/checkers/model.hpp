@@ -19,7 +19,8 @@ class model {
     std::vector<action_result> results;
   };
 
-  /// Runs the operation as the next one of the history; revision() grows by one if it changed something.
+  /// Runs the operation as the next one of the history; revision() grows by one if it changed something. A put of a
+  /// lease that was revoked with its keys is refused: nothing is changed, and there are no results.
   answer apply(const operation& o);
   /// Reads the keys as of a revision not above the current one.
   [[nodiscard]] std::vector<seen_key> read(const action& get) const;
@@ -38,6 +39,7 @@ class model {
     std::uint64_t create = 0;
     std::uint64_t number = 0; // 0: a tombstone
     std::string value;
+    std::uint64_t lease = 0;
     std::uint64_t hash = 0;
   };
   using versions = std::vector<version>;
@@ -46,9 +48,12 @@ class model {
   [[nodiscard]] bool holds(const condition& c) const;
   void push(const std::string& key, version v);
   std::uint64_t erase(const action& a, std::uint64_t at_revision);
+  void put(const action& a, std::uint64_t at_revision);
+  [[nodiscard]] bool refuses(const std::vector<action>& actions) const;
 
   std::map<std::string, versions> keys_;
   std::vector<std::pair<std::uint64_t, std::string>> changes_; // which revision changed which key, in order
+  std::map<std::uint64_t, std::uint64_t> ended_;               // which lease went in which revision
   std::uint64_t revision_ = 1;
   std::uint64_t hash_ = 0;
 };
