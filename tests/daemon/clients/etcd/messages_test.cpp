@@ -2,6 +2,7 @@
 #include "daemon/clients/etcd/methods.hpp"
 #include "daemon/clients/etcd/requests.hpp"
 #include "daemon/clients/etcd/responses.hpp"
+#include "daemon/clients/etcd/status.hpp"
 #include "daemon/kv/store.hpp"
 
 #include "rpc.pb.h"
@@ -11,6 +12,7 @@
 #include <random>
 #include <string>
 #include <string_view>
+#include <utility>
 
 // etcd's messages, each way, without a connection.
 namespace quorumd::clients::etcd {
@@ -149,6 +151,21 @@ TEST_CASE("etcd: what is below zero, unknown or absent in a request") {
   CHECK(txn_of(t)->compares.empty()); // always holds
   static_cast<void>(t.add_failure());
   CHECK(txn_of(t).error().code() == kv::errc::key_not_found);
+}
+
+// The words of etcd's, by which its clients tell the errors apart.
+TEST_CASE("grpc: what is said of leases") {
+  const auto said = [](kv::errc code) {
+    const grpc_status status = status_of(kv::error(code));
+    return std::pair(status.code, status.text);
+  };
+  CHECK(said(kv::errc::lease_not_found) ==
+        std::pair(grpc_code::not_found, std::string("etcdserver: requested lease not found")));
+  CHECK(said(kv::errc::lease_exists) ==
+        std::pair(grpc_code::failed_precondition, std::string("etcdserver: lease already exists")));
+  CHECK(said(kv::errc::ttl_too_large) ==
+        std::pair(grpc_code::out_of_range, std::string("etcdserver: too large lease TTL")));
+  CHECK(said(kv::errc::too_many_leases).first == grpc_code::resource_exhausted);
 }
 
 TEST_CASE("grpc-timeout") {
