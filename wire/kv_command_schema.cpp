@@ -157,6 +157,13 @@ kv::checkpoint_leases read_checkpoints(capnp::List<schema::LeaseCheckpoint>::Rea
   return c;
 }
 
+void fill_question(schema::LeaseQuestion::Builder to, const kv::lease_question& q) {
+  to.setWhat(static_cast<std::uint8_t>(q.what));
+  to.setId(q.id.value());
+  to.setKeys(q.keys);
+  if (!q.after.empty()) to.setAfter(data(q.after));
+}
+
 void fill_context(schema::Context::Builder to, const kv::session_call& c) {
   to.setSession(c.session.value());
   to.setSequence(c.sequence);
@@ -267,6 +274,13 @@ kv::command read_command(schema::Command::Reader from) {
                             .granted = number<log_index>(from.getExpireLease().getGranted())};
   case schema::Command::CHECKPOINT_LEASES:
     return read_checkpoints(from.getCheckpointLeases());
+  case schema::Command::LEASE_QUESTION: {
+    const schema::LeaseQuestion::Reader q = from.getLeaseQuestion();
+    return kv::lease_question{.what = enumerator(q.getWhat(), kv::lease_question::kind::list),
+                              .id = lease_id(q.getId()),
+                              .keys = q.getKeys(),
+                              .after = view(q.getAfter())};
+  }
   }
   refuse(codec_errc::unknown_kind, "a command is of an unknown kind");
 }
@@ -336,6 +350,8 @@ std::size_t words_behind(const kv::command& c, const kv::session_call& call) {
   if (std::holds_alternative<kv::expire_lease>(c)) return context + struct_words<schema::ExpireLease>;
   if (const auto* l = std::get_if<kv::checkpoint_leases>(&c))
     return context + list_words<schema::LeaseCheckpoint>(l->list.size());
+  if (const auto* q = std::get_if<kv::lease_question>(&c))
+    return context + struct_words<schema::LeaseQuestion> + data_words(q->after.size());
   return context;
 }
 
@@ -354,6 +370,7 @@ void fill(schema::Command::Builder to, const kv::command& c, const kv::session_c
   if (const auto* e = std::get_if<kv::expire_lease>(&c)) fill_expire(to.initExpireLease(), *e);
   if (const auto* l = std::get_if<kv::checkpoint_leases>(&c))
     fill_checkpoints(to.initCheckpointLeases(static_cast<unsigned>(l->list.size())), *l);
+  if (const auto* q = std::get_if<kv::lease_question>(&c)) fill_question(to.initLeaseQuestion(), *q);
   if (call) fill_context(to.initContext(), call);
 }
 

@@ -133,6 +133,43 @@ kv::txn_reply read_txn(schema::TxnReply::Reader from, std::size_t depth) {
   return r;
 }
 
+std::size_t behind(const kv::lease_answer& a) {
+  std::size_t words = a.keys.size() + a.leases.size(); // a pointer each, and a number
+  for (const std::string_view key : a.keys) words += data_words(key.size());
+  return words;
+}
+
+void fill_lease(schema::LeaseAnswer::Builder to, const kv::lease_answer& a) {
+  to.setId(a.id.value());
+  to.setTtlS(a.ttl_s);
+  to.setGrantedTtlS(a.granted_ttl_s);
+  to.setMore(a.more);
+  if (!a.keys.empty()) {
+    auto keys = to.initKeys(static_cast<unsigned>(a.keys.size()));
+    for (unsigned i = 0; i < keys.size(); ++i) keys.set(i, data(a.keys[i]));
+  }
+  if (!a.leases.empty()) {
+    auto leases = to.initLeases(static_cast<unsigned>(a.leases.size()));
+    for (unsigned i = 0; i < leases.size(); ++i) leases.set(i, a.leases[i].value());
+  }
+}
+
+kv::lease_answer read_lease(schema::LeaseAnswer::Reader from) {
+  kv::lease_answer a{.id = lease_id(from.getId()),
+                     .ttl_s = from.getTtlS(),
+                     .granted_ttl_s = from.getGrantedTtlS(),
+                     .keys = {},
+                     .leases = {},
+                     .more = from.getMore()};
+  const bool fits = from.getKeys().size() <= reply_items_max && from.getLeases().size() <= client_reply_frame_max / 8;
+  require(fits, codec_errc::count, "an answer has more keys or leases than fit it");
+  a.keys.reserve(from.getKeys().size());
+  for (const capnp::Data::Reader key : from.getKeys()) a.keys.push_back(view(key));
+  a.leases.reserve(from.getLeases().size());
+  for (const std::uint64_t id : from.getLeases()) a.leases.push_back(lease_id(id));
+  return a;
+}
+
 void fill_grant(schema::GrantLeaseReply::Builder to, const kv::grant_lease_reply& r) {
   to.setId(r.id.value());
   to.setTtlS(r.ttl_s);
@@ -181,6 +218,7 @@ std::size_t words_behind(const kv::result<kv::reply>& r) {
   if (const auto* t = std::get_if<kv::txn_reply>(&body)) return struct_words<schema::TxnReply> + behind(*t);
   if (std::holds_alternative<kv::configure_reply>(body)) return struct_words<schema::Settings>;
   if (std::holds_alternative<kv::grant_lease_reply>(body)) return struct_words<schema::GrantLeaseReply>;
+  if (const auto* l = std::get_if<kv::lease_answer>(&body)) return struct_words<schema::LeaseAnswer> + behind(*l);
   return 0;
 }
 
@@ -199,6 +237,7 @@ void fill(schema::Outcome::Builder to, const kv::result<kv::reply>& r) {
   if (const auto* s = std::get_if<kv::open_session_reply>(&reply.body)) to.setOpenSession(s->session.value());
   if (std::holds_alternative<kv::done_reply>(reply.body)) to.setDone();
   if (const auto* g = std::get_if<kv::grant_lease_reply>(&reply.body)) fill_grant(to.initGrantLease(), *g);
+  if (const auto* l = std::get_if<kv::lease_answer>(&reply.body)) fill_lease(to.initLease(), *l);
 }
 
 kv::result<kv::reply> read(schema::Outcome::Reader from) {
@@ -229,6 +268,9 @@ kv::result<kv::reply> read(schema::Outcome::Reader from) {
   case schema::Outcome::GRANT_LEASE:
     r.body =
         kv::grant_lease_reply{.id = lease_id(from.getGrantLease().getId()), .ttl_s = from.getGrantLease().getTtlS()};
+    return r;
+  case schema::Outcome::LEASE:
+    r.body = read_lease(from.getLease());
     return r;
   case schema::Outcome::ERROR:
     return read(from.getError());

@@ -21,7 +21,8 @@ std::vector<std::string> environment_with(const std::vector<std::pair<std::strin
   for (char** v = environ; *v != nullptr; ++v) {
     const std::string_view text(*v);
     const std::string_view name = text.substr(0, text.find('='));
-    const bool replaced = std::any_of(variables.begin(), variables.end(), [&](const auto& p) { return p.first == name; });
+    const bool replaced =
+        std::any_of(variables.begin(), variables.end(), [&](const auto& p) { return p.first == name; });
     if (!replaced) all.emplace_back(text);
   }
   for (const auto& [name, value] : variables) all.push_back(name + "=" + value);

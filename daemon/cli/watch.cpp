@@ -87,7 +87,13 @@ class watch_output {
   }
   void progress(revision through) {
     if (json_) {
-      json_writer(out_).begin_object().key("revision").number(through.value()).key("type").text("progress").end_object();
+      json_writer(out_)
+          .begin_object()
+          .key("revision")
+          .number(through.value())
+          .key("type")
+          .text("progress")
+          .end_object();
       out_ += '\n';
     } else {
       out_ += std::to_string(through.value()) + "\tprogress\n";
@@ -102,11 +108,12 @@ class watch_output {
 
  private:
   bool run(const kv::event& e) {
-    const auto ended = run_other(wanted_.command, {{"QUORUMD_WATCH_REVISION", std::to_string(e.kv.mod_revision.value())},
-                                                   {"QUORUMD_WATCH_EVENT", std::string(kind_of(e))},
-                                                   {"QUORUMD_WATCH_KEY", std::string(e.kv.key)},
-                                                   {"QUORUMD_WATCH_VALUE", std::string(e.kv.value)},
-                                                   {"QUORUMD_WATCH_PREV", std::string(e.prev ? e.prev->value : "")}});
+    const auto ended =
+        run_other(wanted_.command, {{"QUORUMD_WATCH_REVISION", std::to_string(e.kv.mod_revision.value())},
+                                    {"QUORUMD_WATCH_EVENT", std::string(kind_of(e))},
+                                    {"QUORUMD_WATCH_KEY", std::string(e.kv.key)},
+                                    {"QUORUMD_WATCH_VALUE", std::string(e.kv.value)},
+                                    {"QUORUMD_WATCH_PREV", std::string(e.prev ? e.prev->value : "")}});
     if (ended.has_error()) {
       code_ = complain(ended.error());
       return false;
@@ -140,9 +147,10 @@ bool passes(wire::request_errc code) {
 int complain_of_end(const wire::call_error& e, const watch_wanted& w) {
   if (e.code() != wire::request_errc::store || e.store().code() != kv::errc::compacted) return complain(e);
   const std::string floor = std::to_string(e.store().bound().value());
-  return complain(error(config::exit_code::unavailable,
-                        "the changes from revision " + std::to_string(w.start.value()) + " on are no longer kept: those from " +
-                            floor + " on are: watch with --revision " + floor + ", and read the keys for what was before"));
+  return complain(error(config::exit_code::unavailable, "the changes from revision " + std::to_string(w.start.value()) +
+                                                            " on are no longer kept: those from " + floor +
+                                                            " on are: watch with --revision " + floor +
+                                                            ", and read the keys for what was before"));
 }
 
 coro::task<int> watch(session* s, watch_wanted* w) {
@@ -206,7 +214,11 @@ int run_watch(const invocation& in) {
 std::vector<option_spec> watch_option_table() {
   auto out = key_range_options();
   for (const option_spec& o : std::initializer_list<option_spec>{
-           {.name = "revision", .value = "R", .kind = option_kind::count, .help = "from that revision on, not from now", .also = "rev"},
+           {.name = "revision",
+         .value = "R",
+         .kind = option_kind::count,
+         .help = "from that revision on, not from now",
+         .also = "rev"},
            {"prev-kv", "", option_kind::flag, "show what each change took the place of"},
            {"only", "put|delete", option_kind::choice, "only those"},
            {"progress", "10s", option_kind::duration, "after so long without a change, say up to where there was none"},
@@ -222,12 +234,13 @@ command_spec watch_command() {
           .summary = "print the changes of a key, or of the keys of a range, as they come",
           .arguments = {{"KEY"}, {"COMMAND", true, true}},
           .options = watch_option_table(),
-          .details = "Each change is a line REVISION<TAB>put<TAB>KEY<TAB>VALUE or REVISION<TAB>delete<TAB>KEY, in order and\n"
-                     "once, whatever becomes of the member that was asked. Behind -- stands a command that is run for\n"
-                     "each instead, one after the other, with QUORUMD_WATCH_EVENT (put or delete), QUORUMD_WATCH_KEY,\n"
-                     "_VALUE, _PREV and _REVISION in its environment; the watch ends with its exit code if that is not 0.\n"
-                     "As JSON each change is an object on a line. Runs until it is interrupted, or until the changes that\n"
-                     "it needs are compacted: exit code 2, and the message says from where on they are kept.",
+          .details =
+              "Each change is a line REVISION<TAB>put<TAB>KEY<TAB>VALUE or REVISION<TAB>delete<TAB>KEY, in order and\n"
+              "once, whatever becomes of the member that was asked. Behind -- stands a command that is run for\n"
+              "each instead, one after the other, with QUORUMD_WATCH_EVENT (put or delete), QUORUMD_WATCH_KEY,\n"
+              "_VALUE, _PREV and _REVISION in its environment; the watch ends with its exit code if that is not 0.\n"
+              "As JSON each change is an object on a line. Runs until it is interrupted, or until the changes that\n"
+              "it needs are compacted: exit code 2, and the message says from where on they are kept.",
           .examples = {"quorumd watch config", "quorumd watch /jobs/ --prefix --revision 42 --prev-kv",
                        "quorumd watch /jobs/ --prefix --only delete --progress 10s",
                        "quorumd watch config -- systemctl reload myservice"},

@@ -65,6 +65,7 @@ void service::write(std::uint64_t id, std::uint32_t slot, time_limits until, con
                      .grows = node::may_grow(c),
                      .answers = node::answers_much(c),
                      .bulk = bulk_,
+                     .question = std::holds_alternative<kv::lease_question>(c),
                      .level = kv::needed_level(c, call)});
 }
 

@@ -25,7 +25,8 @@ bool is_leaders_own(const command& c) {
 
 std::uint16_t needed_level(const command& c, const session_call& call) {
   if (std::holds_alternative<grant_lease>(c) || std::holds_alternative<revoke_lease>(c) ||
-      std::holds_alternative<expire_lease>(c) || std::holds_alternative<checkpoint_leases>(c))
+      std::holds_alternative<expire_lease>(c) || std::holds_alternative<checkpoint_leases>(c) ||
+      std::holds_alternative<lease_question>(c))
     return lease_level;
   const bool sessions = call || std::holds_alternative<open_session>(c) || std::holds_alternative<close_session>(c) ||
                         std::holds_alternative<pass_time>(c) || std::holds_alternative<raise_level>(c);

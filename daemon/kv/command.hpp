@@ -186,9 +186,23 @@ struct checkpoint_leases {
   std::vector<lease_checkpoint> list;
 };
 
-/// What is replicated.
+/// What the leader alone knows of leases, or does with them by itself. It comes to the leader as a command does, and
+/// never into the log.
+struct lease_question {
+  enum class kind : std::uint8_t {
+    renew = 0, ///< gives it all of its time again
+    time = 1,  ///< asks what is left of it
+    list = 2,  ///< asks for the leases behind `id`
+  };
+  kind what = kind::renew;
+  lease_id id;
+  bool keys = false;        ///< of `time`: and for its keys
+  std::string_view after{}; ///< those behind this one
+};
+
+/// What is replicated; and, last, what travels as if it were.
 using command = std::variant<put, delete_range, txn, compact, configure, open_session, close_session, pass_time,
-                             raise_level, grant_lease, revoke_lease, expire_lease, checkpoint_leases>;
+                             raise_level, grant_lease, revoke_lease, expire_lease, checkpoint_leases, lease_question>;
 /// Whether it is a leader's to propose, and no client's.
 [[nodiscard]] bool is_leaders_own(const command& c);
 

@@ -132,6 +132,16 @@ struct grant_lease_reply {
   std::int64_t ttl_s = 0; ///< as it was granted, which may be more than was asked for
 };
 
+/// What the leader says of leases.
+struct lease_answer {
+  lease_id id;
+  std::int64_t ttl_s = 0;         ///< what is left of its time, whole seconds; -1: there is no such lease
+  std::int64_t granted_ttl_s = 0; ///< of how much
+  std::vector<std::string_view> keys;
+  std::vector<lease_id> leases;
+  bool more = false; ///< there are more keys, or leases, than these
+};
+
 /// Of whatever has nothing to say but that it is done: close_session, revoke_lease and a leader's own.
 struct done_reply {};
 
@@ -139,7 +149,7 @@ struct done_reply {};
 struct reply {
   quorumd::revision revision; ///< the store's revision after the command
   std::variant<put_reply, delete_range_reply, txn_reply, compact_reply, configure_reply, open_session_reply, done_reply,
-               grant_lease_reply>
+               grant_lease_reply, lease_answer>
       body;
 };
 

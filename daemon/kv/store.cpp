@@ -175,6 +175,11 @@ void store::start(const checkpoint_leases& c) {
   outcome_ = reply{current_, done_reply{}};
 }
 
+/// The leader answers it; here it is out of place.
+void store::start(const lease_question&) {
+  outcome_ = error(errc::invalid_option);
+}
+
 sliced<result<reply>> store::end_lease(lease_id id) {
   start_change();
   while (record* r = leases_.first_key(id)) {

@@ -224,6 +224,7 @@ class store {
   void start(const revoke_lease& r);
   void start(const expire_lease& e);
   void start(const checkpoint_leases& c);
+  void start(const lease_question& q);
   [[nodiscard]] sliced<result<reply>> execute(const delete_range& d);
   [[nodiscard]] sliced<result<reply>> execute(const txn& t);
   [[nodiscard]] sliced<result<reply>> end_lease(lease_id id);

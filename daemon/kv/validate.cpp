@@ -59,6 +59,10 @@ class shape {
   /// Whether there is such a lease is for the store to say.
   result<void> check(const revoke_lease&) { return {}; }
   result<void> check(const expire_lease&) { return {}; }
+  result<void> check(const lease_question& q) {
+    if (q.what > lease_question::kind::list) return error(errc::invalid_option);
+    return {};
+  }
   result<void> check(const checkpoint_leases& c) {
     if (c.list.size() > lease_checkpoints_max) return error(errc::too_many_operations);
     return {};

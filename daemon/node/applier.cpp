@@ -81,6 +81,8 @@ bool applier::begin(const entry& e) {
     auto command = wire::decode_command(e.payload());
     // Whoever accepted it had checked it: it is of a later version.
     if (!command) return stop_at(e, command.error().what());
+    if (std::holds_alternative<kv::lease_question>(command->what))
+      return stop_at(e, "it is a question, which none writes");
     command_ = std::move(*command);
     if (bugs_.ignore_sessions || (bugs_.forget_answered && has_answer(command_->call))) command_->call = {};
     state_.store->begin(e.index(), command_->what, somebody_waits(e), command_->call);

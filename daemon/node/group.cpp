@@ -18,8 +18,7 @@ constexpr std::size_t compaction_slice = 16;  // between two looks at the clock:
 constexpr int compaction_share = 4;           // of the turn's budget
 constexpr std::uint32_t ticks_at_most = 8;    // that one turn makes up for after a pause
 constexpr std::uint32_t sleep_ticks_max = 15; // well below an election timeout, whatever was missed
-constexpr std::uint64_t house_keeping_ticks = 5;
-constexpr std::uint64_t expiry_ticks = 2; // wire::remaining_behind() leaves time for it
+constexpr std::uint64_t expiry_ticks = 2;     // wire::remaining_behind() leaves time for it
 
 } // namespace
 
@@ -43,6 +42,7 @@ group::group(group_options o, seams s, const raft::initial_state& recovered, app
           [this](read_request r) { ready_reads_.add(std::move(r)); }, options_.bugs)
     , applier_(std::move(state), options_.raft.witness, pending_, sinks_, s.observer, options_.bugs)
     , watching_(applier_.watches())
+    , leases_(options_.leases, [this] { return seams_.loop.now(); })
     , pins_(options_.pins)
     , ready_reads_([this](read_request& r) { return serve(r); },
                    [this](const read_request& r, request_errc why) { sinks_.failed(r.to, why); })
@@ -101,6 +101,7 @@ group::group(group_options o, seams s, const raft::initial_state& recovered, app
   peers_inbox_.set_waker(wake_);
   calls_inbox_.set_waker(wake_);
   room_inbox_.set_waker(wake_);
+  leases_.attach(applier_.store());
   admin_.begin(recovered.configurations);
   follow_members();
 }
@@ -149,11 +150,12 @@ coro::task<void> group::run_turns() {
 void group::sleep_until_due() {
   const auto until_next = [this](std::uint64_t every) { return static_cast<std::uint32_t>(every - ticks_ % every); };
   ahead_ = std::min(core_.quiet_ticks() + 1, sleep_ticks_max);
-  const bool waited_for = waiting_requests() != 0 || reads_.size() != 0 || ready_reads_.size() != 0;
+  const bool waited_for =
+      waiting_requests() != 0 || reads_.size() != 0 || ready_reads_.size() != 0 || !lease_waits_.empty();
   if (waited_for) ahead_ = std::min(ahead_, until_next(expiry_ticks));
   // An idle member keeps house when its leader's heartbeats come, or its own leave.
   if (waited_for || status_.asked() || admin_.asked()) ahead_ = std::min(ahead_, until_next(house_keeping_ticks));
-  const coro::time_point due = std::min(ticked_ + options_.tick * ahead_, watching_.due());
+  const coro::time_point due = std::min({ticked_ + options_.tick * ahead_, watching_.due(), leases_due()});
   if (due >= wakes_) return;
   wakes_ = due;
   tasks_.spawn(wake_at(due));
@@ -177,6 +179,7 @@ void group::turn() {
   take_ticks(ticks, quiet);
   take_writes();
   propose_batch();
+  keep_leases();
   if (reads_.has_gathered()) {
     const raft::read_context asked = reads_.ask(seams_.loop.now());
     core_.set_clock(lease_clock());
@@ -321,7 +324,9 @@ void group::wal_persisted(group_id, raft::write_number up_to) {
     taker_.forget(received.store->applied());
     ready_reads_.begin_anew();
     pins_.clear(applier_.store());
+    leases_.detach();
     tasks_.spawn(free_elsewhere(applier_.replace(std::move(received))));
+    leases_.attach(applier_.store());
     core_.applied(applier_.applied());
     reads_.applied(applier_.applied());
     admin_.members_changed();
@@ -457,6 +462,7 @@ void group::fail_all() {
   forwards_.clear();
   reads_.clear(request_errc::shutting_down);
   ready_reads_.clear(request_errc::shutting_down);
+  for (const read_request& r : std::exchange(lease_waits_, {})) sinks_.failed(r.to, request_errc::shutting_down);
   writes_.erase_if([this](const write_request& r) {
     sinks_.failed(r.to, request_errc::shutting_down);
     return true;

@@ -13,6 +13,7 @@
 #include "daemon/node/fair_queue.hpp"
 #include "daemon/node/forward_replies.hpp"
 #include "daemon/node/forward_table.hpp"
+#include "daemon/node/lease_keeper.hpp"
 #include "daemon/node/member_admin.hpp"
 #include "daemon/node/observer.hpp"
 #include "daemon/node/peer_map.hpp"
@@ -55,6 +56,7 @@ struct group_options {
   std::size_t slice_cost = 256; ///< of applying and reading, between two looks at the clock: see applier::proceed
   kv::settings initial;         ///< of the cluster, if this node leads it before there are any
   revision_pin_options pins;
+  lease_keeper::options leases;
   coro::duration time_interval = std::chrono::seconds(20); ///< between two words of the leader on how time passes
   std::size_t waiting_max = 65'536;                        ///< requests that wait for a leader
   /// Commands, in bytes, that are proposed and not applied, or forwarded and not answered, at a time; the others wait
@@ -159,6 +161,7 @@ class group final : public storage::completion {
   // One turn.
   void turn();
   void take_inbox(std::uint32_t ticks_owed);
+  static constexpr std::uint32_t house_keeping_ticks = 5;
   [[nodiscard]] bool is_witness(node_id id) const {
     return std::find(witnesses_.begin(), witnesses_.end(), id) != witnesses_.end();
   }
@@ -228,6 +231,15 @@ class group final : public storage::completion {
   void compact_history();
   [[nodiscard]] std::string over_quota(std::uint64_t more) const;
 
+  // Leases (group_leases.cpp).
+  void ask_about_lease(write_request r);
+  [[nodiscard]] read_server::slice answer_about_lease(read_request& r);
+  void ask_elsewhere(read_request r);
+  void keep_leases();
+  void expire_leases();
+  void tell_of_leases(const kv::checkpoint_leases& c);
+  [[nodiscard]] coro::time_point leases_due() const;
+
   // Peers (group_peers.cpp).
   void take(peer_event& e);
   void receive(node_id from, wire::raft_message m);
@@ -279,6 +291,9 @@ class group final : public storage::completion {
   read_queue reads_;
   applier applier_;
   node::watches watching_;
+  lease_keeper leases_;
+  std::vector<read_request> lease_waits_; ///< questions that the log is to hear something before
+  coro::time_point leases_held_until_;    ///< the log took none of what is over
   revision_pins pins_;
   read_server ready_reads_; ///< refers to the state
   raft::core core_;

@@ -75,6 +75,7 @@ void group::receive(node_id from, wire::forward_request m) {
                       .grows = may_grow(command->what),
                       .answers = answers,
                       .bulk = m.bulk,
+                      .question = std::holds_alternative<kv::lease_question>(command->what),
                       .level = kv::needed_level(command->what, command->call)});
 }
 

@@ -93,6 +93,10 @@ bool group::take_write(write_request& r) {
     sinks_.failed(r.to, request_errc::timeout); // to nobody
     return true;
   }
+  if (leads && r.question) {
+    ask_about_lease(std::move(r));
+    return true;
+  }
   if (leads && applier_.store().level() < r.level) {
     const std::string why = raise_level(r.level);
     if (why.empty()) return false; // until that is applied
@@ -227,6 +231,7 @@ void group::serve_reads() {
 }
 
 read_server::slice group::serve(read_request& r) {
+  if (r.question) return answer_about_lease(r);
   if (!r.under_way && r.transaction.empty() && r.range.range_end.empty()) { // one key
     seams_.loop.worked(1);
     return answer(r, applier_.store().range(r.range));
@@ -292,6 +297,11 @@ void group::expire(coro::time_point now) {
   forwards_.expire(now);
   reads_.expire(now);
   ready_reads_.expire(now);
+  std::erase_if(lease_waits_, [&](const read_request& r) {
+    if (r.deadline > now) return false;
+    sinks_.failed(r.to, request_errc::timeout);
+    return true;
+  });
   const bool led = soft_.role == raft::role::leader || reachable_leader();
   const request_errc why = led ? request_errc::timeout : request_errc::no_quorum;
   writes_.erase_if([&](const write_request& r) {
@@ -333,6 +343,7 @@ void group::keep_house() {
   record_members();
   keep_settings();
   keep_time();
+  tell_of_leases(leases_.take_checkpoints(options_.tick * house_keeping_ticks));
   compact_history();
 }
 

@@ -82,6 +82,7 @@ struct write_request {
   bool grows = true;       ///< may need disk space that is not given back: refused when there is little
   bool answers = false;    ///< its reply may carry keys and values
   bool bulk = false;       ///< of a client that yields to the others
+  bool question = false;   ///< a lease_question, which the leader answers by itself
   std::uint16_t level = 0; ///< kv::needed_level
 };
 
@@ -111,6 +112,7 @@ struct read_request {
   bool stale = false;                        ///< answer from what this node has applied, without asking the leader
   bool bulk = false;                         ///< of a client that yields to the others
   bool needs_data = true;                    ///< no: whoever asks wants to know only that this node can answer
+  bool question = false;                     ///< `transaction` is a lease_question
   bool begun = false;                        ///< the read_server's: a part of it is done
   std::unique_ptr<read_under_way> under_way; ///< the group's: what was read so far
 };

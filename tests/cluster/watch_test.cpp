@@ -31,7 +31,8 @@ launch in_background(cluster& c, const std::string& name, std::vector<std::strin
 
 } // namespace
 
-// Whoever watches sees every change once and in order, though each member is killed in turn, the one that was asked too.
+// Whoever watches sees every change once and in order, though each member is killed in turn, the one that was asked
+// too.
 TEST_CASE("watches go on through the loss of every member") {
   cluster c("watch_kill");
   c.start_all();
@@ -71,8 +72,7 @@ TEST_CASE("watches go on through the loss of every member") {
   INFO(read_file(theirs.errors));
   CHECK(eventually([&] { return lines_with(theirs.output, "PUT") == static_cast<std::size_t>(n); }, seconds(30)));
   std::string theirs_expected;
-  for (int i = 1; i <= n; ++i)
-    theirs_expected += "PUT\nj" + std::to_string(i) + "\nv" + std::to_string(i) + "\n";
+  for (int i = 1; i <= n; ++i) theirs_expected += "PUT\nj" + std::to_string(i) + "\nv" + std::to_string(i) + "\n";
   CHECK(read_file(theirs.output) == theirs_expected);
 }
 

@@ -127,6 +127,12 @@ class out {
   out& operator<<(const kv::grant_lease& g) { return *this << "grant_lease" << g.id << g.ttl_s; }
   out& operator<<(const kv::revoke_lease& r) { return *this << "revoke_lease" << r.id; }
   out& operator<<(const kv::expire_lease& e) { return *this << "expire_lease" << e.id << e.granted; }
+  out& operator<<(const kv::lease_question& q) {
+    return *this << "lease_question" << q.what << q.id << q.keys << q.after;
+  }
+  out& operator<<(const kv::lease_answer& a) {
+    return *this << "lease_answer" << a.id << a.ttl_s << a.granted_ttl_s << a.keys << a.leases << a.more;
+  }
   out& operator<<(const kv::lease_checkpoint& c) {
     return *this << c.id << c.granted << c.remaining_ms.has_value() << c.remaining_ms.value_or(0);
   }

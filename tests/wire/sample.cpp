@@ -271,7 +271,12 @@ kv::txn sampler::txn(std::size_t depth) {
 
 kv::command sampler::command(std::size_t depth) {
   kv::configure c{.initial = coin()};
-  switch (below(13)) {
+  switch (below(14)) {
+  case 13:
+    return kv::lease_question{.what = static_cast<kv::lease_question::kind>(below(3)),
+                              .id = lease_id(random_()),
+                              .keys = coin(),
+                              .after = bytes(20)};
   case 9:
     return kv::grant_lease{.id = lease_id(random_()), .ttl_s = static_cast<std::int64_t>(random_())};
   case 10:
@@ -384,7 +389,19 @@ kv::result<kv::reply> sampler::result() {
   if (coin()) p.prev = key_value();
   kv::delete_range_reply d{.deleted = random_(), .prev = {}};
   for (std::size_t k = below(3); k > 0; --k) d.prev.push_back(key_value());
-  switch (below(8)) {
+  switch (below(9)) {
+  case 8: {
+    kv::lease_answer a{.id = lease_id(random_()),
+                       .ttl_s = static_cast<std::int64_t>(random_()),
+                       .granted_ttl_s = static_cast<std::int64_t>(random_()),
+                       .keys = {},
+                       .leases = {},
+                       .more = coin()};
+    for (std::size_t n = below(4); n > 0; --n) a.keys.push_back(bytes(20));
+    for (std::size_t n = below(4); n > 0; --n) a.leases.push_back(lease_id(random_()));
+    r.body = std::move(a);
+    break;
+  }
   case 7:
     r.body = kv::grant_lease_reply{.id = lease_id(random_()), .ttl_s = static_cast<std::int64_t>(random_())};
     break;

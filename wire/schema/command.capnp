@@ -90,6 +90,13 @@ struct LeaseCheckpoint {
   remainingMs @2 :UInt64 = 0xffffffffffffffff;  # as it is: all of it
 }
 
+struct LeaseQuestion {
+  what @0 :UInt8;  # 0 renew, 1 time left, 2 the leases behind id
+  id @1 :UInt64;
+  keys @2 :Bool;
+  after @3 :Data;  # keys behind this one
+}
+
 struct Settings {
   keepRevisions @0 :UInt64;
   historyBytesMax @1 :UInt64;
@@ -117,6 +124,7 @@ struct Command {
     revokeLease @12 :UInt64;
     expireLease @13 :ExpireLease;                   # a leader's own
     checkpointLeases @14 :List(LeaseCheckpoint);  # a leader's own
+    leaseQuestion @15 :LeaseQuestion;               # never in the log
   }
   version @4 :UInt16;    # in the log: the lowest version of commands in which everything here is known; a client's is 0
   context @5 :Context;   # null: none
@@ -171,6 +179,15 @@ struct GrantLeaseReply {
   ttlS @1 :Int64;  # as it was granted
 }
 
+struct LeaseAnswer {
+  id @0 :UInt64;
+  ttlS @1 :Int64;  # left
+  grantedTtlS @2 :Int64;
+  keys @3 :List(Data);
+  leases @4 :List(UInt64);
+  more @5 :Bool;
+}
+
 struct Outcome {
   # What a command did.
   revision @0 :UInt64;
@@ -184,6 +201,7 @@ struct Outcome {
     openSession @7 :UInt64;
     done @8 :Void;
     grantLease @9 :GrantLeaseReply;
+    lease @10 :LeaseAnswer;
   }
 }
 

@@ -82,7 +82,23 @@ void grpc_connection::dispatch(std::int32_t id, call& c, std::string_view messag
     return ask_group<pb::AuthStatusResponse>(id, [](node::group&, pb::AuthStatusResponse&) {});
   case method::auth_off:
     return finish(id, {grpc_code::failed_precondition, "etcdserver: authentication is not enabled"});
-  case method::watch: // its messages are taken one by one
+  case method::lease_grant:
+    return parse<pb::LeaseGrantRequest>(id, message, [&](const auto& m) {
+      write(kv::grant_lease{.id = lease_id(static_cast<std::uint64_t>(m.id())), .ttl_s = m.ttl()});
+    });
+  case method::lease_revoke:
+    return parse<pb::LeaseRevokeRequest>(
+        id, message, [&](const auto& m) { write(kv::revoke_lease{lease_id(static_cast<std::uint64_t>(m.id()))}); });
+  case method::lease_time_to_live:
+    return parse<pb::LeaseTimeToLiveRequest>(id, message, [&](const auto& m) {
+      write(kv::lease_question{.what = kv::lease_question::kind::time,
+                               .id = lease_id(static_cast<std::uint64_t>(m.id())),
+                               .keys = m.keys()});
+    });
+  case method::lease_leases:
+    return write(kv::lease_question{.what = kv::lease_question::kind::list});
+  case method::lease_keep_alive: // their messages are taken one by one
+  case method::watch:
   case method::none:
     return finish(id, {grpc_code::unimplemented, "unknown"});
   }

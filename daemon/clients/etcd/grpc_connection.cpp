@@ -159,7 +159,7 @@ void grpc_connection::data(std::int32_t id, std::span<const std::byte> bytes) {
   const auto found = calls_.find(id);
   if (found == calls_.end()) return;
   call& c = found->second;
-  if (c.asked && !c.watches) return; // it was answered before it was whole
+  if (c.over || (c.asked && !goes_on(c.what))) return; // it was answered before it was whole
   const std::size_t most = message_bytes_max(asks().options()) + prefix_bytes;
   if (c.body.size() + bytes.size() > most) {
     drop_body(c);
@@ -178,7 +178,7 @@ void grpc_connection::data(std::int32_t id, std::span<const std::byte> bytes) {
   c.body.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   body_bytes_ += bytes.size();
   asks().memory().requests.take(bytes.size());
-  if (c.what != method::watch) return;
+  if (!goes_on(c.what)) return;
   c.since = asks().read_at();
   take_messages(id, c);
 }
@@ -194,7 +194,7 @@ void grpc_connection::request_ended(std::int32_t id) {
   if (found == calls_.end()) return;
   call& c = found->second;
   c.whole = true;
-  if (c.what == method::watch) return take_messages(id, c); // it goes on
+  if (goes_on(c.what)) return take_messages(id, c);
   if (c.asked) return;
   if (!waiting_.empty() || !asks().may_ask()) return wait(id, c);
   take_call(id, c);
@@ -211,7 +211,7 @@ void grpc_connection::take_left() {
     if (found == calls_.end()) continue;
     call& c = found->second;
     c.waits = false;
-    if (c.what == method::watch)
+    if (goes_on(c.what))
       take_messages(found->first, c);
     else
       take_call(found->first, c);
@@ -267,7 +267,7 @@ void grpc_connection::answer_or_ask(std::int32_t id, call& c) {
 }
 
 void grpc_connection::finish(std::int32_t id, const grpc_status& s) {
-  if (const auto found = calls_.find(id); found != calls_.end()) found->second.asked = true;
+  if (const auto found = calls_.find(id); found != calls_.end()) found->second.asked = found->second.over = true;
   const std::string code = std::to_string(static_cast<std::uint32_t>(s.code));
   const std::string text = percent_encoded(s.text);
   if (http2_.is_answered(id)) return http2_.end(id, {{"grpc-status", code}, {"grpc-message", text}});
@@ -298,7 +298,8 @@ std::size_t grpc_connection::take_from(service& s) {
     }
     http2_.begin_answer(next.stream, {{":status", "200"}, {"content-type", "application/grpc"}});
     http2_.add(next.stream, next.content);
-    if (next.kind == staged_kind::answer) http2_.end(next.stream, {{"grpc-status", "0"}, {"grpc-message", ""}});
+    if (next.kind == staged_kind::answer || last_answer(next.stream))
+      http2_.end(next.stream, {{"grpc-status", "0"}, {"grpc-message", ""}});
   }
   came_.clear();
   pump();
@@ -307,8 +308,12 @@ std::size_t grpc_connection::take_from(service& s) {
 
 void grpc_connection::encode(wire::byte_buffer& out, const node::reply_to& to, const kv::result<kv::reply>& r) {
   if (!r) return stage_end(out, to.id, status_of(r.error()));
+  const method what = method_in(to.slot);
+  const auto* lease = std::get_if<kv::lease_answer>(&r->body);
+  if (lease != nullptr && lease->more) return stage_end(out, to.id, lease_too_large());
   const response_header h = header_now(asks().node());
-  stage_message(out, staged_kind::answer, to.id, [&](wire::byte_buffer& b) { return responses_.append(b, h, *r); });
+  const staged_kind kind = goes_on(what) ? staged_kind::part : staged_kind::answer;
+  stage_message(out, kind, to.id, [&](wire::byte_buffer& b) { return responses_.append(b, h, *r, what); });
 }
 
 void grpc_connection::encode(wire::byte_buffer& out, const node::reply_to& to, const kv::result<kv::range_reply>& r) {

@@ -47,7 +47,9 @@ class grpc_connection final : public connection, private http2_session::handler 
     bool is_grpc = false;
     bool whole = false; ///< nothing more of the request comes
     bool asked = false; ///< handed on, or answered
+    bool over = false;  ///< its end was said
     bool needs_leader = false;
+    std::size_t unanswered = 0;            ///< messages of one that goes on and is answered message by message
     bool waits = false;                    ///< among waiting_
     std::shared_ptr<watch_stream> watches; ///< of a call of Watch, once it is begun
     std::string encoding;
@@ -100,8 +102,12 @@ class grpc_connection final : public connection, private http2_session::handler 
   void ask_group(std::int32_t id, std::function<void(node::group&, Response&)> fill);
   // Calls whose requests go on (streams.cpp).
   void take_messages(std::int32_t id, call& c);
+  void begin_stream(std::int32_t id, call& c);
   void begin_watches(std::int32_t id, call& c);
   void take_message(std::int32_t id, call& c, std::string_view message);
+  void take_watch_message(std::int32_t id, call& c, std::string_view message);
+  void take_renewal(std::int32_t id, call& c, std::string_view message);
+  [[nodiscard]] bool last_answer(std::int32_t id);
   template <class Do>
   void ask_watches(std::int32_t id, call& c, std::size_t held, Do act);
   void close_streams();

@@ -14,6 +14,11 @@ enum class method : std::uint8_t {
   txn,
   compact,
   watch,
+  lease_grant,
+  lease_revoke,
+  lease_keep_alive,
+  lease_time_to_live,
+  lease_leases,
   member_list,
   status,
   alarm,
@@ -34,6 +39,11 @@ enum class method : std::uint8_t {
 }
 [[nodiscard]] constexpr std::uint32_t limit_in(std::uint32_t slot) {
   return slot >> 8;
+}
+
+/// Whether its requests go on.
+[[nodiscard]] constexpr bool goes_on(method m) {
+  return m == method::watch || m == method::lease_keep_alive;
 }
 
 /// By its path: `/etcdserverpb.KV/Range`.

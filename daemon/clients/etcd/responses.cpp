@@ -29,6 +29,26 @@ void put_body(Sink& s, const kv::range_reply& r) {
   s.number(4, r.count);
 }
 
+template <class Sink>
+void put_body(Sink& s, const kv::grant_lease_reply& r) {
+  s.number(2, r.id.value());
+  s.number(3, static_cast<std::uint64_t>(r.ttl_s));
+}
+
+template <class Sink>
+void put_body(Sink& s, method what, const kv::lease_answer& a) {
+  if (what == method::lease_leases) {
+    for (const lease_id id : a.leases) s.message(2, [&](auto& m) { m.number(1, id.value()); });
+    return;
+  }
+  const bool renewed = what == method::lease_keep_alive;
+  s.number(2, a.id.value());
+  s.number(3, static_cast<std::uint64_t>(renewed && a.ttl_s < 0 ? 0 : a.ttl_s));
+  if (renewed) return;
+  s.number(4, static_cast<std::uint64_t>(a.granted_ttl_s));
+  for (const std::string_view key : a.keys) s.bytes(5, key);
+}
+
 /// Whether it changed anything by itself.
 bool changed(const kv::operation_reply& o);
 
@@ -90,11 +110,13 @@ std::size_t response_writer::append(wire::byte_buffer& out, response_header h, c
   });
 }
 
-std::size_t response_writer::append(wire::byte_buffer& out, response_header h, const kv::reply& r) {
+std::size_t response_writer::append(wire::byte_buffer& out, response_header h, const kv::reply& r, method what) {
   h.revision = r.revision.value();
   return writer_.append(out, [&](auto& s) {
     write_header(s, h);
     if (const auto* put = std::get_if<kv::put_reply>(&r.body)) put_body(s, *put);
+    if (const auto* granted = std::get_if<kv::grant_lease_reply>(&r.body)) put_body(s, *granted);
+    if (const auto* lease = std::get_if<kv::lease_answer>(&r.body)) put_body(s, what, *lease);
     if (const auto* erased = std::get_if<kv::delete_range_reply>(&r.body)) put_body(s, *erased);
     if (const auto* t = std::get_if<kv::txn_reply>(&r.body)) {
       const std::uint64_t after = r.revision.value();

@@ -2,6 +2,7 @@
 
 #include "daemon/clients/etcd/fields.hpp"
 #include "daemon/clients/etcd/message_writer.hpp"
+#include "daemon/clients/etcd/methods.hpp"
 #include "daemon/kv/result.hpp"
 #include "daemon/node/node.hpp"
 #include "wire/byte_buffer.hpp"
@@ -16,8 +17,8 @@ namespace quorumd::clients::etcd {
 /// The state's answers as etcd's messages. From the store's views: before its next mutation.
 class response_writer {
  public:
-  /// The header's revision is the reply's.
-  std::size_t append(wire::byte_buffer& out, response_header h, const kv::reply& r);
+  /// The header's revision is the reply's. Of an answer about leases `what` was asked for.
+  std::size_t append(wire::byte_buffer& out, response_header h, const kv::reply& r, method what = method::none);
   std::size_t append(wire::byte_buffer& out, response_header h, const kv::range_reply& r);
 
  private:

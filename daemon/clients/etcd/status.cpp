@@ -82,6 +82,10 @@ grpc_status range_too_large() {
                   " KiB, which one answer holds: ask for a part at a time, with limit and the key behind the last one");
 }
 
+grpc_status lease_too_large() {
+  return {grpc_code::resource_exhausted, "etcdserver: there are more keys or leases than fit into an answer"};
+}
+
 std::string percent_encoded(std::string_view text) {
   static constexpr char digits[] = "0123456789ABCDEF";
   std::string out;

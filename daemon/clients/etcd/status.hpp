@@ -42,6 +42,9 @@ struct grpc_status {
 /// Of a range whose answer would take more than kv::reply_bytes_max.
 [[nodiscard]] grpc_status range_too_large();
 
+/// Of a lease with more keys, or more leases, than one answer holds.
+[[nodiscard]] grpc_status lease_too_large();
+
 /// As it travels in grpc-message: what is not printable ASCII, and the percent sign, as %XX.
 [[nodiscard]] std::string percent_encoded(std::string_view text);
 

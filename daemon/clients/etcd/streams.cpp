@@ -34,9 +34,9 @@ watch_create create_of(const pb::WatchCreateRequest& r) {
 /// Those that are whole, as far as there is room for what they ask.
 void grpc_connection::take_messages(std::int32_t id, call& c) {
   if (c.waits) return;
-  if (!c.asked) begin_watches(id, c);
+  if (!c.asked) begin_stream(id, c);
   std::string_view rest = c.body;
-  while (c.watches && rest.size() >= prefix_bytes && rest.size() - prefix_bytes >= message_length(rest)) {
+  while (!c.over && rest.size() >= prefix_bytes && rest.size() - prefix_bytes >= message_length(rest)) {
     if (!asks().may_ask() || !waiting_.empty()) {
       wait(id, c);
       break;
@@ -49,16 +49,24 @@ void grpc_connection::take_messages(std::int32_t id, call& c) {
     take_message(id, c, message);
     rest.remove_prefix(prefix_bytes + message.size());
   }
-  if (!c.watches) return drop_body(c); // it was answered
+  if (c.over) return drop_body(c);
   const std::size_t taken = c.body.size() - rest.size();
   c.body.erase(0, taken);
   body_bytes_ -= taken;
   asks().memory().requests.give(taken);
+  if (c.what == method::lease_keep_alive && c.whole && c.body.empty() && c.unanswered == 0) finish(id, {});
+}
+
+void grpc_connection::begin_stream(std::int32_t id, call& c) {
+  c.asked = true;
+  if (refuse_call(id, c)) {
+    c.over = true;
+    return;
+  }
+  if (c.what == method::watch) begin_watches(id, c);
 }
 
 void grpc_connection::begin_watches(std::int32_t id, call& c) {
-  c.asked = true;
-  if (refuse_call(id, c)) return;
   const auto place = asks().hold_place(static_cast<std::uint64_t>(id), stream_bytes);
   if (!place) return;
   const watch_stream::options o{.progress_interval = asks().options().progress_interval,
@@ -70,6 +78,31 @@ void grpc_connection::begin_watches(std::int32_t id, call& c) {
 }
 
 void grpc_connection::take_message(std::int32_t id, call& c, std::string_view message) {
+  if (c.what == method::watch)
+    take_watch_message(id, c, message);
+  else
+    take_renewal(id, c, message);
+}
+
+void grpc_connection::take_renewal(std::int32_t id, call& c, std::string_view message) {
+  parse<pb::LeaseKeepAliveRequest>(id, message, [&](const pb::LeaseKeepAliveRequest& r) {
+    ++c.unanswered;
+    asks().write(static_cast<std::uint64_t>(id), slot_of(c.what), asks().limits({}),
+                 kv::lease_question{.what = kv::lease_question::kind::renew,
+                                    .id = lease_id(static_cast<std::uint64_t>(r.id()))});
+  });
+}
+
+/// One more is answered; whether none is left, and none comes.
+bool grpc_connection::last_answer(std::int32_t id) {
+  const auto found = calls_.find(id);
+  if (found == calls_.end() || found->second.what != method::lease_keep_alive) return false;
+  call& c = found->second;
+  --c.unanswered;
+  return c.whole && c.body.empty() && c.unanswered == 0;
+}
+
+void grpc_connection::take_watch_message(std::int32_t id, call& c, std::string_view message) {
   parse<pb::WatchRequest>(id, message, [&](const pb::WatchRequest& r) {
     switch (r.request_union_case()) {
     case pb::WatchRequest::kCreateRequest: {

@@ -44,7 +44,8 @@ class watch_waits::wait final : public node::watch_client {
   void deliver(const kv::delivery& d, std::span<const std::uint64_t>) override {
     if (answered_) return;
     const kv::event& last = d.events.back();
-    answer(d.more ? kv::change_place{last.kv.mod_revision, last.sub + 1} : kv::change_place{d.through.next()}, d.events);
+    answer(d.more ? kv::change_place{last.kv.mod_revision, last.sub + 1} : kv::change_place{d.through.next()},
+           d.events);
     leave_soon();
   }
   void cancelled(std::uint64_t, revision floor) override {
