@@ -157,7 +157,8 @@ kv::checkpoint_leases lease_keeper::take_checkpoints(coro::duration every) {
   kv::checkpoint_leases c = take_urgent();
   if (!leads_ || adopting_) return c;
   const auto rounds = std::max<std::int64_t>(options_.checkpoint_interval / every, 1);
-  std::size_t looks = std::min(store_->leases().size() / static_cast<std::size_t>(rounds) + 1, kv::lease_checkpoints_max);
+  std::size_t looks =
+      std::min(store_->leases().size() / static_cast<std::size_t>(rounds) + 1, kv::lease_checkpoints_max);
   for (; looks != 0 && c.list.size() < kv::lease_checkpoints_max; --looks) {
     const auto l = store_->leases().next(looked_at_);
     looked_at_ = l ? l->id : lease_id();

@@ -16,10 +16,10 @@
 
 namespace quorumd::node {
 
-/// The time of leases, which the leader alone counts: a lease is ended by a command that it proposes, and renewed in its
-/// memory. Whoever begins to lead gives each lease all of its time again, or what remained of it at the last checkpoint,
-/// so that none ends early: what an earlier leader renewed after a checkpoint it had first told the log. Belongs to the
-/// group's loop.
+/// The time of leases, which the leader alone counts: a lease is ended by a command that it proposes, and renewed in
+/// its memory. Whoever begins to lead gives each lease all of its time again, or what remained of it at the last
+/// checkpoint, so that none ends early: what an earlier leader renewed after a checkpoint it had first told the log.
+/// Belongs to the group's loop.
 class lease_keeper final : private kv::lease_listener {
  public:
   struct options {

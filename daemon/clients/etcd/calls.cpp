@@ -50,8 +50,11 @@ void grpc_connection::dispatch(std::int32_t id, call& c, std::string_view messag
   switch (c.what) {
   case method::range:
     return parse<pb::RangeRequest>(id, message, [&](const auto& m) {
-      asks().range(number, slot_of(c.what, static_cast<std::uint64_t>(std::max<std::int64_t>(m.limit(), 0))), until,
-                   read_of(m));
+      const wire::range_read r = read_of(m);
+      if (!range_pages::can_be(r)) return asks().range(number, slot_of(c.what, r.request.limit), until, r);
+      c.pages = std::make_unique<range_pages>(r);
+      c.until = until;
+      ask_for_page(id, c);
     });
   case method::put:
     return parse<pb::PutRequest>(id, message, [&](const auto& m) { write(put_of(m)); });
@@ -99,6 +102,7 @@ void grpc_connection::dispatch(std::int32_t id, call& c, std::string_view messag
     return write(kv::lease_question{.what = kv::lease_question::kind::list});
   case method::lease_keep_alive: // their messages are taken one by one
   case method::watch:
+  case method::range_in_pages:
   case method::none:
     return finish(id, {grpc_code::unimplemented, "unknown"});
   }

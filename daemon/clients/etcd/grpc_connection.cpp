@@ -98,7 +98,7 @@ void grpc_connection::make_more() {
 }
 
 void grpc_connection::recount() {
-  const std::size_t now = http2_.unsent() + out().size();
+  const std::size_t now = http2_.unsent() + out().size() + page_bytes_;
   if (now > counted_)
     asks().holds(now - counted_);
   else if (now < counted_)
@@ -113,6 +113,7 @@ void grpc_connection::sent(std::size_t bytes) {
 
 void grpc_connection::drop_replies() {
   waiting_.clear(); // nobody would hear of them
+  for (auto& [id, c] : calls_) drop_pages(c);
   http2_.drop();
   out().clear();
   recount();
@@ -224,6 +225,7 @@ void grpc_connection::stream_closed(std::int32_t id) {
   const auto found = calls_.find(id);
   if (found == calls_.end()) return;
   drop_body(found->second);
+  drop_pages(found->second);
   if (found->second.watches) found->second.watches->close();
   calls_.erase(found);
 }
@@ -291,13 +293,18 @@ std::size_t grpc_connection::take_from(service& s) {
   for (std::span<const std::byte> rest = came_.bytes(); !rest.empty();) {
     const staged next = next_staged(rest);
     if (!http2_.is_open(next.stream)) continue; // it was given up
+    if (next.kind == staged_kind::page) {
+      take_page(next);
+      continue;
+    }
     if (next.kind == staged_kind::end) {
+      if (begin_pages_anew(next)) continue;
       finish(next.stream,
              {next.code, std::string(reinterpret_cast<const char*>(next.content.data()), next.content.size())});
       continue;
     }
     http2_.begin_answer(next.stream, {{":status", "200"}, {"content-type", "application/grpc"}});
-    http2_.add(next.stream, next.content);
+    if (!finish_pages(next)) http2_.add(next.stream, next.content);
     if (next.kind == staged_kind::answer || last_answer(next.stream))
       http2_.end(next.stream, {{"grpc-status", "0"}, {"grpc-message", ""}});
   }
@@ -322,7 +329,10 @@ void grpc_connection::encode(wire::byte_buffer& out, const node::reply_to& to, c
   if (!r) return stage_end(out, to.id, status_of(r.error()));
   // A client that asked for all takes what it gets for all: it is not to have a part.
   const std::uint32_t limit = limit_in(to.slot);
-  if (r->more && (limit == 0 || r->kvs.size() < limit)) return stage_end(out, to.id, range_too_large());
+  if (r->more && (limit == 0 || r->kvs.size() < limit)) {
+    if (method_in(to.slot) == method::range_in_pages) return stage_page(out, to.id, *r);
+    return stage_end(out, to.id, range_too_large());
+  }
   const response_header h = header_now(asks().node());
   stage_message(out, staged_kind::answer, to.id, [&](wire::byte_buffer& b) { return responses_.append(b, h, *r); });
 }

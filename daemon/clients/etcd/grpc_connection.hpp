@@ -6,6 +6,7 @@
 #include "daemon/clients/etcd/grpc_text.hpp"
 #include "daemon/clients/etcd/http2_session.hpp"
 #include "daemon/clients/etcd/methods.hpp"
+#include "daemon/clients/etcd/range_pages.hpp"
 #include "daemon/clients/etcd/responses.hpp"
 #include "daemon/clients/etcd/staging.hpp"
 #include "daemon/clients/etcd/status.hpp"
@@ -53,6 +54,8 @@ class grpc_connection final : public connection, private http2_session::handler 
     bool waits = false;                    ///< among waiting_
     std::shared_ptr<watch_stream> watches; ///< of a call of Watch, once it is begun
     std::string encoding;
+    std::unique_ptr<range_pages> pages; ///< of a range
+    service::time_limits until{};       ///< of that
   };
 
   // service::protocol
@@ -100,6 +103,13 @@ class grpc_connection final : public connection, private http2_session::handler 
   /// The answer is what `fill` makes of the group, after its header.
   template <class Response>
   void ask_group(std::int32_t id, std::function<void(node::group&, Response&)> fill);
+  // Ranges that are answered page by page (pages.cpp).
+  void ask_for_page(std::int32_t id, call& c);
+  void take_page(const staged& page);
+  [[nodiscard]] bool finish_pages(const staged& last);
+  [[nodiscard]] bool begin_pages_anew(const staged& end);
+  void drop_pages(call& c);
+
   // Calls whose requests go on (streams.cpp).
   void take_messages(std::int32_t id, call& c);
   void begin_stream(std::int32_t id, call& c);
@@ -127,6 +137,7 @@ class grpc_connection final : public connection, private http2_session::handler 
   wire::byte_buffer read_;
   wire::byte_buffer came_;     ///< answers as they were staged
   std::size_t counted_ = 0;    ///< bytes of replies that the service knows of
+  std::size_t page_bytes_ = 0; ///< of ranges that are not whole
   std::size_t body_bytes_ = 0; ///< of requests that are not whole
   bool stopping_ = false;      ///< this end closes
 

@@ -9,6 +9,7 @@ namespace quorumd::clients::etcd {
 enum class method : std::uint8_t {
   none, ///< unknown
   range,
+  range_in_pages, ///< one whose answer may be made page by page; only within
   put,
   delete_range,
   txn,

@@ -17,6 +17,7 @@ namespace quorumd::clients::etcd {
 enum class staged_kind : std::uint8_t {
   answer, ///< a message, prefix and all, with which the call ends
   part,   ///< a message, and the call goes on
+  page,   ///< a part of a range (range_pages.hpp)
   end,    ///< the call ends with a status; its text is the content
 };
 

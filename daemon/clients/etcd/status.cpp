@@ -76,9 +76,9 @@ grpc_status status_of(wire::request_errc why, std::string_view text) {
   }
 }
 
-grpc_status range_too_large() {
+grpc_status range_too_large(std::size_t most) {
   return says(grpc_code::resource_exhausted,
-              "the range takes more than " + std::to_string(kv::reply_bytes_max / 1024) +
+              "the range takes more than " + std::to_string(most / 1024) +
                   " KiB, which one answer holds: ask for a part at a time, with limit and the key behind the last one");
 }
 

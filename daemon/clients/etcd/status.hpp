@@ -1,8 +1,10 @@
 #pragma once
 
+#include "daemon/kv/command.hpp"
 #include "daemon/kv/result.hpp"
 #include "wire/request_error.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -39,8 +41,8 @@ struct grpc_status {
 [[nodiscard]] grpc_status status_of(const kv::error& e);
 [[nodiscard]] grpc_status status_of(wire::request_errc why, std::string_view text);
 
-/// Of a range whose answer would take more than kv::reply_bytes_max.
-[[nodiscard]] grpc_status range_too_large();
+/// Of a range whose answer would take more than `most` bytes.
+[[nodiscard]] grpc_status range_too_large(std::size_t most = kv::reply_bytes_max);
 
 /// Of a lease with more keys, or more leases, than one answer holds.
 [[nodiscard]] grpc_status lease_too_large();

@@ -247,7 +247,9 @@ TEST_CASE("what is asked about leases") {
     const std::string key = "k" + std::to_string(10'000 + i);
     REQUIRE(s.apply(kv::put{.key = key, .value = "v", .lease = lease_id(3)}).has_value());
   }
-  const auto about = [&](const kv::lease_question& q) { return std::get<kv::lease_answer>((*l.keeper.answer(q))->body); };
+  const auto about = [&](const kv::lease_question& q) {
+    return std::get<kv::lease_answer>((*l.keeper.answer(q))->body);
+  };
   const auto all = about({.what = kv::lease_question::kind::list, .id = lease_id(2)});
   CHECK(all.leases == std::vector<lease_id>{lease_id(3), lease_id(4), lease_id(5)});
   CHECK(!all.more);

@@ -6,6 +6,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <string>
 #include <thread>
 #include <vector>
@@ -165,24 +166,73 @@ TEST_CASE("grpc: what is wrong with a call is said, and the connection goes on")
 }
 
 // Whoever asks for all gets all or an error, and a part only where a limit was given.
-TEST_CASE("grpc: a range that is larger than an answer") {
-  served_rig s;
-  for (int i = 0; i < 5; ++i)
-    REQUIRE(s.client.call(kv_put, put_request("k" + std::to_string(i), std::string(300'000, 'v'))).ok());
-  auto all = range_request("k", "l");
+// The group makes a megabyte at a time of it.
+TEST_CASE("grpc: a range that is made page by page") {
+  for (const std::size_t loops : {1U, 2U}) {
+    served_rig s(with(loops));
+    for (int i = 0; i < 12; ++i)
+      REQUIRE(s.client.call(kv_put, put_request("k" + std::to_string(10 + i), std::string(300'000, 'v'))).ok());
+    auto all = range_request("k", "l");
+    const auto whole = s.client.call(kv_range, all).as<pb::RangeResponse>();
+    REQUIRE(whole.kvs_size() == 12);
+    CHECK(whole.count() == 12);
+    CHECK(!whole.more());
+    CHECK(whole.header().revision() == 13);
+    for (int i = 0; i < 12; ++i) {
+      CHECK(whole.kvs(i).key() == "k" + std::to_string(10 + i));
+      CHECK(whole.kvs(i).value().size() == 300'000);
+    }
+    for (const int limit : {2, 3, 7, 11, 12, 13}) {
+      all.set_limit(limit);
+      const auto part = s.client.call(kv_range, all).as<pb::RangeResponse>();
+      CHECK(part.kvs_size() == std::min(limit, 12));
+      CHECK(part.count() == 12);
+      CHECK(part.more() == (limit < 12));
+    }
+    all.set_limit(0);
+    all.set_revision(9);
+    CHECK(s.client.call(kv_range, all).as<pb::RangeResponse>().kvs_size() == 8);
+    all.set_revision(0);
+    all.set_keys_only(true);
+    CHECK(s.client.call(kv_range, all).as<pb::RangeResponse>().kvs_size() == 12);
+    all.set_keys_only(false);
+
+    // In another order it is made at once, or not at all.
+    all.set_sort_order(pb::RangeRequest::DESCEND);
+    const auto refused = s.client.call(kv_range, all);
+    CHECK(refused.code == "8");
+    CHECK(refused.text.find("1024 KiB") != std::string::npos);
+    CHECK(refused.text.find("limit") != std::string::npos);
+  }
+}
+
+TEST_CASE("grpc: a range beyond what a client may hold, and many at a time") {
+  served_rig s(with(2));
+  for (int i = 0; i < 30; ++i)
+    REQUIRE(s.client.call(kv_put, put_request("k" + std::to_string(10 + i), std::string(300'000, 'v'))).ok());
+  const auto all = range_request("k", "l");
   const auto refused = s.client.call(kv_range, all);
   CHECK(refused.code == "8");
-  CHECK(refused.text.find("limit") != std::string::npos);
-  all.set_limit(4);
-  CHECK(s.client.call(kv_range, all).code == "8");
-  all.set_limit(2);
-  const auto part = s.client.call(kv_range, all).as<pb::RangeResponse>();
-  CHECK(part.kvs_size() == 2);
-  CHECK(part.more());
-  CHECK(part.count() == 5);
-  all.set_limit(0);
-  all.set_keys_only(true);
-  CHECK(s.client.call(kv_range, all).as<pb::RangeResponse>().kvs_size() == 5);
+  CHECK(refused.text.find("6144 KiB") != std::string::npos);
+  CHECK(s.rig.held_bytes() < std::size_t{1} << 20); // what was made of it is gone
+  auto most = range_request("k", "k25");
+  std::vector<std::int32_t> streams;
+  for (int i = 0; i < 8; ++i) streams.push_back(s.client.begin(kv_range, grpc_client::framed(most)));
+  int whole = 0;
+  for (const std::int32_t id : streams) {
+    const auto a = s.client.wait(id);
+    const bool fits = a.ok() && a.as<pb::RangeResponse>().kvs_size() == 15;
+    CHECK((fits || a.code == "8")); // there is not room for all of them at a time
+    whole += fits ? 1 : 0;
+  }
+  CHECK(whole > 0);
+  for (int i = 0; i < 20; ++i) {
+    grpc_client gone(at(s.rig));
+    gone.begin(kv_range, grpc_client::framed(most));
+    gone.turn(5ms);
+  }
+  CHECK(s.client.call(kv_range, most).ok());
+  CHECK(comes_true([&] { return s.rig.connections() == 2 && s.rig.held_bytes() < std::size_t{1} << 20; }));
 }
 
 // A hundred calls of one write are answered, each on its stream, whatever their order.
