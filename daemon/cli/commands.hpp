@@ -14,6 +14,7 @@ namespace quorumd::cli {
 [[nodiscard]] command_spec get_command();
 [[nodiscard]] command_spec del_command();
 [[nodiscard]] command_spec watch_command();
+[[nodiscard]] command_spec lease_command();
 [[nodiscard]] command_spec txn_command();
 [[nodiscard]] command_spec compact_command();
 [[nodiscard]] command_spec settings_command();

@@ -32,9 +32,9 @@ constexpr std::array<entry, 23> commands{{
     {" members nodes peers join ", "the members are listed and changed with 'member' (see 'quorumd help member')"},
     {" info stats hashkv alarm cluster ", "'status' has a row for each node (see 'quorumd help status')"},
     {" subscribe ", "what it does is 'quorumd watch'"},
-    {" lease lock elect election semaphore ",
-     "leases are not in this version, and so there are no locks that end by themselves; 'txn' with create(KEY) = 0 "
-     "takes a key that nobody else has"},
+    {" lock elect election semaphore ", "there is no command for it in this version: etcdctl's 'lock' and 'elect' work "
+                                        "here as they are, and 'lease' with a "
+                                        "'txn' that has create(KEY) = 0 takes a key that nobody else has"},
     {" auth user role login acl ",
      "users and passwords are not in this version: keep the client port within a network that you trust"},
     {" move-leader transfer stepdown ", "leadership is handed over with 'leader transfer [NODE]'"},
@@ -46,8 +46,7 @@ constexpr std::array<entry, 23> commands{{
      "a node is a service: 'systemctl stop', 'reload' or 'restart quorumd', and its log is 'journalctl -u quorumd'"},
 }};
 
-constexpr std::array<entry, 9> options{{
-    {" lease ", "leases are not in this version"},
+constexpr std::array<entry, 8> options{{
     {" cacert cert key insecure-transport insecure-skip-tls-verify tls discovery-srv ", "TLS is not in this version"},
     {" user password ", "users and passwords are not in this version"},
     {" consistency serializable ", "a read of this node's own state, which may lag behind, is --stale"},

@@ -1,6 +1,7 @@
 #include "daemon/cli/commands.hpp"
 #include "daemon/cli/json.hpp"
 #include "daemon/cli/kv_output.hpp"
+#include "daemon/cli/lease_name.hpp"
 #include "daemon/cli/pages.hpp"
 #include "daemon/cli/session.hpp"
 #include "daemon/cli/terminal.hpp"
@@ -16,10 +17,11 @@ struct put_options {
   bool prev_kv = false;
   spelling how = spelling::escaped;
   again retry = again::no;
+  lease_id lease{};
 };
 
 coro::task<int> put(session* s, const put_options* o) {
-  kv::command command = kv::put{.key = o->key, .value = o->value, .prev_kv = o->prev_kv};
+  kv::command command = kv::put{.key = o->key, .value = o->value, .lease = o->lease, .prev_kv = o->prev_kv};
   const wire::call_result answer = co_await send(s, std::move(command), o->retry);
   if (answer.has_error()) co_return complain(answer.error());
   const auto* done = body_of<kv::reply>(answer);
@@ -43,6 +45,11 @@ int run_put(const invocation& in) {
   put_options o{in.argument(0), in.argument(1), in.has("prev-kv"), in.has("hex") ? spelling::hex : spelling::escaped,
                 retry_of(in)};
   if (o.key.empty()) return complain(usage("put: the key is empty"));
+  if (in.has("lease")) {
+    const auto lease = lease_named(in.text("lease"));
+    if (lease.has_error()) return complain(lease.error());
+    o.lease = *lease;
+  }
   if (in.has("hex") && (!o.prev_kv || in.json()))
     return complain(usage("put: --hex is for what --prev-kv prints as text"));
   if (o.value == "-") {
@@ -61,6 +68,7 @@ command_spec put_command() {
           .arguments = {{"KEY"}, {"VALUE"}},
           .options = {{"prev-kv", "", option_kind::flag, "print what it replaces too, as key<TAB>value"},
                       {"hex", "", option_kind::flag, "every byte of that as \\xHH"},
+                      {"lease", "ID", option_kind::text, "the key is deleted when that lease ends"},
                       retry_option()},
           .details =
               "VALUE '-' reads the value from standard input, byte for byte. Prints OK once a majority has it on\n"

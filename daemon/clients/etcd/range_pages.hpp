@@ -13,8 +13,8 @@
 namespace quorumd::clients::etcd {
 
 /// A range in the order of keys whose answer takes more than the group makes at once (kv::reply_bytes_max): it is asked
-/// for page by page, at the revision of the first, and sent as one message. The fields of the pages, one after the other,
-/// are that message. Belongs to the connection's loop.
+/// for page by page, at the revision of the first, and sent as one message. The fields of the pages, one after the
+/// other, are that message. Belongs to the connection's loop.
 class range_pages {
  public:
   /// Whether the read is one of those.

@@ -142,7 +142,7 @@ TEST_CASE("words of other tools") {
       {"ls", "'get PREFIX --prefix'"},
       {"subscribe", "quorumd watch"},
       {"auth", "not in this version"},
-      {"lease", "not in this version"},
+      {"lock", "etcdctl's 'lock'"},
       {"members", "'member'"},
       {"move-leader", "'leader transfer [NODE]'"},
       {"endpoint", "'health'"},
@@ -161,8 +161,10 @@ TEST_CASE("words of other tools") {
   for (const auto& c : all_commands()) CHECK(other_command(c.name).empty());
   CHECK(other_command("").empty());
   CHECK(other_command("set insert").empty());
-  CHECK(mistake({"put", "k", "v", "--lease", "5"}).find("leases are not in this version") != std::string::npos);
-  CHECK(mistake({"put", "k", "v", "--lease=5"}).find("leases are not in this version") != std::string::npos);
+  CHECK(mistake({"put", "k", "v", "--user", "5"}).find("users and passwords are not in this version") !=
+        std::string::npos);
+  CHECK(mistake({"put", "k", "v", "--user=5"}).find("users and passwords are not in this version") !=
+        std::string::npos);
   CHECK(mistake({"--cacert", "f", "get", "k"}).find("TLS is not in this version") != std::string::npos);
 }
 
