@@ -145,8 +145,8 @@ coro::task<int> keep_alive(session* s, lease_id id, bool once) {
     }
     int code = config::exit_code::ok;
     if (!print_part(line, code) || once) co_return code;
-    co_await s->loop.timers().sleep_for(std::clamp<coro::duration>(ttl / 3, std::chrono::milliseconds(500),
-                                                                   std::chrono::hours(1)));
+    co_await s->loop.timers().sleep_for(
+        std::clamp<coro::duration>(ttl / 3, std::chrono::milliseconds(500), std::chrono::hours(1)));
   }
 }
 
@@ -197,19 +197,21 @@ int run_lease(const invocation& in) {
 } // namespace
 
 command_spec lease_command() {
-  return {.name = "lease",
-          .summary = "grant, renew and revoke leases, with which keys end",
-          .arguments = {{.name = "grant|revoke|ttl|keep-alive|list"}, {.name = "TTL|ID", .optional = true}},
-          .options = {{"id", "ID", option_kind::text, "grant: under this id, not one that the cluster finds"},
-                      {"keys", "", option_kind::flag, "ttl: list its keys too"},
-                      {"once", "", option_kind::flag, "keep-alive: renew it once, and end"}},
-          .details = "grant prints the id of a new lease, which ends after TTL (seconds, or 90s, 5m; 2 s at least) unless it is\n"
-                     "renewed; 'put --lease ID' attaches keys to it, and they are deleted when it ends. revoke ends it at\n"
-                     "once. keep-alive renews it, every third of its time, until it is interrupted. ttl prints how long it\n"
-                     "has; it, and keep-alive, end with 1 if there is no such lease. Ids are hexadecimal.",
-          .examples = {"quorumd lease grant 60", "quorumd put worker/7 busy --lease 326963a02758b527",
-                       "quorumd lease keep-alive 326963a02758b527", "quorumd lease ttl 326963a02758b527 --keys"},
-          .run = run_lease};
+  return {
+      .name = "lease",
+      .summary = "grant, renew and revoke leases, with which keys end",
+      .arguments = {{.name = "grant|revoke|ttl|keep-alive|list"}, {.name = "TTL|ID", .optional = true}},
+      .options = {{"id", "ID", option_kind::text, "grant: under this id, not one that the cluster finds"},
+                  {"keys", "", option_kind::flag, "ttl: list its keys too"},
+                  {"once", "", option_kind::flag, "keep-alive: renew it once, and end"}},
+      .details =
+          "grant prints the id of a new lease, which ends after TTL (seconds, or 90s, 5m; 2 s at least) unless it is\n"
+          "renewed; 'put --lease ID' attaches keys to it, and they are deleted when it ends. revoke ends it at\n"
+          "once. keep-alive renews it, every third of its time, until it is interrupted. ttl prints how long it\n"
+          "has; it, and keep-alive, end with 1 if there is no such lease. Ids are hexadecimal.",
+      .examples = {"quorumd lease grant 60", "quorumd put worker/7 busy --lease 326963a02758b527",
+                   "quorumd lease keep-alive 326963a02758b527", "quorumd lease ttl 326963a02758b527 --keys"},
+      .run = run_lease};
 }
 
 } // namespace quorumd::cli

@@ -437,6 +437,11 @@ std::uint64_t store::content_hash(std::uint64_t versions, std::uint64_t sessions
   return hash_of(std::span(parts).first(known));
 }
 
+std::uint64_t store::keys_hash() const {
+  const std::uint64_t parts[] = {now_.versions_hash, current_.value(), compacted_.value()};
+  return hash_of(parts);
+}
+
 std::uint64_t store::recompute_content_hash() const {
   std::uint64_t sum = 0;
   for (key_tree::iterator r = tree_.begin(); r != tree_.end(); ++r)

@@ -95,7 +95,10 @@ class store {
   /// the tombstones above compacted(), the two revisions, the settings, the level, the sessions and the leases. Equal
   /// on two nodes at the same applied index, however far their physical compaction is. O(1).
   [[nodiscard]] std::uint64_t content_hash() const;
-  /// The same computed anew from the versions held: for tests.
+  /// A hash of the versions that can be read alone, from compacted() on: equal on two nodes at the same current() and
+  /// compacted(). O(1).
+  [[nodiscard]] std::uint64_t keys_hash() const;
+  /// content_hash() computed anew from the versions held: for tests.
   [[nodiscard]] std::uint64_t recompute_content_hash() const;
 
   /// Frees versions that the last compact command made unreachable, of at most so many changes, oldest first; but keys

@@ -136,6 +136,8 @@ class group final : public storage::completion {
   [[nodiscard]] member_admin& members() { return admin_; }
   [[nodiscard]] snapshot_copies& copies() { return copies_; }
   [[nodiscard]] node::watches& watching() { return watching_; }
+  /// Whether puts are refused for want of space, on the disk or in the store.
+  [[nodiscard]] bool is_full() const { return !seams_.wal.accepting_puts() || !over_quota(1).empty(); }
   /// Whether no leader has been known for three election timeouts, and three seconds.
   [[nodiscard]] bool leaderless() const;
   [[nodiscard]] const raft::soft_state& soft() const { return soft_; }

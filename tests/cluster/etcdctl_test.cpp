@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <set>
+#include <sstream>
 #include <string>
 #include <unistd.h>
 #include <utility>
@@ -58,6 +60,35 @@ TEST_CASE("etcdctl puts, reads, deletes, compares and compacts through any membe
   CHECK(gone.code != 0);
   CHECK(gone.errors.find("etcdserver: mvcc: required revision has been compacted") != std::string::npos);
 
+  // Leases, and what etcdctl makes of them.
+  std::string id = says(0, {"lease", "grant", "100"});
+  id = id.substr(6, 16);
+  CHECK(says(1, {"put", "l", "v", "--lease", id}) == "OK\n");
+  CHECK(says(2, {"lease", "timetolive", id, "--keys"}).find("granted with TTL(100s), remaining(") != std::string::npos);
+  CHECK(says(0, {"lease", "keep-alive", "--once", id}).find("keepalived with TTL(100)") != std::string::npos);
+  CHECK(says(1, {"lease", "list"}).find(id) != std::string::npos);
+  CHECK(says(1, {"lock", "m", "echo", "locked"}).find("locked") != std::string::npos);
+  CHECK(says(2, {"lease", "revoke", id}) == "lease " + id + " revoked\n");
+  CHECK(says(0, {"get", "l"}).empty());
+
+  // All members have the same keys, once each has applied what the others have.
+  CHECK(eventually(
+      [&] {
+        const std::string hashes = done(etcdctl(c, c.endpoints(), {"endpoint", "hashkv"})).output;
+        std::set<std::string> different;
+        std::istringstream lines(hashes);
+        for (std::string line; std::getline(lines, line);) different.insert(line.substr(line.find(", ")));
+        return std::count(hashes.begin(), hashes.end(), '\n') == 3 && different.size() == 1;
+      },
+      seconds(20)));
+  const std::size_t before = c.wait_leader();
+  const std::size_t after = (before + 1) % 3;
+  const std::string list = says(0, {"member", "list"});
+  const std::size_t at = list.find(", started, n" + std::to_string(after + 1));
+  REQUIRE(at != std::string::npos);
+  const std::size_t begins = list.rfind('\n', at) == std::string::npos ? 0 : list.rfind('\n', at) + 1;
+  CHECK(says(before, {"move-leader", list.substr(begins, at - begins)}).find("Leadership transferred") == 0);
+  CHECK(c.wait_leader() == after);
   CHECK(says(0, {"member", "list"}).find("started, n2, ") != std::string::npos);
   const std::string status = done(etcdctl(c, c.endpoints(), {"endpoint", "status"})).output;
   CHECK(std::count(status.begin(), status.end(), '\n') == 3);

@@ -12,34 +12,6 @@ namespace {
 
 namespace pb = etcdserverpb;
 
-/// What an answer about the members or the node holds until it is made.
-constexpr std::size_t report_bytes = 2048;
-/// The version of etcd that this node answers as.
-constexpr const char* emulated_version = "3.5.21";
-
-void fill(pb::ResponseHeader& to, const response_header& h) {
-  to.set_cluster_id(h.cluster);
-  to.set_member_id(h.member);
-  to.set_revision(static_cast<std::int64_t>(h.revision));
-  to.set_raft_term(h.term);
-}
-
-/// Puts and the like are refused for want of space.
-bool is_full(node::group& g) {
-  const kv::store& s = g.state().store();
-  const auto& set = s.settings();
-  const bool beyond_quota = set && set->quota_bytes != 0 && s.stored_bytes() >= set->quota_bytes;
-  return beyond_quota || !g.status().own_row().accepting;
-}
-
-std::size_t serialize(wire::byte_buffer& out, const google::protobuf::MessageLite& m) {
-  const std::size_t size = m.ByteSizeLong();
-  std::byte* const at = out.prepare(size);
-  m.SerializeToArray(at, static_cast<int>(size));
-  out.commit(size);
-  return size;
-}
-
 } // namespace
 
 void grpc_connection::dispatch(std::int32_t id, call& c, std::string_view message) {
@@ -74,15 +46,17 @@ void grpc_connection::dispatch(std::int32_t id, call& c, std::string_view messag
     return asks().range(number, slot, until, any, true);
   }
   case method::member_list:
-    return ask_about_members(id);
   case method::status:
-    return ask_for_status(id);
   case method::alarm:
-    return parse<pb::AlarmRequest>(id, message, [&](const auto&) { ask_for_alarms(id); });
-  case method::defragment: // nothing ever needs it
-    return ask_group<pb::DefragmentResponse>(id, [](node::group&, pb::DefragmentResponse&) {});
+  case method::defragment:
+  case method::hash:
+  case method::hash_kv:
+  case method::move_leader:
+  case method::member_remove:
+  case method::member_update:
+  case method::member_promote:
   case method::auth_status:
-    return ask_group<pb::AuthStatusResponse>(id, [](node::group&, pb::AuthStatusResponse&) {});
+    return ask_group(id, c, until, message);
   case method::auth_off:
     return finish(id, {grpc_code::failed_precondition, "etcdserver: authentication is not enabled"});
   case method::lease_grant:
@@ -106,61 +80,6 @@ void grpc_connection::dispatch(std::int32_t id, call& c, std::string_view messag
   case method::none:
     return finish(id, {grpc_code::unimplemented, "unknown"});
   }
-}
-
-template <class Response>
-void grpc_connection::ask_group(std::int32_t id, std::function<void(node::group&, Response&)> fill_in) {
-  asks().call(static_cast<std::uint64_t>(id), 0, report_bytes, true,
-              [this, fill_in = std::move(fill_in)](node::group& g, const node::reply_to& to) {
-                Response r;
-                fill(*r.mutable_header(), header_now(asks().node()));
-                fill_in(g, r);
-                asks().reply(g, to, [&](wire::byte_buffer& b) {
-                  stage_message(b, staged_kind::answer, to.id,
-                                [&](wire::byte_buffer& into) { return serialize(into, r); });
-                });
-              });
-}
-
-void grpc_connection::ask_about_members(std::int32_t id) {
-  ask_group<pb::MemberListResponse>(id, [](node::group& g, pb::MemberListResponse& r) {
-    r.mutable_header()->set_revision(0);
-    for (const wire::member_row& row : g.members().now().rows) {
-      pb::Member& m = *r.add_members();
-      m.set_id(row.id.value());
-      m.set_name(row.name);
-      m.add_peerurls("http://" + row.address);
-      if (!row.client_address.empty()) m.add_clienturls("http://" + row.client_address);
-      m.set_islearner(row.role == wire::member_role::learner);
-    }
-  });
-}
-
-void grpc_connection::ask_for_status(std::int32_t id) {
-  ask_group<pb::StatusResponse>(id, [](node::group& g, pb::StatusResponse& r) {
-    const wire::status_row row = g.status().own_row();
-    r.set_version(emulated_version);
-    r.set_dbsize(static_cast<std::int64_t>(row.store_bytes));
-    r.set_dbsizeinuse(static_cast<std::int64_t>(row.store_bytes - row.history_bytes));
-    r.set_leader(row.leader.value());
-    r.set_raftindex(row.commit.value());
-    r.set_raftterm(row.term.value());
-    r.set_raftappliedindex(row.applied.value());
-    for (const wire::member_row& m : g.members().now().rows)
-      if (m.id == row.id) r.set_islearner(m.role == wire::member_role::learner);
-    if (row.leader == node_id()) r.add_errors("etcdserver: no leader");
-    if (is_full(g)) r.add_errors("memberID:" + std::to_string(row.id.value()) + " alarm:NOSPACE ");
-  });
-}
-
-/// One is raised as long as its cause lasts, and ends by itself.
-void grpc_connection::ask_for_alarms(std::int32_t id) {
-  ask_group<pb::AlarmResponse>(id, [](node::group& g, pb::AlarmResponse& r) {
-    if (!is_full(g)) return;
-    pb::AlarmMember& a = *r.add_alarms();
-    a.set_memberid(r.header().member_id());
-    a.set_alarm(pb::NOSPACE);
-  });
 }
 
 } // namespace quorumd::clients::etcd

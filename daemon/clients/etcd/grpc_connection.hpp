@@ -19,6 +19,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -97,12 +98,16 @@ class grpc_connection final : public connection, private http2_session::handler 
   void dispatch(std::int32_t id, call& c, std::string_view message);
   template <class Message, class Use>
   void parse(std::int32_t id, std::string_view message, Use use);
-  void ask_about_members(std::int32_t id);
-  void ask_for_status(std::int32_t id);
-  void ask_for_alarms(std::int32_t id);
-  /// The answer is what `fill` makes of the group, after its header.
+  // Calls about the node and its cluster (group_calls.cpp).
+  void ask_group(std::int32_t id, const call& c, service::time_limits until, std::string_view message);
+  void move_leader(std::int32_t id, service::time_limits until, std::uint64_t target);
+  void change_member(std::int32_t id, service::time_limits until, std::uint64_t member, wire::member_change change);
+  template <class Answer>
+  void reply_message(node::group& g, const node::reply_to& to, const Answer& r);
+  void reply_status(node::group& g, const node::reply_to& to, const grpc_status& s);
+  /// The answer is what `make` makes of the group, behind its header, or why there is none.
   template <class Response>
-  void ask_group(std::int32_t id, std::function<void(node::group&, Response&)> fill);
+  void report(std::int32_t id, std::function<std::optional<grpc_status>(node::group&, Response&)> make);
   // Ranges that are answered page by page (pages.cpp).
   void ask_for_page(std::int32_t id, call& c);
   void take_page(const staged& page);

@@ -24,6 +24,12 @@ enum class method : std::uint8_t {
   status,
   alarm,
   defragment,
+  hash,
+  hash_kv,
+  move_leader,
+  member_remove,
+  member_update,
+  member_promote,
   auth_status,
   auth_off, ///< of Auth: whatever needs it to be enabled
   health_check,

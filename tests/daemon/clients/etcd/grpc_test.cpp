@@ -121,6 +121,82 @@ TEST_CASE("grpc: the calls about the node and its cluster") {
   CHECK(off.text == "etcdserver: authentication is not enabled");
 }
 
+TEST_CASE("grpc: hashes, and what is asked of the members") {
+  served_rig s;
+  const auto hash = [&](std::int64_t at) {
+    pb::HashKVRequest r;
+    r.set_revision(at);
+    return s.client.call("/etcdserverpb.Maintenance/HashKV", r);
+  };
+  const auto empty = hash(0).as<pb::HashKVResponse>();
+  CHECK(empty.compact_revision() == -1);
+  CHECK(empty.hash_revision() == 1);
+  REQUIRE(s.client.call(kv_put, put_request("a", "1")).ok());
+  const auto one = hash(2).as<pb::HashKVResponse>();
+  CHECK(one.hash() != empty.hash());
+  pb::LeaseGrantRequest lease; // is no key
+  lease.set_ttl(100);
+  REQUIRE(s.client.call("/etcdserverpb.Lease/LeaseGrant", lease).ok());
+  CHECK(hash(0).as<pb::HashKVResponse>().hash() == one.hash());
+  CHECK(hash(1).code == "11");
+  CHECK(hash(9).text == "etcdserver: mvcc: required revision is a future revision");
+  CHECK(s.client.call("/etcdserverpb.Maintenance/Hash", pb::AlarmRequest{}).as<pb::HashResponse>().hash() != 0);
+
+  pb::MoveLeaderRequest move;
+  move.set_targetid(99);
+  const auto bad = s.client.call("/etcdserverpb.Maintenance/MoveLeader", move);
+  CHECK(bad.code == "9");
+  CHECK(bad.text == "etcdserver: bad leader transferee");
+  pb::MemberRemoveRequest gone;
+  gone.set_id(99);
+  const auto unknown = s.client.call("/etcdserverpb.Cluster/MemberRemove", gone);
+  CHECK(unknown.code == "5");
+  CHECK(unknown.text == "etcdserver: member not found");
+  gone.set_id(1);
+  CHECK(s.client.call("/etcdserverpb.Cluster/MemberRemove", gone).code == "9"); // the last one
+  pb::MemberUpdateRequest moved;
+  moved.set_id(1);
+  moved.add_peerurls("nowhere");
+  CHECK(s.client.call("/etcdserverpb.Cluster/MemberUpdate", moved).code == "3");
+}
+
+// The alarm is there as long as puts are refused.
+TEST_CASE("grpc: a store that is full") {
+  served_rig s;
+  REQUIRE(s.rig
+              .call(kv::command(kv::configure{.keep_revisions = {},
+                                              .history_bytes_max = kv::history_bytes_least,
+                                              .quota_bytes = 2 * kv::history_bytes_least}))
+              .has_value());
+  const auto alarms = [&] {
+    return s.client.call("/etcdserverpb.Maintenance/Alarm", pb::AlarmRequest{}).as<pb::AlarmResponse>().alarms_size();
+  };
+  const auto errors = [&] {
+    return s.client.call("/etcdserverpb.Maintenance/Status", pb::AlarmRequest{}).as<pb::StatusResponse>().errors_size();
+  };
+  CHECK(alarms() == 0);
+  grpc_client::answer last;
+  int keys = 0;
+  do last = s.client.call(kv_put, put_request("k" + std::to_string(keys++), std::string(1000, 'v')));
+  while (last.ok() && keys < 5000);
+  CHECK(last.code == "8");
+  CHECK(last.text == "etcdserver: mvcc: database space exceeded");
+  // What is left is less than one such put, and a smaller one may pass.
+  while (s.client.call(kv_put, put_request("k" + std::to_string(keys++), "")).ok()) CHECK(keys < 10'000);
+  CHECK(alarms() == 1);
+  CHECK(errors() == 1);
+  pb::LeaseGrantRequest lease;
+  lease.set_ttl(100);
+  CHECK(s.client.call("/etcdserverpb.Lease/LeaseGrant", lease).code == "8");
+  pb::DeleteRangeRequest erase;
+  erase.set_key("k");
+  erase.set_range_end("l");
+  REQUIRE(s.client.call("/etcdserverpb.KV/DeleteRange", erase).ok());
+  CHECK(comes_true([&] { return alarms() == 0; })); // once its history is compacted
+  CHECK(errors() == 0);
+  CHECK(s.client.call(kv_put, put_request("k", "v")).ok());
+}
+
 TEST_CASE("grpc: what is wrong with a call is said, and the connection goes on") {
   served_rig s;
   const std::string put = grpc_client::framed(put_request("a", "1"));
