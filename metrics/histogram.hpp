@@ -74,6 +74,13 @@ class basic_histogram {
     return max_;
   }
 
+  /// How many of the values lie in buckets that end at or below it.
+  [[nodiscard]] std::uint64_t count_up_to(std::uint64_t value) const {
+    std::uint64_t n = 0;
+    for (std::size_t i = 0; i < bucket_count && top_of(i) <= value; ++i) n += buckets_[i];
+    return n;
+  }
+
   // --- to carry it elsewhere ---
   /// The buckets from the first to the last that is not empty; nothing when all are.
   struct extent {

@@ -1,6 +1,7 @@
 #include "daemon/clients/client_port.hpp"
 
 #include "daemon/clients/etcd/grpc_connection.hpp"
+#include "daemon/clients/http/http_connection.hpp"
 #include "daemon/clients/native/session.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -38,10 +39,6 @@ bool from_this_machine(const std::string& remote) {
 
 /// How many bytes tell protocols apart.
 constexpr std::size_t first_bytes = 4;
-
-constexpr std::string_view no_http_1 = "HTTP/1.1 505 HTTP Version Not Supported\r\nConnection: close\r\n"
-                                       "Content-Type: text/plain\r\nContent-Length: 52\r\n\r\n"
-                                       "This port speaks gRPC (HTTP/2), and quorumd's own.\r\n";
 
 enum class spoken : std::uint8_t { native, http_2, http_1 };
 
@@ -206,9 +203,7 @@ coro::task<std::unique_ptr<connection>> client_port::welcome(place* p, std::uniq
   case spoken::http_2:
     co_return std::make_unique<etcd::grpc_connection>(parts, std::move(s), o, observer_, *events_, first);
   case spoken::http_1:
-    observer_.bad_client(s->remote(), "it speaks HTTP/1, which this port does not");
-    [[maybe_unused]] const auto told = s->write_some(std::as_bytes(std::span(no_http_1)));
-    break;
+    co_return std::make_unique<http_connection>(parts, std::move(s), o, observer_, reporter_, first);
   }
   co_return nullptr;
 }

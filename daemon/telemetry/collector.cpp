@@ -65,6 +65,9 @@ void collector::look_at_loop(gathering& g, coro::loop& l) {
     node::group& group = node_.the_group();
     r.group = group.metrics();
     r.depths = group.depths();
+    r.row = group.status().own_row();
+    r.watches = group.state().watches().size();
+    r.leases = group.state().store().leases().size();
     group.add_to(r.mailboxes);
   }
   if (&l == &node_.network_loop()) r.peers = node_.transport().counters();

@@ -92,6 +92,17 @@ void name_machinery(namer& n, const raw_report& r, const wire::local_identity& s
 }
 
 void name_readings(namer& n, const raw_report& r, const wire::local_identity& self) {
+  n.now("raft.leads", r.row.leader == self.id ? 1 : 0);
+  n.now("raft.has_leader", r.row.leader ? 1 : 0);
+  n.now("raft.term", r.row.term.value());
+  n.now("raft.commit", r.row.commit.value());
+  n.now("raft.applied", r.row.applied.value());
+  n.now("store.revision", r.row.revision.value());
+  n.now("store.keys", r.row.keys);
+  n.now("store.bytes", r.row.store_bytes);
+  n.now("store.history_bytes", r.row.history_bytes);
+  n.now("store.leases", r.leases);
+  n.now("client.watches", r.watches);
   n.now("client.connections", r.connections);
   n.now("client.requests", r.requests);
   n.now("client.sessions", r.depths.sessions);

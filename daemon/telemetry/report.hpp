@@ -5,6 +5,7 @@
 #include "daemon/node/group_metrics.hpp"
 #include "wire/handshake.hpp"
 #include "wire/metrics.hpp"
+#include "wire/status.hpp"
 #include "wire/transport.hpp"
 
 #include <string>
@@ -18,6 +19,9 @@ struct raw_report {
   node::group_metrics group;
   node::group_mailboxes mailboxes;
   node::queue_depths depths;
+  wire::status_row row; ///< this node's own
+  std::size_t watches = 0;
+  std::size_t leases = 0;
   clients::session_metrics sessions;
   storage::log_metrics log;
   storage::wal_stats log_stats;

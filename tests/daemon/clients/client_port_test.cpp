@@ -96,17 +96,6 @@ TEST_CASE("nonsense after requests repeats no answer") {
   CHECK(rig.bad_clients() == 1);
 }
 
-// A web browser is told what it spoke to.
-TEST_CASE("HTTP/1 is told that it is not spoken here") {
-  node_rig rig(with(1));
-  raw_connection c(at(rig));
-  REQUIRE(c.send(std::string_view("GET / HTTP/1.1\r\nHost: x\r\n\r\n")));
-  std::string said;
-  CHECK(c.closed_within(10s, &said));
-  CHECK(said.starts_with("HTTP/1.1 505 "));
-  CHECK(said.find("This port speaks gRPC") != std::string::npos);
-}
-
 // With the disk held and four requests of a connection under way, the fifth is refused at once; released, the four are
 // done.
 TEST_CASE("beyond the bound a request is overloaded at once") {

@@ -13,7 +13,7 @@ using namespace quorumd::testing;
 // Requests that wait for keys to change.
 namespace {
 
-void put(node_rig& rig, const std::string& key, const std::string& value) {
+void put_now(node_rig& rig, const std::string& key, const std::string& value) {
   REQUIRE(rig.call(kv::command(kv::put{.key = key, .value = value})).has_value());
 }
 
@@ -58,19 +58,19 @@ TEST_CASE("a wait for changes: where they begin, what there is, what comes, and 
     node_rig rig(with(loops));
     REQUIRE(served(rig.call(wire::health_request{})));
     CHECK(text(rig.call(from(0))) == "| 2");
-    put(rig, "k", "1");
-    put(rig, "k", "2");
+    put_now(rig, "k", "1");
+    put_now(rig, "k", "2");
     CHECK(text(rig.call(from(2))) == "k@2 k@3(1) | 4");
     CHECK(text(rig.call(from(4, 50ms))) == "| 4");
-    put(rig, "other", "x");
-    put(rig, "~", "beyond the range");
+    put_now(rig, "other", "x");
+    put_now(rig, "~", "beyond the range");
     CHECK(text(rig.call(from(5, 50ms))) == "| 6");
 
     raw_connection c(at(rig));
     ask(c, 7, from(6));
     ask(c, 8, from(7)); // behind what comes next
     CHECK(!c.receive(200ms));
-    put(rig, "k", "3");
+    put_now(rig, "k", "3");
     const auto came = c.receive(10s);
     REQUIRE(came.has_value());
     CHECK(came->id == 7);
@@ -83,7 +83,7 @@ TEST_CASE("a wait for changes: where they begin, what there is, what comes, and 
 TEST_CASE("a wait for changes that are compacted") {
   node_rig rig(with(1));
   REQUIRE(served(rig.call(wire::health_request{})));
-  for (int i = 0; i < 5; ++i) put(rig, "k", "v");
+  for (int i = 0; i < 5; ++i) put_now(rig, "k", "v");
   REQUIRE(rig.call(kv::command(kv::compact{revision(4)})).has_value());
   const auto gone = rig.call(from(3));
   REQUIRE(gone.has_error());
@@ -99,7 +99,7 @@ TEST_CASE("a wait for a large revision") {
   node_rig rig(with(1));
   REQUIRE(served(rig.call(wire::health_request{})));
   const std::string large(400'000, 'v');
-  for (int i = 0; i < 6; ++i) put(rig, "k" + std::to_string(i), large);
+  for (int i = 0; i < 6; ++i) put_now(rig, "k" + std::to_string(i), large);
   REQUIRE(rig.call(kv::command(kv::delete_range{.key = "k", .range_end = "l"})).has_value());
   std::string seen;
   wire::watch_request w = from(8);
@@ -121,7 +121,7 @@ TEST_CASE("those who wait and go away, or stop speaking, leave nothing behind") 
   for (int round = 0; round < 20; ++round) {
     raw_connection c(at(rig));
     for (std::uint64_t id = 1; id <= 50; ++id) ask(c, id, from(100, 60s));
-    if (round % 2 == 0) put(rig, "k", "v");
+    if (round % 2 == 0) put_now(rig, "k", "v");
   }
   CHECK(comes_true([&] { return rig.connections() == before; }));
   raw_connection c(at(rig));

@@ -31,6 +31,7 @@ struct printer {
   std::string operator()(const grant_lease_reply& g) const {
     return "lease " + std::to_string(g.id.value()) + " for " + std::to_string(g.ttl_s) + " s";
   }
+  std::string operator()(const lease_answer&) const { return "an answer about leases"; }
   std::string operator()(const configure_reply& r) const {
     return "settings " + std::to_string(r.now.keep_revisions) + " " + std::to_string(r.now.history_bytes_max) + " " +
            std::to_string(r.now.quota_bytes);
