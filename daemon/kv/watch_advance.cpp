@@ -120,8 +120,11 @@ sliced<bool> watch_hub::flush(group& g, revision r, change_place then) {
     while (flushed_ != g.in_step.size() && g.in_step[flushed_]->to == &to && tags_.size() != run_max && !spent) {
       watcher& w = *g.in_step[flushed_];
       spent = !work_->spend();
-      if (w.next > first) { // it has it already, or starts later
+      if (w.next >= then) { // it has it already, or starts later
         ++flushed_;
+      } else if (w.next > first) { // it starts in the midst of it
+        step_out(w);
+        pursue(w, w.next);
       } else if (to.sink->has_room(w.tag, g.pending_bytes)) {
         w.next = then;
         tags_.push_back(w.tag);

@@ -101,9 +101,10 @@ std::size_t watch_hub::scan_key(pursuit& p, const history& h, std::size_t visits
   while (visits != visits_max) {
     ++visits;
     const std::optional<event> e = h.next_of(p.of->key, p.scan.at);
+    const bool asked_for = e && change_place{e->kv.mod_revision, e->sub} >= p.scan;
     p.scan = {e ? e->kv.mod_revision : h.current().next()};
     if (!e) break;
-    full = p.of->wants(*e) && !hold(p, *e);
+    full = asked_for && p.of->wants(*e) && !hold(p, *e);
     if (full) break;
     p.scan = {p.scan.at.next()};
   }

@@ -36,7 +36,7 @@ result<watch_id> watch_hub::add(const watch_options& o, watch_sink& to, std::uin
     pursue(w, {o.start, o.start_sub});
     return id;
   }
-  w.next = {o.start ? o.start : current.next()};
+  w.next = o.start ? change_place{o.start, o.start_sub} : change_place{current.next()};
   if (o.start) a->starts.insert(w.starts_later = o.start);
   step_in(w);
   return id;

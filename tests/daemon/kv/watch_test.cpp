@@ -82,6 +82,36 @@ TEST_CASE("watch from a revision to come") {
   CHECK(m.hub.in_step(m.sink));
 }
 
+// A start in the midst of a revision, past or to come: what that changed before is not told, to watchers of one key
+// neither.
+TEST_CASE("watch from within a revision") {
+  for (const bool past : {false, true})
+    for (const std::size_t batch : {reply_bytes_max, std::size_t{1}}) {
+      CAPTURE(past);
+      CAPTURE(batch);
+      watched m({.batch_bytes_max = batch});
+      const auto watch = [&] {
+        m.add({.key = "a", .range_end = rest, .start = revision(2), .start_sub = 1}, 1);
+        m.add({.key = "a", .range_end = rest, .start = revision(2), .start_sub = 3}, 2);
+        m.add({.key = "a", .start = revision(2), .start_sub = 1}, 3);
+        m.add({.key = "b", .start = revision(2), .start_sub = 1}, 4);
+        m.add({.key = "a", .range_end = rest, .start = revision(2)}, 5);
+      };
+      if (!past) watch();
+      m(txn{.success = {{put{.key = "a", .value = "1"}}, {put{.key = "b", .value = "1"}}, {put{.key = "c"}}}});
+      if (past) watch();
+      m.catch_up();
+      m(put{.key = "a", .value = "2"});
+      const bool parts = batch == 1;
+      CHECK(m.sink.take(1) == (parts ? lines{"b=1 c2 m2 v1 ... | 1", "c= c2 m2 v1 | 2", "a=2 c2 m3 v2 | 3"}
+                                     : lines{"b=1 c2 m2 v1; c= c2 m2 v1 | 2", "a=2 c2 m3 v2 | 3"}));
+      CHECK(m.sink.take(2) == lines{"a=2 c2 m3 v2 | 3"});
+      CHECK(m.sink.take(3) == lines{"a=2 c2 m3 v2 | 3"});
+      CHECK(m.sink.take(4) == lines{"b=1 c2 m2 v1 | 2"});
+      CHECK(m.sink.take(5).size() == (parts ? 4 : 2));
+    }
+}
+
 // Ranges are what they are elsewhere; an empty key is the least one; a range without keys is refused.
 TEST_CASE("watched ranges") {
   watched m;
