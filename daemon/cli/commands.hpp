@@ -15,6 +15,8 @@ namespace quorumd::cli {
 [[nodiscard]] command_spec del_command();
 [[nodiscard]] command_spec watch_command();
 [[nodiscard]] command_spec lease_command();
+[[nodiscard]] command_spec lock_command();
+[[nodiscard]] command_spec elect_command();
 [[nodiscard]] command_spec txn_command();
 [[nodiscard]] command_spec compact_command();
 [[nodiscard]] command_spec settings_command();

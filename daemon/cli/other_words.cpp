@@ -12,7 +12,7 @@ struct entry {
   std::string_view answer;
 };
 
-constexpr std::array<entry, 23> commands{{
+constexpr std::array<entry, 24> commands{{
     {" set insert write store cas ", "a key is set with 'put' (see 'quorumd help put')"},
     {" read fetch show cat ", "a key is read with 'get' (see 'quorumd help get')"},
     {" ls list scan keys range ", "keys are listed with 'get PREFIX --prefix', which with --keys-only leaves the "
@@ -32,9 +32,8 @@ constexpr std::array<entry, 23> commands{{
     {" members nodes peers join ", "the members are listed and changed with 'member' (see 'quorumd help member')"},
     {" info stats hashkv alarm cluster ", "'status' has a row for each node (see 'quorumd help status')"},
     {" subscribe ", "what it does is 'quorumd watch'"},
-    {" lock elect election semaphore ", "there is no command for it in this version: etcdctl's 'lock' and 'elect' work "
-                                        "here as they are, and 'lease' with a "
-                                        "'txn' that has create(KEY) = 0 takes a key that nobody else has"},
+    {" election campaign ", "whoever stands for election does so with 'elect' (see 'quorumd help elect')"},
+    {" mutex semaphore ", "a name that one holds at a time is a 'lock' (see 'quorumd help lock')"},
     {" auth user role login acl ",
      "users and passwords are not in this version: keep the client port within a network that you trust"},
     {" move-leader transfer stepdown ", "leadership is handed over with 'leader transfer [NODE]'"},

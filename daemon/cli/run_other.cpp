@@ -16,6 +16,10 @@ namespace {
 
 constexpr int signalled = 128;
 
+int code_of(int status) {
+  return WIFSIGNALED(status) ? signalled + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
 std::vector<std::string> environment_with(const std::vector<std::pair<std::string, std::string>>& variables) {
   std::vector<std::string> all;
   for (char** v = environ; *v != nullptr; ++v) {
@@ -38,8 +42,8 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
 
 } // namespace
 
-result<int> run_other(const std::vector<std::string>& words,
-                      const std::vector<std::pair<std::string, std::string>>& variables) {
+result<pid_t> start_other(const std::vector<std::string>& words,
+                          const std::vector<std::pair<std::string, std::string>>& variables) {
   std::vector<std::string> arguments = words;
   std::vector<std::string> environment = environment_with(variables);
   pid_t pid = 0;
@@ -55,10 +59,23 @@ result<int> run_other(const std::vector<std::string>& words,
   ::posix_spawnattr_destroy(&how);
   if (failed != 0)
     return error(config::exit_code::usage, words.front() + ": " + std::generic_category().message(failed));
+  return pid;
+}
+
+std::optional<int> end_of_other(pid_t pid) {
   int status = 0;
-  while (::waitpid(pid, &status, 0) < 0)
+  if (::waitpid(pid, &status, WNOHANG) == 0) return std::nullopt;
+  return code_of(status);
+}
+
+result<int> run_other(const std::vector<std::string>& words,
+                      const std::vector<std::pair<std::string, std::string>>& variables) {
+  const auto pid = start_other(words, variables);
+  if (pid.has_error()) return pid.error();
+  int status = 0;
+  while (::waitpid(*pid, &status, 0) < 0)
     if (errno != EINTR) return error(config::exit_code::usage, words.front() + ": it cannot be waited for");
-  return WIFSIGNALED(status) ? signalled + WTERMSIG(status) : WEXITSTATUS(status);
+  return code_of(status);
 }
 
 } // namespace quorumd::cli

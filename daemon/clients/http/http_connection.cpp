@@ -117,8 +117,10 @@ void http_connection::take(const parser::value_type& request) {
   const std::string_view target(request.target().data(), request.target().size());
   const std::string_view path = target.substr(0, target.find('?'));
   const std::string_view query = path.size() < target.size() ? target.substr(path.size() + 1) : std::string_view();
-  const bool known = path == "/health" || path == "/livez" || path == "/readyz" || path == "/version" || path == "/metrics";
-  if (!known) return answer(404, "text/plain", "there is nothing here but /health, /livez, /readyz, /version and /metrics\n");
+  const bool known =
+      path == "/health" || path == "/livez" || path == "/readyz" || path == "/version" || path == "/metrics";
+  if (!known)
+    return answer(404, "text/plain", "there is nothing here but /health, /livez, /readyz, /version and /metrics\n");
   if (request.method() != http::verb::get) return answer(405, "text/plain", "only GET is answered here\n");
   if (path == "/version") return answer(200, "application/json", version_text);
   if (path == "/metrics") return ask_metrics();
@@ -191,8 +193,8 @@ void http_connection::encode(wire::byte_buffer& out, const node::reply_to& to, c
   say_health(out, static_cast<asked>(to.slot), true, {});
 }
 
-void http_connection::encode(wire::byte_buffer& out, const node::reply_to& to, node::request_errc, std::string_view text,
-                             std::string_view) {
+void http_connection::encode(wire::byte_buffer& out, const node::reply_to& to, node::request_errc,
+                             std::string_view text, std::string_view) {
   say_health(out, static_cast<asked>(to.slot), false, text);
 }
 

@@ -14,17 +14,17 @@ using wire::metric_unit;
 
 /// 10 us to 10 s.
 constexpr std::array<std::uint64_t, 19> time_bounds{
-    10'000,      25'000,      50'000,        100'000,       250'000,       500'000,       1'000'000,
-    2'500'000,   5'000'000,   10'000'000,    25'000'000,    50'000'000,    100'000'000,   250'000'000,
+    10'000,      25'000,        50'000,        100'000,       250'000,       500'000,     1'000'000,
+    2'500'000,   5'000'000,     10'000'000,    25'000'000,    50'000'000,    100'000'000, 250'000'000,
     500'000'000, 1'000'000'000, 2'500'000'000, 5'000'000'000, 10'000'000'000};
 constexpr std::array<std::uint64_t, 12> count_bounds{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096};
 constexpr std::array<std::uint64_t, 10> byte_bounds{256,     1024,      4096,      16'384,     65'536,
                                                     262'144, 1'048'576, 4'194'304, 16'777'216, 67'108'864};
 
 /// Those that only grow.
-constexpr std::array<std::string_view, 7> growing{"log.segments_prepared", "log.segments_recycled", "log.segments_removed",
-                                                  "log.moved_bytes",       "snapshot.sent_bytes",   "snapshot.sent_wire_bytes",
-                                                  "process.cpu_ns"};
+constexpr std::array<std::string_view, 7> growing{
+    "log.segments_prepared", "log.segments_recycled",    "log.segments_removed", "log.moved_bytes",
+    "snapshot.sent_bytes",   "snapshot.sent_wire_bytes", "process.cpu_ns"};
 
 std::string plain(std::uint64_t v) {
   return std::to_string(v);
@@ -57,7 +57,8 @@ std::string labels(std::string_view of, std::string_view le = {}) {
 }
 
 void describe(std::string& out, const std::string& name, std::string_view type, std::string_view of) {
-  out += "# HELP " + name + " What quorumd calls " + std::string(of) + ".\n# TYPE " + name + " " + std::string(type) + "\n";
+  out += "# HELP " + name + " What quorumd calls " + std::string(of) + ".\n# TYPE " + name + " " + std::string(type) +
+         "\n";
 }
 
 struct shown_as {

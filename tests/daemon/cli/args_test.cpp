@@ -142,7 +142,7 @@ TEST_CASE("words of other tools") {
       {"ls", "'get PREFIX --prefix'"},
       {"subscribe", "quorumd watch"},
       {"auth", "not in this version"},
-      {"lock", "etcdctl's 'lock'"},
+      {"mutex", "'lock'"},
       {"members", "'member'"},
       {"move-leader", "'leader transfer [NODE]'"},
       {"endpoint", "'health'"},

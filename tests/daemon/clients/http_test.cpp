@@ -66,7 +66,8 @@ TEST_CASE("http: one connection, many requests") {
   for (int i = 0; i < 50; ++i) many += request(i % 2 == 0 ? "/health" : "/version", "GET", false);
   const std::string said = said_to(rig, many + request("/metrics"));
   std::size_t answers = 0;
-  for (std::size_t at = said.find("HTTP/1.1 200 OK"); at != std::string::npos; at = said.find("HTTP/1.1 200 OK", at + 1))
+  for (std::size_t at = said.find("HTTP/1.1 200 OK"); at != std::string::npos;
+       at = said.find("HTTP/1.1 200 OK", at + 1))
     ++answers;
   CHECK(answers == 51);
   CHECK(has(said, "quorumd_up_seconds"));
@@ -83,7 +84,8 @@ TEST_CASE("http: one connection, many requests") {
 }
 
 TEST_CASE("http: a node without a leader, and one that is full") {
-  node_rig alone({.loops = 2, .clients = {.session = {.timeout_default = std::chrono::milliseconds(300)}}, .members = 3});
+  node_rig alone(
+      {.loops = 2, .clients = {.session = {.timeout_default = std::chrono::milliseconds(300)}}, .members = 3});
   const std::string health = get(alone, "/health");
   CHECK(health.starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
   CHECK(has(health, "{\"health\":\"false\",\"reason\":\""));
@@ -112,7 +114,8 @@ TEST_CASE("http: what is none") {
   REQUIRE(served(rig.call(wire::health_request{})));
   CHECK(said_to(rig, "GET / HTTP/9.9\r\n\r\n").starts_with("HTTP/1.1 400 Bad Request\r\n"));
   CHECK(said_to(rig, std::string("GET \0\r\n\r\n", 9)).starts_with("HTTP/1.1 400 "));
-  CHECK(said_to(rig, "GET /health HTTP/1.1\r\nX: " + std::string(40'000, 'x') + "\r\n\r\n").starts_with("HTTP/1.1 413 "));
+  CHECK(
+      said_to(rig, "GET /health HTTP/1.1\r\nX: " + std::string(40'000, 'x') + "\r\n\r\n").starts_with("HTTP/1.1 413 "));
   CHECK(said_to(rig, "POST /health HTTP/1.1\r\nContent-Length: 999999999\r\n\r\n").starts_with("HTTP/1.1 413 "));
   CHECK(rig.bad_clients() == 4);
   CHECK(said_to(rig, "GET /health HTTP/1.1\r\nX: never ends").empty()); // within its time
