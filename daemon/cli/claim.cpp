@@ -56,7 +56,8 @@ coro::task<wire::call_result> claim::ask(wire::client_body body) {
 }
 
 coro::task<std::optional<int>> claim::stand() {
-  const wire::call_result granted = co_await send(&session_, kv::grant_lease{.id = {}, .ttl_s = ttl_.count()}, again::no);
+  const wire::call_result granted =
+      co_await send(&session_, kv::grant_lease{.id = {}, .ttl_s = ttl_.count()}, again::no);
   if (granted.has_error()) co_return complain(granted.error());
   const auto* done = body_of<kv::reply>(granted);
   const auto* lease = done == nullptr ? nullptr : std::get_if<kv::grant_lease_reply>(&done->body);

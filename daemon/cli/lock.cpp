@@ -126,10 +126,11 @@ coro::task<int> listen(session* s, std::string name) {
       if (!print_part(out, code)) co_return code;
     }
     for (kv::change_place next{oldest->revision.next()};;) { // until something changes
-      wire::client_body changes = wire::watch_request{.key = prefix,
-                                                      .range_end = end,
-                                                      .start = next,
-                                                      .wait = std::min(std::chrono::milliseconds(1000), s->timeout / 2)};
+      wire::client_body changes =
+          wire::watch_request{.key = prefix,
+                              .range_end = end,
+                              .start = next,
+                              .wait = std::min(std::chrono::milliseconds(1000), s->timeout / 2)};
       const coro::time_point by = s->deadline();
       const wire::call_result came = co_await s->client.call(std::move(changes), by);
       const auto* reply = came.has_error() ? nullptr : body_of<wire::watch_reply>(came);
@@ -170,29 +171,33 @@ int run_elect(const invocation& in) {
 } // namespace
 
 command_spec lock_command() {
-  return {.name = "lock",
-          .summary = "hold a name that nobody else holds, while a command runs",
-          .arguments = {{"NAME"}, {"COMMAND", true, true}},
-          .options = {{"ttl", "60s", option_kind::duration, "so long the name is kept for a holder that says nothing"}},
-          .details = "Waits until nobody who asked before holds NAME, then runs the COMMAND behind --, and ends with its exit\n"
-                     "code. Without one it prints its key and holds the name until it is interrupted. The key, NAME/LEASE,\n"
-                     "is gone with the holder, at once or after --ttl; should it go before, the command is told to end\n"
-                     "(SIGTERM), and the exit code is 2. etcd's clients stand in the same queue.",
-          .examples = {"quorumd lock nightly -- /usr/local/bin/backup", "quorumd lock migration --ttl 10s -- make migrate"},
-          .run = run_lock};
+  return {
+      .name = "lock",
+      .summary = "hold a name that nobody else holds, while a command runs",
+      .arguments = {{"NAME"}, {"COMMAND", true, true}},
+      .options = {{"ttl", "60s", option_kind::duration, "so long the name is kept for a holder that says nothing"}},
+      .details =
+          "Waits until nobody who asked before holds NAME, then runs the COMMAND behind --, and ends with its exit\n"
+          "code. Without one it prints its key and holds the name until it is interrupted. The key, NAME/LEASE,\n"
+          "is gone with the holder, at once or after --ttl; should it go before, the command is told to end\n"
+          "(SIGTERM), and the exit code is 2. etcd's clients stand in the same queue.",
+      .examples = {"quorumd lock nightly -- /usr/local/bin/backup", "quorumd lock migration --ttl 10s -- make migrate"},
+      .run = run_lock};
 }
 
 command_spec elect_command() {
-  return {.name = "elect",
-          .summary = "stand for election under a name, or say who is elected",
-          .arguments = {{"NAME"}, {"VALUE", true}, {"COMMAND", true, true}},
-          .options = {{"listen", "", option_kind::flag, "print who is elected, and who is then, until interrupted"},
-                      {"ttl", "60s", option_kind::duration, "so long an elected one that says nothing stays"}},
-          .details = "Waits until it is elected: until nobody is who stood before. Then prints its key and VALUE, or runs the\n"
-                     "COMMAND behind --, as 'lock' does, and stays elected until that ends. etcd's clients vote alike.",
-          .examples = {"quorumd elect scheduler host7", "quorumd elect scheduler host7 -- /usr/bin/scheduler",
-                       "quorumd elect scheduler --listen"},
-          .run = run_elect};
+  return {
+      .name = "elect",
+      .summary = "stand for election under a name, or say who is elected",
+      .arguments = {{"NAME"}, {"VALUE", true}, {"COMMAND", true, true}},
+      .options = {{"listen", "", option_kind::flag, "print who is elected, and who is then, until interrupted"},
+                  {"ttl", "60s", option_kind::duration, "so long an elected one that says nothing stays"}},
+      .details =
+          "Waits until it is elected: until nobody is who stood before. Then prints its key and VALUE, or runs the\n"
+          "COMMAND behind --, as 'lock' does, and stays elected until that ends. etcd's clients vote alike.",
+      .examples = {"quorumd elect scheduler host7", "quorumd elect scheduler host7 -- /usr/bin/scheduler",
+                   "quorumd elect scheduler --listen"},
+      .run = run_elect};
 }
 
 } // namespace quorumd::cli

@@ -330,6 +330,14 @@ command_result cluster::run_other(const std::vector<std::string>& words, const s
   return r;
 }
 
+launch cluster::beside(const std::string& name, std::vector<std::string> words) const {
+  launch l;
+  l.arguments = std::move(words);
+  l.output = folder_ + "/" + name + ".out";
+  l.errors = folder_ + "/" + name + ".err";
+  return l;
+}
+
 command_result cluster::at(std::size_t i, std::vector<std::string> arguments, const std::string& input) {
   arguments.insert(arguments.end(), {"--endpoint", endpoint(i)});
   return run(arguments, input);

@@ -120,6 +120,8 @@ class cluster {
   [[nodiscard]] command_result run(const std::vector<std::string>& arguments, const std::string& input = {});
   /// Another program than quorumd: its path first.
   [[nodiscard]] command_result run_other(const std::vector<std::string>& words, const std::string& input = {});
+  /// Any program, to be started: its output in the cluster's folder, as NAME.out and NAME.err.
+  [[nodiscard]] launch beside(const std::string& name, std::vector<std::string> words) const;
   [[nodiscard]] command_result at(std::size_t i, std::vector<std::string> arguments, const std::string& input = {});
   [[nodiscard]] command_result anywhere(std::vector<std::string> arguments, const std::string& input = {});
 

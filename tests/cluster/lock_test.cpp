@@ -4,20 +4,18 @@
 
 #include <csignal>
 #include <string>
-#include <unistd.h>
+#include <utility>
 #include <vector>
 
 // Locks and elections through the command line, while members and holders are killed.
 namespace quorumd::testing {
 namespace {
 
-launch lock_launch(cluster& c, const std::string& name, std::vector<std::string> words) {
-  launch l;
-  l.arguments = {quorumd_program(), words.at(0), "--endpoint", c.endpoints()};
-  l.arguments.insert(l.arguments.end(), words.begin() + 1, words.end());
-  l.output = c.folder() + "/" + name + ".out";
-  l.errors = c.folder() + "/" + name + ".err";
-  return l;
+/// The command with the cluster's endpoints, in the background.
+launch lock_launch(cluster& c, const std::string& name, const std::vector<std::string>& words) {
+  std::vector<std::string> all{quorumd_program(), words.at(0), "--endpoint", c.endpoints()};
+  all.insert(all.end(), words.begin() + 1, words.end());
+  return c.beside(name, std::move(all));
 }
 
 } // namespace
@@ -50,7 +48,8 @@ TEST_CASE("a lock is held by one at a time, though leaders are killed") {
   CHECK(next.wait(seconds(30)) == 0);
 
   // A holder whose lease is revoked tells its command to end.
-  const launch robbed = lock_launch(c, "robbed", {"lock", "--ttl", "3s", "m", "--", "/bin/sh", "-c", "echo on; exec sleep 60"});
+  const launch robbed =
+      lock_launch(c, "robbed", {"lock", "--ttl", "3s", "m", "--", "/bin/sh", "-c", "echo on; exec sleep 60"});
   process victim(robbed);
   CHECK(eventually([&] { return read_file(robbed.output) == "on\n"; }, seconds(20)));
   std::string id = done(c.anywhere({"lease", "list"})).output;

@@ -20,15 +20,6 @@ std::size_t lines_with(const std::string& file, const std::string& part) {
   return n;
 }
 
-launch in_background(cluster& c, const std::string& name, std::vector<std::string> words) {
-  launch l;
-  l.arguments = std::move(words);
-  l.environment = {"ETCDCTL_API=3"};
-  l.output = c.folder() + "/" + name + ".out";
-  l.errors = c.folder() + "/" + name + ".err";
-  return l;
-}
-
 } // namespace
 
 // Whoever watches sees every change once and in order, though each member is killed in turn, the one that was asked
@@ -37,12 +28,13 @@ TEST_CASE("watches go on through the loss of every member") {
   cluster c("watch_kill");
   c.start_all();
   c.wait_all_healthy();
-  const launch ours = in_background(
-      c, "ours", {quorumd_program(), "--endpoint", c.endpoints(), "watch", "j", "--prefix", "--revision", "1"});
+  const launch ours =
+      c.beside("ours", {quorumd_program(), "--endpoint", c.endpoints(), "watch", "j", "--prefix", "--revision", "1"});
   process watching(ours);
   const bool etcdctl = ::access("/usr/bin/etcdctl", X_OK) == 0;
-  launch theirs = in_background(
-      c, "theirs", {"/usr/bin/etcdctl", "--endpoints", c.endpoints(), "watch", "j", "--prefix", "--rev", "1"});
+  launch theirs =
+      c.beside("theirs", {"/usr/bin/etcdctl", "--endpoints", c.endpoints(), "watch", "j", "--prefix", "--rev", "1"});
+  theirs.environment = {"ETCDCTL_API=3"};
   std::optional<process> other;
   if (etcdctl) other.emplace(theirs);
 
