@@ -240,7 +240,7 @@ coro::duration watch_stream::interval() {
 
 void watch_stream::wake_again() {
   if (ended()) return;
-  const coro::time_point due = too_large_.empty() ? std::min(ask_again_, next_progress_) : coro::time_point::min();
+  const coro::time_point due = too_large_.empty() ? std::min(ask_again_, next_progress_) : the_group().now();
   the_group().watching().wake_at(*this, due);
 }
 

@@ -63,7 +63,7 @@ class watch_waits::wait final : public node::watch_client {
     all_->asks_.reply(group_, to_, encode);
   }
   /// The hub is not to be called now.
-  void leave_soon() { group_.watching().wake_at(*this, coro::time_point::min()); }
+  void leave_soon() { group_.watching().wake_at(*this, group_.now()); }
 
   std::shared_ptr<watch_waits> all_;
   node::group& group_;
