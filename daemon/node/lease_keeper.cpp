@@ -49,6 +49,7 @@ void lease_keeper::detach() {
 void lease_keeper::lead() {
   stop_leading();
   leads_ = true;
+  changed_ = true; // what was asked a moment too early is answered now
   adopting_ = lease_id();
 }
 

@@ -35,6 +35,7 @@ struct leader {
       , keeper(o, [this] { return now; }) {
     keeper.attach(of.store);
     keeper.lead();
+    (void)keeper.changed();
   }
   /// Ends what is over; how many those were.
   std::size_t expire() {
@@ -64,6 +65,16 @@ struct leader {
 };
 
 } // namespace
+
+// A question that was confirmed a moment before is not left until some lease ends.
+TEST_CASE("who begins to lead answers what was asked a moment too early") {
+  state s;
+  coro::time_point now{};
+  leader l(s, now);
+  l.keeper.stop_leading();
+  l.keeper.lead();
+  CHECK(l.keeper.changed());
+}
 
 TEST_CASE("a lease ends when its time is over, and not while it is renewed") {
   state s;
