@@ -134,7 +134,8 @@ change_place watch_hub::deliver_held(pursuit& p, const history& h, bool full) {
   auto end = std::find_if_not(p.held.begin(), p.held.end(), whole);
   const bool part = full && end == p.held.begin();
   if (part) end = p.held.end();
-  const change_place next = end == p.held.end() ? p.scan : end->at;
+  const change_place behind = part && options_.bugs.split_revision ? change_place{p.scan.at.next()} : p.scan;
+  const change_place next = end == p.held.end() ? behind : end->at;
   if (end == p.held.begin()) return next;
 
   std::size_t bytes = 0;

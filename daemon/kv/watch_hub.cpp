@@ -51,6 +51,7 @@ void watch_hub::resume(watch_sink& s) {
   if (at == audiences_.end()) return;
   for (watcher* w : std::exchange(at->second->stalled, {})) {
     w->stalled = false;
+    if (options_.bugs.skip_on_resume) ++w->next.sub;
     pursue(*w, w->next);
   }
 }

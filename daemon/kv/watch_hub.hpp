@@ -1,5 +1,6 @@
 #pragma once
 
+#include "daemon/kv/bugs.hpp"
 #include "daemon/kv/range_map.hpp"
 #include "daemon/kv/watch.hpp"
 #include "daemon/kv/work.hpp"
@@ -25,6 +26,7 @@ struct watch_hub_options {
   std::size_t batch_bytes_max = reply_bytes_max;
   /// Changes that one turn of those that catch up looks at: then it is another's turn.
   std::size_t turn_visits = 1024;
+  kv::bugs bugs;
 };
 
 /// Watchers of a store: each sees every change that it asked for, in order, once, without gaps. No part of the state:

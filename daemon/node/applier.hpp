@@ -33,9 +33,10 @@ class applier {
     membership members;
   };
 
-  applier(state s, bool witness, pending_table& pending, sink_set& sinks, observer& o, const bugs& b)
+  applier(state s, bool witness, pending_table& pending, sink_set& sinks, observer& o, const bugs& b,
+          kv::watch_hub_options w = {})
       : state_(std::move(s))
-      , watches_(*state_.store, {})
+      , watches_(*state_.store, with_bugs(w, b.watches))
       , witness_(witness)
       , pending_(pending)
       , sinks_(sinks)
@@ -71,6 +72,10 @@ class applier {
   static constexpr std::uint64_t mark_interval = 1024;
 
  private:
+  static kv::watch_hub_options with_bugs(kv::watch_hub_options o, const kv::bugs& b) {
+    o.bugs = b;
+    return o;
+  }
   [[nodiscard]] bool begin(const entry& e);
   [[nodiscard]] bool has_answer(const kv::session_call& c) const;
   [[nodiscard]] bool stop_at(const entry& e, const std::string& what);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "daemon/kv/bugs.hpp"
+
 namespace quorumd::node {
 
 /// Deliberate bugs, for the simulator to find.
@@ -14,6 +16,10 @@ struct bugs {
   bool publish_early = false;        ///< a snapshot counts before the log behind it is durable
   bool never_shorten = false;        ///< snapshots leave the log as it is
   bool age_by_answer = false;        ///< a read's age counts from the leader's answer, not from the question
+  bool expire_by_follower = false;   ///< a new leader counts a lease's time from when it applied the grant
+  bool renew_without_quorum = false; ///< leases are renewed though no majority has confirmed the leader
+  bool forget_checkpoint = false;    ///< a lease is renewed though a checkpoint of it stands
+  kv::bugs watches;
 };
 
 } // namespace quorumd::node

@@ -40,9 +40,10 @@ group::group(group_options o, seams s, const raft::initial_state& recovered, app
     , reads_(
           options_.self.boot, [this](const read_request& r, request_errc why) { sinks_.failed(r.to, why); },
           [this](read_request r) { ready_reads_.add(std::move(r)); }, options_.bugs)
-    , applier_(std::move(state), options_.raft.witness, pending_, sinks_, s.observer, options_.bugs)
+    , applier_(std::move(state), options_.raft.witness, pending_, sinks_, s.observer, options_.bugs, options_.watches)
     , watching_(applier_.watches())
-    , leases_(options_.leases, [this] { return seams_.loop.now(); })
+    , leases_(
+          options_.leases, [this] { return seams_.loop.now(); }, options_.bugs)
     , pins_(options_.pins)
     , ready_reads_([this](read_request& r) { return serve(r); },
                    [this](const read_request& r, request_errc why) { sinks_.failed(r.to, why); })

@@ -57,6 +57,7 @@ struct group_options {
   kv::settings initial;         ///< of the cluster, if this node leads it before there are any
   revision_pin_options pins;
   lease_keeper::options leases;
+  kv::watch_hub_options watches;
   coro::duration time_interval = std::chrono::seconds(20); ///< between two words of the leader on how time passes
   std::size_t waiting_max = 65'536;                        ///< requests that wait for a leader
   /// Commands, in bytes, that are proposed and not applied, or forwarded and not answered, at a time; the others wait

@@ -47,7 +47,7 @@ void lease_keeper::detach() {
 }
 
 void lease_keeper::lead() {
-  stop_leading();
+  if (!bugs_.expire_by_follower) stop_leading();
   leads_ = true;
   changed_ = true; // what was asked a moment too early is answered now
   adopting_ = lease_id();
@@ -92,7 +92,7 @@ void lease_keeper::queue(lease_id id, coro::time_point at) {
 }
 
 void lease_keeper::granted(const kv::lease_record& l) {
-  if (leads_) time_of(l);
+  if (leads_ || bugs_.expire_by_follower) time_of(l);
 }
 
 void lease_keeper::ended(lease_id id, log_index) {
@@ -202,7 +202,7 @@ std::optional<kv::result<kv::reply>> lease_keeper::renew(const kv::lease_record&
   time_left& t = time_of(l);
   if (t.expiring) return std::nullopt; // it is gone soon, unless another leads by then
   if (t.telling) return std::nullopt;  // what was told is void then, and is to be taken back
-  if (l.remaining_ms) {
+  if (l.remaining_ms && !bugs_.forget_checkpoint) {
     if (!std::exchange(t.renewing, true)) urgent_.push_back({l.id, l.granted, std::nullopt});
     return std::nullopt;
   }

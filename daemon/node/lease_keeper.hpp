@@ -5,6 +5,7 @@
 #include "daemon/kv/leases.hpp"
 #include "daemon/kv/result.hpp"
 #include "daemon/kv/store.hpp"
+#include "daemon/node/bugs.hpp"
 
 #include <absl/container/flat_hash_map.h>
 
@@ -28,9 +29,10 @@ class lease_keeper final : private kv::lease_listener {
     coro::duration checkpoint_interval = std::chrono::seconds(60);
     std::size_t expiring_max = 256; ///< that are under way at a time
   };
-  lease_keeper(const options& o, std::function<coro::time_point()> now)
+  lease_keeper(const options& o, std::function<coro::time_point()> now, const bugs& b = {})
       : options_(o)
-      , now_(std::move(now)) {}
+      , now_(std::move(now))
+      , bugs_(b) {}
   lease_keeper(const lease_keeper&) = delete;
   lease_keeper& operator=(const lease_keeper&) = delete;
   ~lease_keeper() override;
@@ -92,6 +94,7 @@ class lease_keeper final : private kv::lease_listener {
 
   const options options_;
   const std::function<coro::time_point()> now_;
+  const bugs bugs_;
   kv::store* store_ = nullptr;
   bool leads_ = false;
   bool changed_ = false;

@@ -15,17 +15,25 @@ using namespace std::chrono_literals;
 namespace {
 /// How long after its deadline a node that nobody disturbs may answer.
 constexpr coro::duration grace = 300ms;
+
+coro::duration ttl_of(const operation& o) {
+  return std::chrono::seconds(std::max(o.ttl_s, kv::lease_ttl_least_s));
+}
 } // namespace
 
-clients::clients(scheduler& s, cluster& c, const plan& p, counters& n)
+clients::clients(scheduler& s, cluster& c, renewals& r, const plan& p, counters& n)
     : clock_(s)
     , cluster_(c)
+    , renewals_(r)
     , plan_(p)
     , counters_(n)
     , random_(s.random().fork(4))
     , operations_max_(p.load.operations_max) {
   clients_.resize(p.load.clients);
   for (std::size_t i = 0; i < clients_.size(); ++i) clients_[i].number = static_cast<std::uint32_t>(i);
+  c.changes().set_on_expired([this](std::uint64_t lease, std::uint64_t revision, std::uint64_t command) {
+    lease_ended(lease, revision, command);
+  });
 }
 
 void clients::start() {
@@ -88,6 +96,10 @@ void clients::ask(client& c, node_id at, operation o) {
   const operation& asked = history_.back();
   if (asked.writes() && c.call) ++c.call.sequence;
   watch(c);
+  if (asked.what == operation::kind::grant) {
+    asked_for_[asked.lease] = ++moment_;
+    cluster_.changes().leases().asked(asked.lease, ttl_of(asked), clock_.now());
+  }
   if (asked.writes())
     send_write(c, asked);
   else
@@ -225,6 +237,7 @@ void clients::answered(client& c) {
     cluster_.complain(cluster_.acknowledgements().acknowledged(o.revision, c.command));
   } else if (o.what == operation::kind::grant) {
     granted_.push_back(o.lease);
+    renewals_.granted(o.lease, ttl_of(o));
     ++counters_[counter::leases_granted];
   } else if (o.revokes()) {
     ++counters_[counter::leases_revoked];
@@ -286,6 +299,25 @@ std::uint64_t clients::newest_at(coro::time_point then) const {
   const auto after = std::upper_bound(newest_since_.begin(), newest_since_.end(), then,
                                       [](coro::time_point t, const seen_revision& s) { return t < s.at; });
   return after == newest_since_.begin() ? 0 : std::prev(after)->revision;
+}
+
+/// As if somebody had revoked it: in the history there is no time.
+void clients::lease_ended(std::uint64_t lease, std::uint64_t revision, std::uint64_t command) {
+  operation o;
+  o.id = history_.size() + 1;
+  o.client = clients_.size();
+  o.what = operation::kind::write;
+  o.then = {{action::kind::revoke, {}, {}, {}, 0, lease}};
+  o.invoked = asked_for_[lease];
+  o.returned = ++moment_;
+  o.asked_at = o.answered_at = clock_.now();
+  o.result = outcome::ok;
+  o.revision = revision;
+  o.results.emplace_back();
+  sent_[command].push_back(o.id);
+  std::erase(granted_, lease);
+  history_.push_back(std::move(o));
+  ++counters_[counter::leases_expired];
 }
 
 void clients::remember(const operation& o) {

@@ -4,6 +4,7 @@
 #include "daemon/node/request.hpp"
 #include "tests/sim/checkers/history.hpp"
 #include "tests/sim/cluster.hpp"
+#include "tests/sim/renewals.hpp"
 
 #include <cstdint>
 #include <map>
@@ -19,7 +20,7 @@ namespace quorumd::sim {
 /// same.
 class clients final : private node::reply_sink {
  public:
-  clients(scheduler& s, cluster& c, const plan& p, counters& n);
+  clients(scheduler& s, cluster& c, renewals& r, const plan& p, counters& n);
 
   void start();
   /// So many more operations, however many there were, and with patience from now on.
@@ -88,6 +89,7 @@ class clients final : private node::reply_sink {
   [[nodiscard]] action draw_put();
   [[nodiscard]] std::uint64_t draw_lease();
   [[nodiscard]] operation draw_of_leases();
+  void lease_ended(std::uint64_t lease, std::uint64_t revision, std::uint64_t command);
   [[nodiscard]] action draw_range(action::kind what);
   void remember(const operation& o);
   [[nodiscard]] std::uint64_t newest_at(coro::time_point then) const;
@@ -99,6 +101,7 @@ class clients final : private node::reply_sink {
 
   scheduler& clock_;
   cluster& cluster_;
+  renewals& renewals_;
   const plan& plan_;
   counters& counters_;
   prng random_;
@@ -117,6 +120,7 @@ class clients final : private node::reply_sink {
   std::uint64_t next_value_ = 1;
   std::vector<std::uint64_t> granted_; ///< leases that are acknowledged, and mostly not revoked
   std::uint64_t leases_asked_ = 0;
+  std::map<std::uint64_t, std::uint64_t> asked_for_; ///< the moments at which leases were
   std::uint64_t acknowledged_writes_ = 0;
   std::uint64_t operations_max_;
   bool patient_ = false;

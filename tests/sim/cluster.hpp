@@ -2,6 +2,7 @@
 
 #include "tests/sim/bit_flips.hpp"
 #include "tests/sim/checkers/cluster_checkers.hpp"
+#include "tests/sim/committed_changes.hpp"
 #include "tests/sim/counters.hpp"
 #include "tests/sim/plan.hpp"
 #include "tests/sim/process.hpp"
@@ -92,6 +93,7 @@ class cluster {
   /// Who leads the highest term, as far as it knows itself; 0 for none.
   [[nodiscard]] node_id leader() const;
   [[nodiscard]] acknowledgement_checker& acknowledgements() { return acknowledgements_; }
+  [[nodiscard]] committed_changes& changes() { return changes_; }
   /// Why the nodes are not all up with equal logs, all applied; empty if they are.
   [[nodiscard]] std::string why_not_settled() const;
   /// At the end of a run.
@@ -127,6 +129,7 @@ class cluster {
   state_checker rosters_;
   progress_checker progress_;
   acknowledgement_checker acknowledgements_;
+  committed_changes changes_;
   complaint complaint_;
   bool quiet_ = false;
   bool closing_ = false;

@@ -1,5 +1,6 @@
 #include "tests/sim/commands.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace quorumd::sim {
@@ -76,7 +77,7 @@ bool take_operation(const action& a, const kv::operation_reply& r, action_result
 
 kv::command command_of(const operation& o) {
   if (o.what == operation::kind::compact) return kv::compact{revision(o.compact_to)};
-  if (o.what == operation::kind::grant) return kv::grant_lease{.id = lease_id(o.lease), .ttl_s = 60};
+  if (o.what == operation::kind::grant) return kv::grant_lease{.id = lease_id(o.lease), .ttl_s = o.ttl_s};
   if (o.revokes()) return kv::revoke_lease{lease_id(o.then.front().lease)};
   if (o.conditions.empty()) {
     kv::operation only = operation_of(o.then.front());
@@ -107,7 +108,7 @@ bool take_reply(const kv::reply& r, operation& o) {
   if (o.what == operation::kind::compact) return std::holds_alternative<kv::compact_reply>(r.body);
   if (o.what == operation::kind::grant) {
     const auto* g = std::get_if<kv::grant_lease_reply>(&r.body);
-    return g != nullptr && g->id == lease_id(o.lease) && g->ttl_s == 60;
+    return g != nullptr && g->id == lease_id(o.lease) && g->ttl_s == std::max(o.ttl_s, kv::lease_ttl_least_s);
   }
   if (o.then.size() != 1 || !o.conditions.empty()) return false;
   o.results.emplace_back();

@@ -58,6 +58,14 @@ enum class counter : std::size_t {
   withheld_entries,
   leases_granted,
   leases_revoked,
+  leases_renewed,
+  leases_expired,
+  watches,
+  watched_changes,
+  watched_parts,
+  watchers_without_room,
+  watchers_cancelled,
+  leaderless_watchers,
   count,
 };
 
@@ -116,6 +124,14 @@ inline constexpr std::array<counter_info, static_cast<std::size_t>(counter::coun
     {"entries withheld from witnesses", true},
     {"leases granted", true},
     {"leases revoked", true},
+    {"leases renewed", true},
+    {"leases ended by time", true},
+    {"watches", true},
+    {"changes watched", true},
+    {"parts of revisions watched", true},
+    {"watchers that had no room", true},
+    {"watchers cancelled", true},
+    {"watchers told of no leader", false},
 }};
 
 class counters {

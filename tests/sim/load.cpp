@@ -1,6 +1,7 @@
 #include "tests/sim/clients.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace quorumd::sim {
 
@@ -25,9 +26,11 @@ std::uint64_t clients::draw_lease() {
 
 operation clients::draw_of_leases() {
   operation o;
-  if (granted_.size() < 4 && (granted_.empty() || random_.coin())) {
+  if (granted_.empty() || random_.below(4) != 0) {
+    if (granted_.size() == 6) granted_.erase(granted_.begin()); // it is left to its time
     o.what = operation::kind::grant;
     o.lease = ++leases_asked_;
+    o.ttl_s = random_.pick(std::array<std::int64_t, 4>{1, 2, 3, 60});
     return o;
   }
   o.what = operation::kind::write;

@@ -33,7 +33,8 @@ One run (--seed, --explain, --shrink) can differ from its seed's. Its faults are
 the same moments, and what is left out moves no other:
   --skip 3,5-9           without the faults and changes of members of these numbers (--explain shows them)
   --without KIND,...     without crash, crash-within-write, crash-all, stop, partition, one-way, cut, pause, slow-disk,
-                         full-disk, failing-sync, slow-candidate, crash-candidate, split, change, flips, sessions
+                         full-disk, failing-sync, slow-candidate, crash-candidate, split, change, flips, sessions,
+                         leases, watches
   --clients N  --nodes N  --trouble-ms N
   --plain PART,...       these have their defaults: costs, network, lines, workers, log, consensus, node, snapshots, streams
 )";

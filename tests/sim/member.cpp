@@ -104,6 +104,7 @@ void cluster::member::entry_applied(const entry& e) {
   owner.complain(owner.committed_.applied(name(), e.index(), {e.term(), what, group().core().hard().term}));
   owner.compare_state(*this);
   if (e.kind() == entry_kind::withheld) ++owner.counters_[counter::withheld_entries];
+  if (!a.is_witness()) owner.complain(owner.changes_.applied(e, a.store(), owner.clock_.now()));
   const revision current = a.store().current();
   if (current != revision_before) owner.complain(owner.acknowledgements_.committed(current.value(), payload));
   revision_before = current;

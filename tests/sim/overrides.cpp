@@ -103,6 +103,7 @@ void make_plain(plan& p, std::string_view part) {
     o.bugs = p.group.bugs;
     o.snapshots = p.group.snapshots;
     o.transfers = p.group.transfers;
+    o.leases = p.group.leases;
     p.group = o;
   } else if (part == "snapshots") {
     const std::uint64_t every = p.group.snapshots.every_entries; // else there are none in so short a log
@@ -131,6 +132,8 @@ void overrides::apply(plan& p) const {
   for (const std::string_view part : plain) make_plain(p, part);
   if (without.kinds.contains(fault_kind::change)) p.spares = 0;
   if (without_others.contains("flips")) p.flips_a_start = 0;
+  if (without_others.contains("leases")) p.load.leases = 0;
+  if (without_others.contains("watches")) p.load.watchers = 0;
   if (clients) p.load.clients = *clients;
   p.load.session_clients = without_others.contains("sessions") ? 0 : std::min(p.load.session_clients, p.load.clients);
   if (nodes) p.nodes = *nodes;

@@ -14,7 +14,7 @@
 namespace quorumd::sim {
 
 /// Beside the kinds of faults: what else a run can be without.
-inline constexpr std::array<std::string_view, 2> other_things{"flips", "sessions"};
+inline constexpr std::array<std::string_view, 4> other_things{"flips", "sessions", "leases", "watches"};
 /// Parts of a plan that can be as they are by default, and not as drawn.
 inline constexpr std::array<std::string_view, 9> plan_parts{"costs",     "network", "lines",     "workers", "log",
                                                             "consensus", "node",    "snapshots", "streams"};

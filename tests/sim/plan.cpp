@@ -25,6 +25,11 @@ constexpr std::array named_mutants{
     named_mutant{"complete-by-index", {.node = {.complete_by_index = true}}},
     named_mutant{"ignore-sessions", {.node = {.ignore_sessions = true}}},
     named_mutant{"age-by-answer", {.node = {.age_by_answer = true}}},
+    named_mutant{"skip-on-resume", {.node = {.watches = {.skip_on_resume = true}}}},
+    named_mutant{"split-revision", {.node = {.watches = {.split_revision = true}}}},
+    named_mutant{"expire-by-follower", {.node = {.expire_by_follower = true}}},
+    named_mutant{"renew-without-quorum", {.node = {.renew_without_quorum = true}}, 400},
+    named_mutant{"forget-checkpoint", {.node = {.forget_checkpoint = true}}},
     named_mutant{"skip-conflict-check", {.raft = raft::mutant::skip_conflict_check}},
     named_mutant{"read-without-round", {.raft = raft::mutant::read_without_round}},
     named_mutant{"change-in-one-step", {.raft = raft::mutant::change_in_one_step}, 400},
@@ -126,6 +131,9 @@ node::group_options draw_group(prng p, const mutants& m) {
   o.ahead_bytes_max = pick<3>(p, {1, 2048, 4194304});
   o.bulk_ahead_bytes_max = pick<2>(p, {1, 1048576});
   o.time_interval = p.fork(3).between(coro::duration(100ms), coro::duration(1s));
+  o.leases.checkpoint_interval = p.fork(4).pick(std::array<coro::duration, 3>{100ms, 300ms, 60s});
+  o.watches.batch_bytes_max = p.fork(5).pick(std::array<std::size_t, 3>{1, 300, kv::reply_bytes_max});
+  o.watches.turn_visits = p.fork(6).pick(std::array<std::size_t, 3>{1, 7, 1024});
   return o;
 }
 
@@ -279,6 +287,7 @@ std::string describe(const plan& p) {
   number("keys", p.load.keys);
   number("value bytes", p.load.value_bytes_max);
   number("leases", p.load.leases);
+  number("watchers", p.load.watchers);
   time("think us", p.load.think_most);
   return s;
 }
@@ -329,7 +338,9 @@ plan draw_plan(std::uint64_t seed, const mutants& m) {
     o.leases_per_mille = leases.pick(std::array<std::uint64_t, 3>{1000, 1000, 700});
     o.drift_most_per_mille = leases.pick(std::array<std::int64_t, 2>{0, 50});
   }
-  if (root.fork(25).below(3) == 0 && o.load.deletes != 0) o.load.leases = 10;
+  if (root.fork(25).below(2) == 0 && o.load.deletes != 0) o.load.leases = 10;
+  prng watches = root.fork(26);
+  o.load.watchers = watches.below(4) == 0 ? 0 : watches.between(1, 4);
   o.packers = root.fork(23).next();
   o.adds_witnesses = root.fork(24).coin();
   if (root.fork(12).below(4) == 0) become_storm(o, root.fork(13));

@@ -64,7 +64,8 @@ struct load_plan {
   std::uint64_t stale_gets = 8;
   std::uint64_t txns = 12;
   std::uint64_t compacts = 2;
-  std::uint64_t leases = 0; ///< are granted and revoked, and puts name them
+  std::uint64_t leases = 0; ///< are granted, renewed and revoked, or end by time, and puts name them
+  std::uint64_t watchers = 0;
 };
 
 /// Everything that a seed decides ahead: sizes, limits, timings, faults.

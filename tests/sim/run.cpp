@@ -6,6 +6,8 @@
 #include "tests/sim/cluster.hpp"
 #include "tests/sim/member_changes.hpp"
 #include "tests/sim/nemesis.hpp"
+#include "tests/sim/renewals.hpp"
+#include "tests/sim/watchers.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -26,7 +28,9 @@ class run final : private cluster::listener {
       , script_(std::move(faults))
       , clock_(s.seed, o.print, plan_.step_cost)
       , cluster_(clock_, plan_, counters_)
-      , clients_(clock_, cluster_, plan_, counters_)
+      , renewals_(clock_, cluster_, counters_)
+      , clients_(clock_, cluster_, renewals_, plan_, counters_)
+      , watchers_(clock_, cluster_, plan_, counters_)
       , nemesis_(clock_, cluster_, plan_, script_, counters_)
       , changes_(clock_, cluster_, nemesis_, plan_, script_, counters_) {
     clock_.trace().set_told_to(o.tell);
@@ -49,6 +53,8 @@ class run final : private cluster::listener {
     if (options_.keep_history) r.history = clients_.history();
     clock_.trace().set_told_to({}); // what ends now is no part of it
     clients_.stop();
+    renewals_.stop();
+    watchers_.stop();
     nemesis_.stop();
     changes_.stop();
     cluster_.shut_down();
@@ -82,6 +88,7 @@ class run final : private cluster::listener {
     if (clock_.trace().printing()) clock_.trace().note(clock_.now(), describe(plan_));
     cluster_.boot_all();
     clients_.start();
+    watchers_.start();
     nemesis_.start();
     changes_.start();
     go_on(plan_.trouble);
@@ -156,9 +163,14 @@ class run final : private cluster::listener {
 
   void end() {
     clients_.stop();
-    if (!until([&] { return clients_.idle(); }, 10s)) cluster_.complain("a client waits for ever");
+    renewals_.stop();
+    watchers_.settle();
+    if (!until([&] { return clients_.idle() && renewals_.idle(); }, 10s)) cluster_.complain("a client waits for ever");
+    if (good()) leases_end();
     if (!until([&] { return cluster_.why_not_settled().empty(); }, 20s))
       cluster_.complain("the nodes do not agree after everything was healed: " + cluster_.why_not_settled());
+    if (good() && !until([&] { return watchers_.why_behind().empty(); }, 10s))
+      cluster_.complain(watchers_.why_behind());
     if (!good()) return;
     clients_.read_everywhere();
     until([&] { return clients_.idle(); }, 10s);
@@ -175,8 +187,24 @@ class run final : private cluster::listener {
     if (j.is == judgement::verdict::undecided) cluster_.complain("linearizability is undecided: " + j.why);
   }
 
-  void node_gone(node_id id) override { clients_.node_gone(id); }
-  void role_changed(node_id id, raft::role now) override { nemesis_.role_changed(id, now); }
+  /// Nobody renews any more.
+  void leases_end() {
+    constexpr coro::duration ttl_most = 3s; // of those that anybody waits for
+    const lease_checker& leases = cluster_.changes().leases();
+    if (!until([&] { return leases.first_standing(ttl_most) == 0; }, ttl_most + plan_.election_timeout() + 1s))
+      cluster_.complain("lease " + std::to_string(leases.first_standing(ttl_most)) +
+                        " stands, and its time was over long ago");
+  }
+
+  void node_gone(node_id id) override {
+    clients_.node_gone(id);
+    renewals_.node_gone(id);
+    watchers_.node_gone(id);
+  }
+  void role_changed(node_id id, raft::role now) override {
+    nemesis_.role_changed(id, now);
+    if (now == raft::role::leader) renewals_.leads(id);
+  }
 
   const plan plan_;
   const run_options& options_;
@@ -184,7 +212,9 @@ class run final : private cluster::listener {
   counters counters_;
   scheduler clock_;
   cluster cluster_;
+  renewals renewals_;
   clients clients_;
+  watchers watchers_;
   nemesis nemesis_;
   member_changes changes_;
 };

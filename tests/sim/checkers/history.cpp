@@ -72,7 +72,8 @@ std::string describe(const operation& o) {
                   ", " + name(o.result) + ", moments " + std::to_string(o.invoked) + " to " +
                   std::to_string(o.returned) + ", revision " + std::to_string(o.revision) + "):";
   if (o.what == operation::kind::compact) s += " compact to " + std::to_string(o.compact_to);
-  if (o.what == operation::kind::grant) s += " lease " + std::to_string(o.lease);
+  if (o.what == operation::kind::grant)
+    s += " lease " + std::to_string(o.lease) + " for " + std::to_string(o.ttl_s) + " s";
   if (!o.conditions.empty()) s += o.succeeded ? " if true:" : " if false:";
   for (const action& a : o.ran()) s += " " + describe(a) + ";";
   for (const action_result& r : o.results)

@@ -70,6 +70,7 @@ struct operation {
   std::vector<action> otherwise;
   std::uint64_t compact_to = 0;
   std::uint64_t lease = 0; ///< that is granted
+  std::int64_t ttl_s = 0;  ///< for so long
 
   std::uint64_t not_below = 0; ///< of a stale read: its age is bounded, and this revision is older
 
