@@ -100,7 +100,8 @@ class watching : public watch_sink {
       , store_(std::make_unique<store>(options{}))
       , batch_bytes_(100 + below(500))
       , strict_(seed % 4 != 0)
-      , hub_(std::make_unique<watch_hub>(*store_, watch_hub_options{batch_bytes_, 1 + below(20)})) {}
+      , hub_(std::make_unique<watch_hub>(
+            *store_, watch_hub_options{.batch_bytes_max = batch_bytes_, .turn_visits = 1 + below(20)})) {}
 
   void run(int steps) {
     for (int i = 0; i < steps; ++i) {
