@@ -16,7 +16,7 @@ struct named_mutant {
 
 constexpr std::array named_mutants{
     named_mutant{"ack-before-sync", {.raft = raft::mutant::ack_before_sync}},
-    named_mutant{"vote-request-before-sync", {.raft = raft::mutant::vote_request_before_sync}},
+    named_mutant{"vote-request-before-sync", {.raft = raft::mutant::vote_request_before_sync}, 400},
     named_mutant{"two-votes-a-term", {.raft = raft::mutant::two_votes_a_term}},
     named_mutant{"commit-old-term", {.raft = raft::mutant::commit_old_term}},
     named_mutant{"accept-stale-batch", {.storage = storage::mutant::accept_stale_batch}},
@@ -28,7 +28,7 @@ constexpr std::array named_mutants{
     named_mutant{"skip-on-resume", {.node = {.watches = {.skip_on_resume = true}}}},
     named_mutant{"split-revision", {.node = {.watches = {.split_revision = true}}}},
     named_mutant{"expire-by-follower", {.node = {.expire_by_follower = true}}},
-    named_mutant{"renew-without-quorum", {.node = {.renew_without_quorum = true}}, 400},
+    named_mutant{"renew-without-quorum", {.node = {.renew_without_quorum = true}}, 1000},
     named_mutant{"forget-checkpoint", {.node = {.forget_checkpoint = true}}},
     named_mutant{"skip-conflict-check", {.raft = raft::mutant::skip_conflict_check}},
     named_mutant{"read-without-round", {.raft = raft::mutant::read_without_round}},

@@ -1,5 +1,6 @@
 #include "tests/sim/renewals.hpp"
 
+#include "daemon/node/group.hpp"
 #include "wire/command_codec.hpp"
 
 #include <algorithm>
@@ -44,7 +45,8 @@ void renewals::later(renewal& r, coro::duration pause, node_id of) {
 
 void renewals::leads(node_id id) {
   const node_id before = std::exchange(leader_, id);
-  if (!before || before == id) return;
+  if (!before || before == id || !cluster_.up(before)) return;
+  if (cluster_.the_node(before).the_group().soft().role != raft::role::leader) return; // it knows
   for (renewal& r : all_) {
     if (r.waits || r.left == 0 || random_.below(4) == 0) continue;
     r.left = 1;

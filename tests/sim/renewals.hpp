@@ -11,8 +11,8 @@
 namespace quorumd::sim {
 
 /// Those who renew the leases that a run's clients were granted: each at a pace of its own, of any node, some times;
-/// then no more, and the lease ends. When another node begins to lead, some renew theirs for the last time, of the one
-/// that led before.
+/// then no more, and the lease ends. When another node begins to lead, and the one that led before does not know it
+/// yet, most renew theirs of that one, for the last time.
 class renewals final : private node::reply_sink {
  public:
   renewals(scheduler& s, cluster& c, counters& n);

@@ -34,8 +34,8 @@ struct shrink_result {
 };
 
 /// Looks for the smallest run that still fails in the same way: leaves out single faults (delta debugging), whole
-/// kinds of them, members' changes, flips, sessions, clients and nodes, shortens the trouble, and gives parts of the
-/// plan their defaults, until nothing more can go. Each run is a process of its own.
+/// kinds of them, members' changes, flips, sessions, leases, watches, clients and nodes, shortens the trouble, and
+/// gives parts of the plan their defaults, until nothing more can go. Each run is a process of its own.
 [[nodiscard]] shrink_result shrink(const shrink_options& o);
 
 /// A complaint without what differs from run to run: its numbers, and the operations that it describes.
