@@ -1,3 +1,4 @@
+#include "daemon/clients/emulated.hpp"
 #include "daemon/clients/etcd/grpc_connection.hpp"
 
 #include "rpc.pb.h"
@@ -15,8 +16,6 @@ namespace pb = etcdserverpb;
 
 /// What an answer about the members or the node holds until it is made.
 constexpr std::size_t report_bytes = 2048;
-/// The version of etcd that this node answers as.
-constexpr const char* emulated_version = "3.5.21";
 
 void fill(pb::ResponseHeader& to, const response_header& h) {
   to.set_cluster_id(h.cluster);

@@ -1,5 +1,6 @@
 #include "daemon/clients/http/http_connection.hpp"
 
+#include "daemon/clients/emulated.hpp"
 #include "daemon/clients/http/prometheus.hpp"
 
 #include <boost/asio/buffer.hpp>
@@ -20,7 +21,10 @@ constexpr std::uint32_t header_bytes_max = 16 * 1024;
 constexpr std::uint64_t body_bytes_max = std::uint64_t{64} * 1024;
 
 /// As etcd answers.
-constexpr std::string_view version_text = R"({"etcdserver":"3.5.21","etcdcluster":"3.5.0"})";
+std::string version_text() {
+  return std::string(R"({"etcdserver":")") + emulated_version + R"(","etcdcluster":")" + emulated_cluster_version +
+         "\"}";
+}
 
 std::string_view reason_phrase(unsigned status) {
   const auto text = http::obsolete_reason(static_cast<http::status>(status));
@@ -69,8 +73,12 @@ void http_connection::expect_request() {
 coro::task<bool> http_connection::read_once() {
   if (under_way_) {
     co_await resumed();
-    asks().submit(); // what was asked when the answer came
     co_return true;
+  }
+  if (std::exchange(more_, false)) { // what came with the request that is answered now
+    const bool good = take_bytes();
+    asks().submit();
+    co_return good;
   }
   if (!keep_) co_return false;
   std::byte* const room = read_.prepare(read_room);
@@ -110,6 +118,7 @@ bool http_connection::take_bytes() {
     expect_request();
     take(request);
   }
+  more_ = under_way_ && !read_.empty();
   return true;
 }
 
@@ -122,7 +131,7 @@ void http_connection::take(const parser::value_type& request) {
   if (!known)
     return answer(404, "text/plain", "there is nothing here but /health, /livez, /readyz, /version and /metrics\n");
   if (request.method() != http::verb::get) return answer(405, "text/plain", "only GET is answered here\n");
-  if (path == "/version") return answer(200, "application/json", version_text);
+  if (path == "/version") return answer(200, "application/json", version_text());
   if (path == "/metrics") return ask_metrics();
   if (path != "/health") return ask_health(asked::ready, path == "/livez");
   const bool but_space = has_parameter(query, "exclude=NOSPACE");
@@ -210,9 +219,7 @@ void http_connection::refuse(std::uint64_t, const kv::error& why) {
 
 std::size_t http_connection::take_from(service& s) {
   under_way_ = false;
-  const std::size_t answered = s.take(out());
-  if (!take_bytes()) stop_reading(); // what came meanwhile
-  return answered;
+  return s.take(out());
 }
 
 std::string http_connection::complaint(coro::time_point now) {

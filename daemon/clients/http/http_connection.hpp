@@ -56,6 +56,7 @@ class http_connection final : public connection {
   coro::time_point since_; ///< the request that is being read, or waited for
   bool begun_ = false;     ///< some of it came
   bool under_way_ = false; ///< a request is
+  bool more_ = false;      ///< was read behind it
   bool keep_ = true;       ///< another may follow
 };
 
