@@ -123,7 +123,7 @@ std::string grpc_connection::complaint(coro::time_point now) {
   const coro::duration patience = asks().options().handshake_timeout;
   std::vector<std::int32_t> late;
   for (const auto& [id, c] : calls_)
-    if (!c.whole && (!c.asked || !c.body.empty()) && now - c.since >= patience) late.push_back(id);
+    if (!c.whole && !c.waits && (!c.asked || !c.body.empty()) && now - c.since >= patience) late.push_back(id);
   for (const std::int32_t id : late) http2_.reset(id, NGHTTP2_ENHANCE_YOUR_CALM);
   if (!late.empty()) pump();
   return connection::complaint(now);
