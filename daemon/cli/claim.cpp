@@ -11,8 +11,11 @@
 namespace quorumd::cli {
 namespace {
 
+/// After a failure, so that members that are down are not asked without end.
 constexpr std::chrono::milliseconds try_every{300};
+/// So long a member waits for a change: less than a client waits for one that may be gone.
 constexpr std::chrono::milliseconds change_wait{1000};
+constexpr const char* ended_text = "the lease has ended, and with it the claim to the name";
 
 volatile std::sig_atomic_t signal_came = 0;
 
@@ -102,7 +105,11 @@ coro::task<std::optional<int>> claim::wait(bool (*over)()) {
     }
     const auto* older = body_of<kv::range_reply>(answer);
     if (older == nullptr) co_return complain(unexpected_answer(session_));
-    if (older->kvs.empty()) co_return std::nullopt;
+    if (older->kvs.empty()) {
+      // Its own key may be gone too, and a younger one have the name.
+      if (co_await stands()) co_return std::nullopt;
+      continue;
+    }
     const std::string key(older->kvs.front().key);
     const revision from = older->revision.next();
     while (!over() && !lost_) {
@@ -111,6 +118,23 @@ coro::task<std::optional<int>> claim::wait(bool (*over)()) {
     }
   }
   co_return std::nullopt;
+}
+
+/// Whether its key is there; it is lost if not.
+coro::task<bool> claim::stands() {
+  wire::client_body body =
+      wire::range_read{.request = {.key = key_, .range_end = {}, .count_only = true}, .serializable = false};
+  const wire::call_result answer = co_await ask(std::move(body));
+  const auto* found = answer.has_error() ? nullptr : body_of<kv::range_reply>(answer);
+  if (found == nullptr) { // it is asked again
+    co_await session_.loop.timers().sleep_for(try_every);
+    co_return false;
+  }
+  if (found->count == 0) {
+    why_ = ended_text;
+    lost_ = true;
+  }
+  co_return found->count != 0;
 }
 
 /// Whether the key was deleted, or it is to be looked again.
@@ -153,8 +177,7 @@ coro::task<void> claim::renew() {
     }
     const bool ended = lease != nullptr;
     if (!ended && session_.loop.now() < good_until) continue;
-    why_ = ended ? "the lease has ended, and with it the claim to the name"
-                 : "no member renewed the lease in its time: the claim to the name may be another's";
+    why_ = ended ? ended_text : "no member renewed the lease in its time: the claim to the name may be another's";
     lost_ = true;
   }
 }

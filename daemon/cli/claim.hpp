@@ -31,6 +31,7 @@ class claim {
 
  private:
   coro::task<void> renew();
+  [[nodiscard]] coro::task<bool> stands();
   coro::task<wire::call_result> ask(wire::client_body body);
   [[nodiscard]] coro::task<bool> gone(std::string key, revision from, bool (*over)());
 

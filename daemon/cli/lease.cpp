@@ -20,6 +20,9 @@
 namespace quorumd::cli {
 namespace {
 
+/// After a failure, so that members that are down are not asked without end; and at least, between two renewals.
+constexpr std::chrono::milliseconds renews_least{500};
+
 int print_json(const std::function<void(json_writer&)>& fill) {
   std::string out;
   json_writer w(out);
@@ -129,7 +132,7 @@ coro::task<int> keep_alive(session* s, lease_id id, bool once) {
     if (answer.has_error()) {
       if (once) co_return complain(answer.error());
       if (!std::exchange(lost, true)) remark(answer.error().message() + "; it is tried again");
-      co_await s->loop.timers().sleep_for(std::chrono::milliseconds(500));
+      co_await s->loop.timers().sleep_for(renews_least);
       continue;
     }
     lost = false;
@@ -145,8 +148,7 @@ coro::task<int> keep_alive(session* s, lease_id id, bool once) {
     }
     int code = config::exit_code::ok;
     if (!print_part(line, code) || once) co_return code;
-    co_await s->loop.timers().sleep_for(
-        std::clamp<coro::duration>(ttl / 3, std::chrono::milliseconds(500), std::chrono::hours(1)));
+    co_await s->loop.timers().sleep_for(std::clamp<coro::duration>(ttl / 3, renews_least, std::chrono::hours(1)));
   }
 }
 

@@ -22,6 +22,7 @@ namespace {
 
 /// So often it is looked whether a signal came, the lease was lost, or the command ended.
 constexpr std::chrono::milliseconds looks_every{100};
+/// After a failure, so that members that are down are not asked without end.
 constexpr std::chrono::milliseconds listens_again{500};
 
 struct claim_wanted {

@@ -47,6 +47,23 @@ TEST_CASE("a lock is held by one at a time, though leaders are killed") {
   holder.kill();
   CHECK(next.wait(seconds(30)) == 0);
 
+  // Whoever waits, and whose own key is gone when its turn would come, does not take the name.
+  process has_it(lock_launch(c, "has", {"lock", "--ttl", "600s", "m", "--", "/bin/sh", "-c", "exec sleep 60"}));
+  const auto leases = [&] { return done(c.anywhere({"lease", "list"})).output; };
+  CHECK(eventually([&] { return !leases().empty(); }, seconds(20)));
+  const std::string holders = leases();
+  const launch behind = lock_launch(c, "behind", {"lock", "--ttl", "600s", "m", "--", "/bin/echo", "ran"});
+  process waits(behind);
+  CHECK(eventually([&] { return c.anywhere({"get", "m/", "--prefix", "--count-only"}).output == "2\n"; }, seconds(20)));
+  std::string others = leases();
+  others.erase(others.find(holders), holders.size());
+  others.pop_back();
+  done(c.anywhere({"lease", "revoke", others}));
+  has_it.signal(SIGTERM);
+  CHECK(waits.wait(seconds(20)) == 2);
+  CHECK(read_file(behind.output).empty());
+  CHECK(has_it.wait(seconds(20)).has_value());
+
   // A holder whose lease is revoked tells its command to end.
   const launch robbed =
       lock_launch(c, "robbed", {"lock", "--ttl", "3s", "m", "--", "/bin/sh", "-c", "echo on; exec sleep 60"});
