@@ -203,7 +203,7 @@ coro::task<std::unique_ptr<connection>> client_port::welcome(place* p, std::uniq
   case spoken::http_2:
     co_return std::make_unique<etcd::grpc_connection>(parts, std::move(s), o, observer_, *events_, first);
   case spoken::http_1:
-    co_return std::make_unique<http_connection>(parts, std::move(s), o, observer_, reporter_, first);
+    co_return std::make_unique<http_connection>(parts, std::move(s), o, observer_, reporter_, *events_, first);
   }
   co_return nullptr;
 }

@@ -16,9 +16,6 @@
 
 namespace quorumd::clients {
 
-/// What a client is told for whom there is no place.
-inline constexpr const char* too_many_clients = "this node has as many clients as limits.clients_max allows";
-
 /// One client connection, on the client port or the admin socket: one reader and one writer. The reader takes all that
 /// the socket has, hands it to the group as one batch, and goes on; replies come back through the service and leave in
 /// one write. What the bytes mean is the derived class's: a protocol.

@@ -22,6 +22,9 @@
 
 namespace quorumd::clients {
 
+/// What a client is told for whom there is no place.
+inline constexpr const char* too_many_clients = "this node has as many clients as limits.clients_max allows";
+
 struct session_options {
   std::chrono::milliseconds timeout_default{5'000}; ///< of a request that brings none
   std::chrono::milliseconds timeout_max{60'000};

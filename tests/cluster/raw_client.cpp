@@ -80,6 +80,18 @@ bool raw_connection::closed_within(milliseconds at_most, std::string* said) {
   }
 }
 
+bool raw_connection::says(std::string_view part, std::string& said, std::size_t from, milliseconds at_most) {
+  const auto until = steady_clock::now() + at_most;
+  char heard[4096];
+  while (said.find(part, from) == std::string::npos) {
+    if (!wait_for(fd_, POLLIN, until)) return false;
+    const ssize_t n = ::recv(fd_, heard, sizeof heard, 0);
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) return false;
+    if (n > 0) said.append(heard, static_cast<std::size_t>(n));
+  }
+  return true;
+}
+
 std::uint16_t raw_connection::local_port() const {
   sockaddr_in here{};
   socklen_t size = sizeof here;

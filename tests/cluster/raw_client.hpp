@@ -31,6 +31,9 @@ class raw_connection {
   bool send(const wire::byte_buffer& frames);
   /// Whether the other end closes within the time; what comes before is thrown away, or added to `said`.
   [[nodiscard]] bool closed_within(std::chrono::milliseconds at_most, std::string* said = nullptr);
+  /// Adds what comes to `said` until that has `part` in it from `from` on; false: the time is over, or it was closed.
+  [[nodiscard]] bool says(std::string_view part, std::string& said, std::size_t from = 0,
+                          std::chrono::milliseconds at_most = std::chrono::seconds(10));
   [[nodiscard]] std::uint16_t local_port() const;
   /// Closes it so that the other end hears nothing; false if that is not permitted.
   bool vanish();

@@ -1,5 +1,5 @@
 #include "daemon/clients/emulated.hpp"
-#include "daemon/clients/etcd/grpc_connection.hpp"
+#include "daemon/clients/etcd/calls.hpp"
 
 #include "rpc.pb.h"
 
@@ -103,18 +103,18 @@ std::string address_in(const std::string& url) {
 } // namespace
 
 template <class Answer>
-void grpc_connection::reply_message(node::group& g, const node::reply_to& to, const Answer& r) {
+void calls::reply_message(node::group& g, const node::reply_to& to, const Answer& r) {
   asks().reply(g, to, [&](wire::byte_buffer& b) {
     stage_message(b, staged_kind::answer, to.id, [&](wire::byte_buffer& into) { return serialize(into, r); });
   });
 }
 
-void grpc_connection::reply_status(node::group& g, const node::reply_to& to, const grpc_status& s) {
+void calls::reply_status(node::group& g, const node::reply_to& to, const grpc_status& s) {
   asks().reply(g, to, [&](wire::byte_buffer& b) { stage_end(b, to.id, s); });
 }
 
 template <class Response>
-void grpc_connection::report(std::int32_t id, std::function<std::optional<grpc_status>(node::group&, Response&)> make) {
+void calls::report(std::int32_t id, std::function<std::optional<grpc_status>(node::group&, Response&)> make) {
   asks().call(static_cast<std::uint64_t>(id), 0, report_bytes, true,
               [this, make = std::move(make)](node::group& g, const node::reply_to& to) {
                 Response r;
@@ -125,7 +125,7 @@ void grpc_connection::report(std::int32_t id, std::function<std::optional<grpc_s
 }
 
 /// The leader alone hands its leadership over.
-void grpc_connection::move_leader(std::int32_t id, service::time_limits until, std::uint64_t target) {
+void calls::move_leader(std::int32_t id, service::time_limits until, std::uint64_t target) {
   asks().call(static_cast<std::uint64_t>(id), 0, report_bytes, true,
               [this, until, target](node::group& g, const node::reply_to& to) {
                 if (g.soft().role != raft::role::leader)
@@ -140,8 +140,8 @@ void grpc_connection::move_leader(std::int32_t id, service::time_limits until, s
               });
 }
 
-void grpc_connection::change_member(std::int32_t id, service::time_limits until, std::uint64_t member,
-                                    wire::member_change change) {
+void calls::change_member(std::int32_t id, service::time_limits until, std::uint64_t member,
+                          wire::member_change change) {
   asks().call(static_cast<std::uint64_t>(id), 0, report_bytes, true,
               [this, until, member, change = std::move(change)](node::group& g, const node::reply_to& to) {
                 const auto row = row_of(g, member);
@@ -160,13 +160,13 @@ void grpc_connection::change_member(std::int32_t id, service::time_limits until,
               });
 }
 
-void grpc_connection::ask_group(std::int32_t id, const call& c, service::time_limits until, std::string_view message) {
+void calls::ask_group(std::int32_t id, const call& c, service::time_limits until, std::string_view message) {
   const auto nothing = std::optional<grpc_status>();
   const auto change = [&](wire::member_action what, std::string address = {}) {
     return wire::member_change{.action = what,
                                .members = {{.name = {}, .address = std::move(address), .new_name = {}}}};
   };
-  switch (c.what) {
+  switch (c.head.what) {
   case method::member_list:
     return report<pb::MemberListResponse>(id, [=](node::group& g, auto& r) {
       add_members(r, g.members().now());

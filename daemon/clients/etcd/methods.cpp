@@ -6,50 +6,88 @@
 namespace quorumd::clients::etcd {
 namespace {
 
-struct path_of_method {
+struct call_of_api {
   std::string_view path;
   method what;
+  std::string_view request; ///< what JSON is made of; nothing: it has none
+  std::string_view response;
 };
 
-constexpr std::array paths{
-    path_of_method{"/etcdserverpb.KV/Range", method::range},
-    path_of_method{"/etcdserverpb.KV/Put", method::put},
-    path_of_method{"/etcdserverpb.KV/DeleteRange", method::delete_range},
-    path_of_method{"/etcdserverpb.KV/Txn", method::txn},
-    path_of_method{"/etcdserverpb.KV/Compact", method::compact},
-    path_of_method{"/etcdserverpb.Watch/Watch", method::watch},
-    path_of_method{"/etcdserverpb.Lease/LeaseGrant", method::lease_grant},
-    path_of_method{"/etcdserverpb.Lease/LeaseRevoke", method::lease_revoke},
-    path_of_method{"/etcdserverpb.Lease/LeaseKeepAlive", method::lease_keep_alive},
-    path_of_method{"/etcdserverpb.Lease/LeaseTimeToLive", method::lease_time_to_live},
-    path_of_method{"/etcdserverpb.Lease/LeaseLeases", method::lease_leases},
-    path_of_method{"/etcdserverpb.Cluster/MemberList", method::member_list},
-    path_of_method{"/etcdserverpb.Maintenance/Status", method::status},
-    path_of_method{"/etcdserverpb.Maintenance/Alarm", method::alarm},
-    path_of_method{"/etcdserverpb.Maintenance/Defragment", method::defragment},
-    path_of_method{"/etcdserverpb.Maintenance/Hash", method::hash},
-    path_of_method{"/etcdserverpb.Maintenance/HashKV", method::hash_kv},
-    path_of_method{"/etcdserverpb.Maintenance/MoveLeader", method::move_leader},
-    path_of_method{"/etcdserverpb.Cluster/MemberRemove", method::member_remove},
-    path_of_method{"/etcdserverpb.Cluster/MemberUpdate", method::member_update},
-    path_of_method{"/etcdserverpb.Cluster/MemberPromote", method::member_promote},
-    path_of_method{"/etcdserverpb.Auth/AuthStatus", method::auth_status},
-    path_of_method{"/etcdserverpb.Auth/Authenticate", method::auth_off},
-    path_of_method{"/grpc.health.v1.Health/Check", method::health_check},
+constexpr std::array all_calls{
+    call_of_api{"/etcdserverpb.KV/Range", method::range, "etcdserverpb.RangeRequest", "etcdserverpb.RangeResponse"},
+    call_of_api{"/etcdserverpb.KV/Put", method::put, "etcdserverpb.PutRequest", "etcdserverpb.PutResponse"},
+    call_of_api{"/etcdserverpb.KV/DeleteRange", method::delete_range, "etcdserverpb.DeleteRangeRequest",
+                "etcdserverpb.DeleteRangeResponse"},
+    call_of_api{"/etcdserverpb.KV/Txn", method::txn, "etcdserverpb.TxnRequest", "etcdserverpb.TxnResponse"},
+    call_of_api{"/etcdserverpb.KV/Compact", method::compact, "etcdserverpb.CompactionRequest",
+                "etcdserverpb.CompactionResponse"},
+    call_of_api{"/etcdserverpb.Watch/Watch", method::watch, "etcdserverpb.WatchRequest", "etcdserverpb.WatchResponse"},
+    call_of_api{"/etcdserverpb.Lease/LeaseGrant", method::lease_grant, "etcdserverpb.LeaseGrantRequest",
+                "etcdserverpb.LeaseGrantResponse"},
+    call_of_api{"/etcdserverpb.Lease/LeaseRevoke", method::lease_revoke, "etcdserverpb.LeaseRevokeRequest",
+                "etcdserverpb.LeaseRevokeResponse"},
+    call_of_api{"/etcdserverpb.Lease/LeaseKeepAlive", method::lease_keep_alive, "etcdserverpb.LeaseKeepAliveRequest",
+                "etcdserverpb.LeaseKeepAliveResponse"},
+    call_of_api{"/etcdserverpb.Lease/LeaseTimeToLive", method::lease_time_to_live,
+                "etcdserverpb.LeaseTimeToLiveRequest", "etcdserverpb.LeaseTimeToLiveResponse"},
+    call_of_api{"/etcdserverpb.Lease/LeaseLeases", method::lease_leases, "etcdserverpb.LeaseLeasesRequest",
+                "etcdserverpb.LeaseLeasesResponse"},
+    call_of_api{"/etcdserverpb.Cluster/MemberList", method::member_list, "etcdserverpb.MemberListRequest",
+                "etcdserverpb.MemberListResponse"},
+    call_of_api{"/etcdserverpb.Maintenance/Status", method::status, "etcdserverpb.StatusRequest",
+                "etcdserverpb.StatusResponse"},
+    call_of_api{"/etcdserverpb.Maintenance/Alarm", method::alarm, "etcdserverpb.AlarmRequest",
+                "etcdserverpb.AlarmResponse"},
+    call_of_api{"/etcdserverpb.Maintenance/Defragment", method::defragment, "etcdserverpb.DefragmentRequest",
+                "etcdserverpb.DefragmentResponse"},
+    call_of_api{"/etcdserverpb.Maintenance/Hash", method::hash, "etcdserverpb.HashRequest",
+                "etcdserverpb.HashResponse"},
+    call_of_api{"/etcdserverpb.Maintenance/HashKV", method::hash_kv, "etcdserverpb.HashKVRequest",
+                "etcdserverpb.HashKVResponse"},
+    call_of_api{"/etcdserverpb.Maintenance/MoveLeader", method::move_leader, "etcdserverpb.MoveLeaderRequest",
+                "etcdserverpb.MoveLeaderResponse"},
+    call_of_api{"/etcdserverpb.Cluster/MemberRemove", method::member_remove, "etcdserverpb.MemberRemoveRequest",
+                "etcdserverpb.MembersResponse"},
+    call_of_api{"/etcdserverpb.Cluster/MemberUpdate", method::member_update, "etcdserverpb.MemberUpdateRequest",
+                "etcdserverpb.MembersResponse"},
+    call_of_api{"/etcdserverpb.Cluster/MemberPromote", method::member_promote, "etcdserverpb.MemberPromoteRequest",
+                "etcdserverpb.MembersResponse"},
+    call_of_api{"/etcdserverpb.Auth/AuthStatus", method::auth_status, "etcdserverpb.AuthStatusRequest",
+                "etcdserverpb.AuthStatusResponse"},
+    call_of_api{"/etcdserverpb.Auth/Authenticate", method::auth_off, "etcdserverpb.AuthenticateRequest",
+                "etcdserverpb.AuthenticateResponse"},
+    call_of_api{"/grpc.health.v1.Health/Check", method::health_check, "", ""},
 };
+
+const call_of_api* find_call(method m) {
+  const auto found =
+      std::find_if(all_calls.begin(), all_calls.end(), [&](const call_of_api& c) { return c.what == m; });
+  return found != all_calls.end() ? &*found : nullptr;
+}
 
 } // namespace
 
 method find_method(std::string_view path) {
-  const auto found = std::find_if(paths.begin(), paths.end(), [&](const path_of_method& p) { return p.path == path; });
-  return found != paths.end() ? found->what : method::none;
+  const auto found =
+      std::find_if(all_calls.begin(), all_calls.end(), [&](const call_of_api& c) { return c.path == path; });
+  return found != all_calls.end() ? found->what : method::none;
+}
+
+std::string_view request_of(method m) {
+  const call_of_api* const c = find_call(m);
+  return c != nullptr ? c->request : std::string_view();
+}
+
+std::string_view response_of(method m) {
+  const call_of_api* const c = find_call(m);
+  return c != nullptr ? c->response : std::string_view();
 }
 
 std::string_view unknown_of(std::string_view path) {
   const std::size_t slash = path.rfind('/');
   const std::string_view service = slash == std::string_view::npos ? path : path.substr(0, slash + 1);
-  const bool known =
-      std::any_of(paths.begin(), paths.end(), [&](const path_of_method& p) { return p.path.starts_with(service); });
+  const bool known = std::any_of(all_calls.begin(), all_calls.end(),
+                                 [&](const call_of_api& c) { return c.path.starts_with(service); });
   return known ? "method" : "service";
 }
 

@@ -53,6 +53,15 @@ enum class method : std::uint8_t {
   return m == method::watch || m == method::lease_keep_alive;
 }
 
+/// Whether its answers go on.
+[[nodiscard]] constexpr bool answers_go_on(method m) {
+  return goes_on(m);
+}
+
+/// The messages that it takes and is answered with, by protobuf's full names.
+[[nodiscard]] std::string_view request_of(method m);
+[[nodiscard]] std::string_view response_of(method m);
+
 /// By its path: `/etcdserverpb.KV/Range`.
 [[nodiscard]] method find_method(std::string_view path);
 /// What is said of a path that names no call: whether the service or the method is unknown.

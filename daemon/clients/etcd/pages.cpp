@@ -1,17 +1,17 @@
-#include "daemon/clients/etcd/grpc_connection.hpp"
+#include "daemon/clients/etcd/calls.hpp"
 
 #include <algorithm>
 
 /// Ranges that are answered page by page.
 namespace quorumd::clients::etcd {
 
-void grpc_connection::ask_for_page(std::int32_t id, call& c) {
+void calls::ask_for_page(std::int32_t id, call& c) {
   const wire::range_read r = c.pages->next();
   asks().range(static_cast<std::uint64_t>(id), slot_of(method::range_in_pages, r.request.limit), c.until, r);
 }
 
 /// What is not whole is in nobody's way: it leaves room for the next page, here and for all clients.
-void grpc_connection::take_page(const staged& page) {
+void calls::take_page(const staged& page) {
   const auto found = calls_.find(page.stream);
   if (found == calls_.end() || !found->second.pages) return;
   call& c = found->second;
@@ -28,18 +28,18 @@ void grpc_connection::take_page(const staged& page) {
 }
 
 /// False: there are none, and the answer is whole.
-bool grpc_connection::finish_pages(const staged& last) {
+bool calls::finish_pages(const staged& last) {
   const auto found = calls_.find(last.stream);
   if (found == calls_.end() || !found->second.pages || !found->second.pages->begun()) return false;
   wire::byte_buffer whole(0);
   found->second.pages->finish(whole, last.content.subspan(prefix_bytes));
   drop_pages(found->second);
-  http2_.add(last.stream, whole.bytes());
+  carrier_.answer(last.stream, whole.bytes());
   return true;
 }
 
 /// The revision of the first page may have been compacted away meanwhile.
-bool grpc_connection::begin_pages_anew(const staged& end) {
+bool calls::begin_pages_anew(const staged& end) {
   const auto found = calls_.find(end.stream);
   if (end.code != grpc_code::out_of_range || found == calls_.end() || !found->second.pages) return false;
   call& c = found->second;
@@ -50,7 +50,7 @@ bool grpc_connection::begin_pages_anew(const staged& end) {
   return again;
 }
 
-void grpc_connection::drop_pages(call& c) {
+void calls::drop_pages(call& c) {
   if (!c.pages) return;
   page_bytes_ -= c.pages->bytes();
   c.pages.reset();

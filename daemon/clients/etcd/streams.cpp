@@ -1,4 +1,4 @@
-#include "daemon/clients/etcd/grpc_connection.hpp"
+#include "daemon/clients/etcd/calls.hpp"
 
 #include "rpc.pb.h"
 
@@ -32,7 +32,7 @@ watch_create create_of(const pb::WatchCreateRequest& r) {
 } // namespace
 
 /// Those that are whole, as far as there is room for what they ask.
-void grpc_connection::take_messages(std::int32_t id, call& c) {
+void calls::take_messages(std::int32_t id, call& c) {
   if (c.waits) return;
   if (!c.asked) begin_stream(id, c);
   std::string_view rest = c.body;
@@ -54,55 +54,55 @@ void grpc_connection::take_messages(std::int32_t id, call& c) {
   c.body.erase(0, taken);
   body_bytes_ -= taken;
   asks().memory().requests.give(taken);
-  if (c.what == method::lease_keep_alive && c.whole && c.body.empty() && c.unanswered == 0) finish(id, {});
+  if (c.head.what == method::lease_keep_alive && c.whole && c.body.empty() && c.unanswered == 0) finish(id, {});
 }
 
-void grpc_connection::begin_stream(std::int32_t id, call& c) {
+void calls::begin_stream(std::int32_t id, call& c) {
   c.asked = true;
   if (refuse_call(id, c)) {
     c.over = true;
     return;
   }
-  if (c.what == method::watch) begin_watches(id, c);
+  if (c.head.what == method::watch) begin_watches(id, c);
 }
 
-void grpc_connection::begin_watches(std::int32_t id, call& c) {
+void calls::begin_watches(std::int32_t id, call& c) {
   const auto place = asks().hold_place(static_cast<std::uint64_t>(id), stream_bytes);
   if (!place) return;
   const watch_stream::options o{.progress_interval = asks().options().progress_interval,
                                 .number = static_cast<unsigned>(id) / 2,
                                 .joined_bytes_max = asks().options().queue_bytes_max / 2,
-                                .needs_leader = c.needs_leader};
+                                .needs_leader = c.head.needs_leader};
   c.watches = std::make_shared<watch_stream>(asks(), id, *place, events_, o);
   asks().node().call([w = c.watches](node::group&) { w->begin(); });
 }
 
-void grpc_connection::take_message(std::int32_t id, call& c, std::string_view message) {
-  if (c.what == method::watch)
+void calls::take_message(std::int32_t id, call& c, std::string_view message) {
+  if (c.head.what == method::watch)
     take_watch_message(id, c, message);
   else
     take_renewal(id, c, message);
 }
 
-void grpc_connection::take_renewal(std::int32_t id, call& c, std::string_view message) {
+void calls::take_renewal(std::int32_t id, call& c, std::string_view message) {
   parse<pb::LeaseKeepAliveRequest>(id, message, [&](const pb::LeaseKeepAliveRequest& r) {
     ++c.unanswered;
-    asks().write(static_cast<std::uint64_t>(id), slot_of(c.what), asks().limits({}),
+    asks().write(static_cast<std::uint64_t>(id), slot_of(c.head.what), asks().limits({}),
                  kv::lease_question{.what = kv::lease_question::kind::renew,
                                     .id = lease_id(static_cast<std::uint64_t>(r.id()))});
   });
 }
 
 /// One more is answered; whether none is left, and none comes.
-bool grpc_connection::last_answer(std::int32_t id) {
+bool calls::last_answer(std::int32_t id) {
   const auto found = calls_.find(id);
-  if (found == calls_.end() || found->second.what != method::lease_keep_alive) return false;
+  if (found == calls_.end() || found->second.head.what != method::lease_keep_alive) return false;
   call& c = found->second;
   --c.unanswered;
   return c.whole && c.body.empty() && c.unanswered == 0;
 }
 
-void grpc_connection::take_watch_message(std::int32_t id, call& c, std::string_view message) {
+void calls::take_watch_message(std::int32_t id, call& c, std::string_view message) {
   parse<pb::WatchRequest>(id, message, [&](const pb::WatchRequest& r) {
     switch (r.request_union_case()) {
     case pb::WatchRequest::kCreateRequest: {
@@ -121,7 +121,7 @@ void grpc_connection::take_watch_message(std::int32_t id, call& c, std::string_v
 }
 
 template <class Do>
-void grpc_connection::ask_watches(std::int32_t id, call& c, std::size_t held, Do act) {
+void calls::ask_watches(std::int32_t id, call& c, std::size_t held, Do act) {
   asks().call(static_cast<std::uint64_t>(id), 0, held, false,
               [this, w = c.watches, act = std::move(act)](node::group& g, const node::reply_to& to) {
                 act(*w);
@@ -129,17 +129,25 @@ void grpc_connection::ask_watches(std::int32_t id, call& c, std::size_t held, Do
               });
 }
 
-void grpc_connection::reply_room_came() {
+void calls::reply_room_came() {
   for (auto& [id, c] : calls_)
     if (c.watches) c.watches->room_came();
 }
 
-void grpc_connection::body_left(std::int32_t id, std::size_t bytes) {
+void calls::left(std::int32_t id, std::size_t bytes) {
   const auto found = calls_.find(id);
   if (found != calls_.end() && found->second.watches) found->second.watches->left(bytes);
 }
 
-void grpc_connection::close_streams() {
+void calls::stop() {
+  for (auto& [id, c] : calls_)
+    if (c.watches)
+      asks().node().call([w = c.watches](node::group&) {
+        w->end({grpc_code::unavailable, "etcdserver: server stopped"});
+      });
+}
+
+void calls::close_streams() {
   for (auto& [id, c] : calls_)
     if (c.watches) c.watches->close();
 }

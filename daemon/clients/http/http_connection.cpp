@@ -1,6 +1,7 @@
 #include "daemon/clients/http/http_connection.hpp"
 
 #include "daemon/clients/emulated.hpp"
+#include "daemon/clients/http/http_text.hpp"
 #include "daemon/clients/http/prometheus.hpp"
 
 #include <boost/asio/buffer.hpp>
@@ -18,27 +19,13 @@ namespace http = boost::beast::http;
 
 constexpr std::size_t read_room = std::size_t{16} * 1024;
 constexpr std::uint32_t header_bytes_max = 16 * 1024;
-constexpr std::uint64_t body_bytes_max = std::uint64_t{64} * 1024;
+/// Of a request that is no call of etcd's API.
+constexpr std::size_t body_bytes_max = std::size_t{64} * 1024;
 
 /// As etcd answers.
 std::string version_text() {
   return std::string(R"({"etcdserver":")") + emulated_version + R"(","etcdcluster":")" + emulated_cluster_version +
          "\"}";
-}
-
-std::string_view reason_phrase(unsigned status) {
-  const auto text = http::obsolete_reason(static_cast<http::status>(status));
-  return {text.data(), text.size()};
-}
-
-/// Whether the query has the parameter with that value.
-bool has_parameter(std::string_view query, std::string_view pair) {
-  while (!query.empty()) {
-    const std::size_t end = std::min(query.find('&'), query.size());
-    if (query.substr(0, end) == pair) return true;
-    query.remove_prefix(std::min(end + 1, query.size()));
-  }
-  return false;
 }
 
 /// What may stand in a JSON string, of a text for people.
@@ -52,27 +39,35 @@ std::string json_text(std::string_view text) {
 } // namespace
 
 http_connection::http_connection(const service::parts& p, std::unique_ptr<coro::stream> s, const session_options& o,
-                                 observer& watcher, reporter* reports, std::span<const std::byte> begun)
+                                 observer& watcher, reporter* reports, etcd::event_encoder& events,
+                                 std::span<const std::byte> begun)
     : connection(p, std::move(s), o, watcher)
     , reports_(reports)
+    , calls_(asks(), *this, events)
+    , answered_(p.loop)
     , since_(since()) {
   asks().read_at(since());
   expect_request();
   read_.append(begun);
 }
 
+http_connection::~http_connection() {
+  hold_text(0);
+}
+
 void http_connection::expect_request() {
   parser_.emplace();
   parser_->eager(true);
   parser_->header_limit(header_bytes_max);
-  parser_->body_limit(body_bytes_max);
+  parser_->body_limit(2 * etcd::message_bytes_max(asks().options())); // JSON takes more
   begun_ = false;
+  routed_ = false;
   since_ = asks().loop().now();
 }
 
 coro::task<bool> http_connection::read_once() {
-  if (under_way_) {
-    co_await resumed();
+  if (under_way_ && !goes_on()) {
+    co_await answered_.wait();
     co_return true;
   }
   if (std::exchange(more_, false)) { // what came with the request that is answered now
@@ -80,7 +75,7 @@ coro::task<bool> http_connection::read_once() {
     asks().submit();
     co_return good;
   }
-  if (!keep_) co_return false;
+  if (!keep_ && !goes_on()) co_return false;
   std::byte* const room = read_.prepare(read_room);
   auto reading = read_into({room, read_room});
   const auto n = co_await std::move(reading);
@@ -93,43 +88,86 @@ coro::task<bool> http_connection::read_once() {
   co_return good;
 }
 
-/// False: it does not keep to HTTP, and nothing more is read.
+/// False: nothing more is to be read.
 bool http_connection::take_bytes() {
-  while (!under_way_ && keep_ && !read_.empty()) {
+  while ((!under_way_ || (goes_on() && !call_->whole)) && (keep_ || goes_on()) && !read_.empty()) {
     begun_ = true;
     boost::system::error_code wrong;
     const std::size_t used = parser_->put(boost::asio::buffer(read_.bytes().data(), read_.size()), wrong);
     read_.consume(used);
-    if (wrong == http::error::need_more) return true;
-    if (wrong) {
-      keep_ = false;
-      watcher().bad_client(remote(), "it does not keep to HTTP/1.1: " + wrong.message());
-      const bool large = wrong == http::error::header_limit || wrong == http::error::body_limit;
-      answer(large ? 413 : 400, "text/plain", wrong.message() + "\n");
-      return false;
-    }
-    if (!parser_->is_done()) {
-      if (used == 0) return true;
-      continue;
-    }
-    heard();
-    keep_ = parser_->get().keep_alive();
-    const parser::value_type request = parser_->release();
-    expect_request();
-    take(request);
+    const bool large = wrong == http::error::header_limit || wrong == http::error::body_limit;
+    if (wrong && wrong != http::error::need_more) return reject(large ? 413 : 400, wrong.message());
+    if (parser_->is_header_done() && !std::exchange(routed_, true)) take_head();
+    if (!take_parsed()) return false;
+    if (used == 0 || wrong) break;
   }
-  more_ = under_way_ && !read_.empty();
+  more_ = under_way_ && !goes_on() && !read_.empty();
+  if (read_.size() <= read_room) return true;
+  watcher().bad_client(remote(), "it sends request after request behind one that goes on");
+  break_off();
+  return false;
+}
+
+/// What was parsed of the request. False: nothing more is to be read.
+bool http_connection::take_parsed() {
+  if (!routed_) return true;
+  const bool whole = parser_->is_done();
+  if (whole) {
+    heard();
+    keep_ = keep_ && parser_->keep_alive();
+  }
+  if (call_) {
+    std::string& body = parser_->get().body();
+    if ((whole || !body.empty()) && !feed_call(body, whole)) return false;
+    if (whole) expect_request();
+    return true;
+  }
+  if (parser_->get().body().size() > body_bytes_max) return reject(413, "body limit exceeded");
+  if (!whole) return true;
+  const parser::value_type request = parser_->release();
+  expect_request();
+  take(request);
   return true;
+}
+
+/// Its head is whole: whether it is a call of etcd's API.
+void http_connection::take_head() {
+  const auto& request = parser_->get();
+  const std::string_view target(request.target().data(), request.target().size());
+  const etcd::method what = etcd::find_json_method(target.substr(0, target.find('?')));
+  if (what != etcd::method::none && request.method() == http::verb::post) begin_call(what);
+  if (request.version() < 11 || request[http::field::expect] != "100-continue") return;
+  write_text(out(), "HTTP/1.1 100 Continue\r\n\r\n");
+  recount();
+  wake_writer();
+}
+
+/// It does not keep to HTTP.
+bool http_connection::reject(unsigned status, std::string_view why) {
+  keep_ = false;
+  watcher().bad_client(remote(), "it does not keep to HTTP/1.1: " + std::string(why));
+  if (call_)
+    fail_call({etcd::grpc_code::invalid_argument, std::string(why)});
+  else
+    answer(status, "text/plain", std::string(why) + "\n");
+  return false;
 }
 
 void http_connection::take(const parser::value_type& request) {
   const std::string_view target(request.target().data(), request.target().size());
   const std::string_view path = target.substr(0, target.find('?'));
   const std::string_view query = path.size() < target.size() ? target.substr(path.size() + 1) : std::string_view();
+  if (etcd::is_json_path(path)) {
+    const bool known = etcd::find_json_method(path) != etcd::method::none;
+    const etcd::grpc_status why = known ? etcd::grpc_status{etcd::grpc_code::unimplemented, "Method Not Allowed"}
+                                        : etcd::grpc_status{etcd::grpc_code::not_found, "Not Found"};
+    return answer(known ? 405 : 404, "application/json", etcd::json_error(why));
+  }
   const bool known =
       path == "/health" || path == "/livez" || path == "/readyz" || path == "/version" || path == "/metrics";
   if (!known)
-    return answer(404, "text/plain", "there is nothing here but /health, /livez, /readyz, /version and /metrics\n");
+    return answer(404, "text/plain",
+                  "there is nothing here but /v3, /health, /livez, /readyz, /version and /metrics\n");
   if (request.method() != http::verb::get) return answer(405, "text/plain", "only GET is answered here\n");
   if (path == "/version") return answer(200, "application/json", version_text());
   if (path == "/metrics") return ask_metrics();
@@ -142,89 +180,135 @@ void http_connection::ask_health(asked how, bool serializable) {
   under_way_ = true;
   const wire::range_read any{.request = {.key = std::string_view("\0", 1), .count_only = true, .skip_count = true},
                              .serializable = serializable};
-  asks().range(0, static_cast<std::uint32_t>(how), asks().limits({}), any, true);
+  asks().range(health_id, static_cast<std::uint32_t>(how), asks().limits({}), any, true);
 }
 
 void http_connection::ask_metrics() {
   if (reports_ == nullptr || asks().options().only_health)
     return answer(503, "text/plain", "this node has no metrics to give now\n");
-  if (!asks().take_place(0)) return;
+  if (!asks().take_place(health_id)) return;
   under_way_ = true;
   const bool begun = reports_->report(asks().loop(), [this](const wire::metrics_reply& m) {
     asks().leave_place();
-    under_way_ = false;
+    answered();
     if (!broken()) answer(200, "text/plain; version=0.0.4; charset=utf-8", prometheus_text(m));
   });
   if (begun) return;
   asks().leave_place();
-  under_way_ = false;
+  answered();
   answer(503, "text/plain", "too many ask at a time\n");
 }
 
-/// On either loop: whoever calls owns `out`.
-void http_connection::write(wire::byte_buffer& out, unsigned status, std::string_view type, std::string_view body) {
-  std::string head = "HTTP/1.1 " + std::to_string(status) + " ";
-  head += reason_phrase(status);
-  head += "\r\nContent-Type: ";
-  head += type;
-  head += "\r\nContent-Length: " + std::to_string(body.size()) + "\r\nX-Content-Type-Options: nosniff\r\n";
-  if (status == 405) head += "Allow: GET\r\n";
-  if (!keep_) head += "Connection: close\r\n";
-  head += "\r\n";
-  out.append(std::as_bytes(std::span(head)));
-  out.append(std::as_bytes(std::span(body)));
-}
-
 void http_connection::answer(unsigned status, std::string_view type, std::string_view body) {
-  const std::size_t before = out().size();
-  write(out(), status, type, body);
-  asks().holds(out().size() - before);
+  write_head(out(), {.status = status, .type = type, .length = body.size(), .keep = keep_});
+  write_text(out(), body);
+  recount();
   wake_writer();
 }
 
-void http_connection::say_health(wire::byte_buffer& out, asked how, bool healthy, std::string_view reason) {
-  if (healthy && how == asked::health && asks().node().the_group().is_full()) {
-    healthy = false;
-    reason = "ALARM NOSPACE";
-  }
-  const unsigned status = healthy ? 200 : 503;
-  if (how == asked::ready) return write(out, status, "text/plain", healthy ? "ok" : std::string(reason) + "\n");
-  const std::string body =
-      std::string(R"({"health":")") + (healthy ? "true" : "false") + R"(","reason":")" + json_text(reason) + "\"}";
-  write(out, status, "application/json", body);
-}
-
-void http_connection::encode(wire::byte_buffer& out, const node::reply_to& to, const kv::result<kv::range_reply>&) {
-  say_health(out, static_cast<asked>(to.slot), true, {});
-}
-
-void http_connection::encode(wire::byte_buffer& out, const node::reply_to& to, const kv::result<kv::reply>&) {
-  say_health(out, static_cast<asked>(to.slot), true, {});
-}
-
-void http_connection::encode(wire::byte_buffer& out, const node::reply_to& to, node::request_errc,
-                             std::string_view text, std::string_view) {
-  say_health(out, static_cast<asked>(to.slot), false, text);
-}
-
-void http_connection::refuse(std::uint64_t, node::request_errc, std::string_view text) {
+/// Another may be taken.
+void http_connection::answered() {
   under_way_ = false;
+  answered_.set();
+}
+
+void http_connection::say_health(asked how, std::string_view trouble) {
+  const bool healthy = trouble.empty();
+  const unsigned status = healthy ? 200 : 503;
+  if (how == asked::ready) return answer(status, "text/plain", healthy ? "ok" : std::string(trouble) + "\n");
+  answer(status, "application/json",
+         std::string(R"({"health":")") + (healthy ? "true" : "false") + R"(","reason":")" + json_text(trouble) + "\"}");
+}
+
+/// On the group's loop: what say_health() is to say.
+void http_connection::stage_health(wire::byte_buffer& out, const node::reply_to& to, std::string_view trouble) {
+  if (trouble.empty() && static_cast<asked>(to.slot) == asked::health && asks().node().the_group().is_full())
+    trouble = "ALARM NOSPACE";
+  etcd::stage_message(out, etcd::staged_kind::answer, health_id, [&](wire::byte_buffer& b) {
+    const auto how = static_cast<std::byte>(to.slot);
+    b.append({&how, 1});
+    write_text(b, trouble);
+    return 1 + trouble.size();
+  });
+}
+
+void http_connection::encode(wire::byte_buffer& out, const node::reply_to& to, const kv::result<kv::range_reply>& r) {
+  if (to.id == health_id) return stage_health(out, to, {});
+  calls_.encode(out, to, r);
+}
+
+void http_connection::encode(wire::byte_buffer& out, const node::reply_to& to, const kv::result<kv::reply>& r) {
+  calls_.encode(out, to, r);
+}
+
+void http_connection::encode(wire::byte_buffer& out, const node::reply_to& to, node::request_errc why,
+                             std::string_view text, std::string_view) {
+  if (to.id == health_id) return stage_health(out, to, text);
+  calls_.encode(out, to, why, text);
+}
+
+void http_connection::refuse(std::uint64_t id, node::request_errc why, std::string_view text) {
+  if (id != health_id) return calls_.refuse(id, why, text);
+  answered();
   answer(503, "text/plain", std::string(text) + "\n");
 }
 
-void http_connection::refuse(std::uint64_t, const kv::error& why) {
-  under_way_ = false;
+void http_connection::refuse(std::uint64_t id, const kv::error& why) {
+  if (id != health_id) return calls_.refuse(id, why);
+  answered();
   answer(503, "text/plain", why.message() + "\n");
 }
 
 std::size_t http_connection::take_from(service& s) {
-  under_way_ = false;
-  return s.take(out());
+  std::size_t bytes = 0;
+  const std::size_t answers = calls_.take_from(s, bytes);
+  counted_ += bytes;
+  recount();
+  close_ended();
+  return answers;
+}
+
+void http_connection::stop_reading() {
+  stopping_ = true;
+  calls_.stop();
+  connection::stop_reading();
+}
+
+/// What is answered part by part has nobody any more who hears it, unless this end stops.
+void http_connection::reading_ended() {
+  if (goes_on() && !stopping_) break_off();
+  calls_.close_streams();
+}
+
+void http_connection::sent(std::size_t bytes) {
+  counted_ -= bytes;
+  asks().left(bytes);
+  left_ += bytes;
+  for (; !parts_.empty() && parts_.front().end <= left_; parts_.pop_front())
+    calls_.left(parts_.front().id, parts_.front().message_bytes);
+}
+
+void http_connection::recount() {
+  const std::size_t now = out().size() + calls_.page_bytes();
+  if (now > counted_)
+    asks().holds(now - counted_);
+  else if (now < counted_)
+    asks().left(counted_ - now);
+  counted_ = now;
+}
+
+void http_connection::drop_replies() {
+  calls_.drop();
+  parts_.clear();
+  left_ += out().size();
+  out().clear();
+  recount();
 }
 
 std::string http_connection::complaint(coro::time_point now) {
-  if (begun_ && !under_way_ && now - since_ >= asks().options().handshake_timeout)
-    return "it does not go on with a request that it began";
+  const bool late = now - since_ >= asks().options().handshake_timeout;
+  const bool waits = goes_on() ? !call_->whole && call_->json.bytes() != 0 : begun_ && !under_way_;
+  if (late && waits) return "it does not go on with a request that it began";
   return connection::complaint(now);
 }
 

@@ -1,11 +1,14 @@
 #pragma once
 
 #include "daemon/clients/connection.hpp"
+#include "daemon/clients/etcd/calls.hpp"
+#include "daemon/clients/etcd/json.hpp"
 #include "daemon/clients/reporter.hpp"
 
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 
+#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -14,17 +17,22 @@
 
 namespace quorumd::clients {
 
-/// A connection that speaks HTTP/1.1, for those who look after a node: /health, /livez, /readyz, /version and /metrics.
-/// One request at a time is under way.
-class http_connection final : public connection {
+/// A connection that speaks HTTP/1.1: /health, /livez, /readyz, /version and /metrics for those who look after a node,
+/// and etcd's API in JSON. One request at a time is under way.
+class http_connection final : public connection, private etcd::calls::carrier {
  public:
-  /// `begun` is what was read of it so far. Without a reporter there are no metrics.
+  /// `begun` is what was read of it so far. Without a reporter there are no metrics. The encoder is all connections'.
   http_connection(const service::parts& p, std::unique_ptr<coro::stream> s, const session_options& o, observer& watcher,
-                  reporter* reports, std::span<const std::byte> begun);
+                  reporter* reports, etcd::event_encoder& events, std::span<const std::byte> begun);
+  ~http_connection() override;
+
+  void stop_reading() override;
 
  private:
   /// What an answer from the group is to look like.
   enum class asked : std::uint32_t { health, health_but_for_space, ready };
+  /// Such a question among the calls.
+  static constexpr std::int32_t health_id = 0;
 
   // service::protocol
   void encode(wire::byte_buffer& out, const node::reply_to& to, const kv::result<kv::reply>& r) override;
@@ -33,31 +41,85 @@ class http_connection final : public connection {
               std::string_view leader) override;
   void refuse(std::uint64_t id, node::request_errc why, std::string_view text) override;
   void refuse(std::uint64_t id, const kv::error& why) override;
+  void reply_room_came() override { calls_.reply_room_came(); }
 
   // connection
   [[nodiscard]] coro::task<bool> read_once() override;
   std::size_t take_from(service& s) override;
+  [[nodiscard]] bool all_made() const override { return broken() || calls_.settled(); }
+  void take_left() override;
+  [[nodiscard]] bool reads_always() const override { return true; }
+  void sent(std::size_t bytes) override;
+  void drop_replies() override;
+  void reading_ended() override;
   [[nodiscard]] std::string complaint(coro::time_point now) override;
+
+  // etcd::calls::carrier (gateway.cpp)
+  [[nodiscard]] bool is_open(std::int32_t id) const override;
+  void answer(std::int32_t id, std::span<const std::byte> message) override;
+  void end(std::int32_t id, const etcd::grpc_status& s) override;
+  void no_place() override { watcher().too_many(remote()); }
 
   using parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
 
   void expect_request();
   [[nodiscard]] bool take_bytes();
+  [[nodiscard]] bool take_parsed();
+  void take_head();
   void take(const parser::value_type& request);
+  bool reject(unsigned status, std::string_view why);
   void ask_health(asked how, bool serializable);
   void ask_metrics();
-  void say_health(wire::byte_buffer& out, asked how, bool healthy, std::string_view reason);
-  void write(wire::byte_buffer& out, unsigned status, std::string_view type, std::string_view body);
+  void say_health(asked how, std::string_view trouble);
+  void stage_health(wire::byte_buffer& out, const node::reply_to& to, std::string_view trouble);
   void answer(unsigned status, std::string_view type, std::string_view body);
+  void answered();
+  /// What is held for this client changed.
+  void recount();
+
+  /// A call of etcd's API in JSON (gateway.cpp).
+  struct json_request {
+    std::int32_t id = 0;
+    etcd::json_call json;
+    bool whole = false;   ///< nothing more of it comes
+    bool begun = false;   ///< its answer is
+    bool chunked = false; ///< parts of the answer say how long they are
+  };
+  /// A part of an answer that is to be written.
+  struct part {
+    std::size_t end; ///< where it ends, in all that is ever written
+    std::size_t message_bytes;
+    std::int32_t id;
+  };
+  void begin_call(etcd::method what);
+  [[nodiscard]] bool feed_call(std::string& body, bool whole);
+  bool fail_call(const etcd::grpc_status& s);
+  void say(std::string_view text, std::size_t message_bytes);
+  void end_call();
+  void close_ended();
+  void hold_text(std::size_t bytes);
+  /// More of the client's may come while it is answered.
+  [[nodiscard]] bool goes_on() const { return call_ && call_->json.answers_go_on(); }
 
   reporter* const reports_;
+  etcd::calls calls_;
+  coro::event answered_; ///< the request that was under way
   std::optional<parser> parser_;
   wire::byte_buffer read_;
   coro::time_point since_; ///< the request that is being read, or waited for
   bool begun_ = false;     ///< some of it came
+  bool routed_ = false;    ///< its head was looked at
   bool under_way_ = false; ///< a request is
   bool more_ = false;      ///< was read behind it
   bool keep_ = true;       ///< another may follow
+  bool stopping_ = false;  ///< this end closes
+  std::optional<json_request> call_;
+  std::int32_t last_call_ = 0;        ///< its number
+  std::optional<std::int32_t> ended_; ///< a call that is to be closed
+  std::size_t text_held_ = 0;         ///< of JSON that is not whole
+  std::size_t counted_ = 0;           ///< bytes of replies that the service knows of
+  std::size_t left_ = 0;              ///< of all that is ever written, what the socket took
+  std::deque<part> parts_;            ///< that it did not take yet
 };
 
 } // namespace quorumd::clients

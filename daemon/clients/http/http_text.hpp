@@ -1,0 +1,27 @@
+#pragma once
+
+#include "wire/byte_buffer.hpp"
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+/// The small print of HTTP/1.1.
+namespace quorumd::clients {
+
+/// What an answer begins with.
+struct response_head {
+  unsigned status = 200;
+  std::string_view type{};
+  std::optional<std::size_t> length{}; ///< of the body
+  bool chunked = false;
+  bool keep = true; ///< the connection goes on
+};
+void write_head(wire::byte_buffer& out, const response_head& h);
+void write_text(wire::byte_buffer& out, std::string_view text);
+
+/// Whether the query of a target has the parameter with that value: `exclude=NOSPACE`.
+[[nodiscard]] bool has_parameter(std::string_view query, std::string_view pair);
+
+} // namespace quorumd::clients
