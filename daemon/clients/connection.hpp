@@ -13,6 +13,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 
 namespace quorumd::clients {
 
@@ -63,6 +64,8 @@ class connection : protected service::protocol {
 
   /// Into `into`: how much; 0: nothing yet, and it was waited for more. Nothing: it is over.
   [[nodiscard]] coro::task<std::optional<std::size_t>> read_into(std::span<std::byte> into);
+  /// Beside reading and writing; it ends before this does, once every request is answered at the latest.
+  void run(coro::task<void> t) { writing_.spawn(std::move(t)); }
   /// Hands on what was gathered of a read, and lets the others of the loop have their turn.
   [[nodiscard]] coro::task<void> end_turn();
   /// It said something whole.

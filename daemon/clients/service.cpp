@@ -69,6 +69,20 @@ void service::write(std::uint64_t id, std::uint32_t slot, time_limits until, con
                      .level = kv::needed_level(c, call)});
 }
 
+void service::write_for_nobody(const kv::command& c) {
+  submit(); // before what it follows
+  read_at_ = loop_.now();
+  const time_limits until = limits({});
+  writes_.push_back({.to = {},
+                     .deadline = until.deadline,
+                     .leader_by = until.leader_by,
+                     .command = wire::encode_command(arena_, c, {}),
+                     .grows = node::may_grow(c),
+                     .level = kv::needed_level(c, {})});
+  for (node::write_request& w : writes_) w.arrival = {.received = read_at_, .handed = read_at_};
+  node_.submit(writes_);
+}
+
 /// It never comes into the log: any node answers it from its own state, as of a moment after it was asked.
 void service::read_transaction(std::uint64_t id, std::uint32_t slot, time_limits until, const proposal& encoded) {
   node::read_request read;

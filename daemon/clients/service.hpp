@@ -107,6 +107,8 @@ class service final : public node::reply_sink {
   /// A place for a request that the group has nothing to do with, until left_place(); false: it was refused.
   [[nodiscard]] bool take_place(std::uint64_t id);
   void leave_place();
+  /// A command that is to have its effect, though nobody waits for the answer: at once.
+  void write_for_nobody(const kv::command& c);
   /// What was gathered goes to the group.
   void submit();
 

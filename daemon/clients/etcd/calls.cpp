@@ -95,6 +95,7 @@ void calls::closed(std::int32_t id) {
   drop_body(found->second);
   drop_pages(found->second);
   if (found->second.watches) found->second.watches->close();
+  if (found->second.steps) found->second.steps->cancel();
   calls_.erase(found);
 }
 
@@ -150,11 +151,22 @@ void calls::finish(std::int32_t id, const grpc_status& s) {
 }
 
 void calls::refuse(std::uint64_t id, node::request_errc why, std::string_view text) {
-  finish(static_cast<std::int32_t>(id), status_of(why, text));
+  refuse_with(static_cast<std::int32_t>(id), status_of(why, text));
 }
 
 void calls::refuse(std::uint64_t id, const kv::error& why) {
-  finish(static_cast<std::int32_t>(id), status_of(why));
+  refuse_with(static_cast<std::int32_t>(id), status_of(why));
+}
+
+void calls::refuse_with(std::int32_t id, const grpc_status& s) {
+  const auto found = calls_.find(id);
+  if (found != calls_.end() && found->second.steps) return found->second.steps->refused(s);
+  finish(id, s);
+}
+
+void calls::look(coro::time_point now) {
+  for (const auto& [id, c] : calls_)
+    if (c.steps) c.steps->look(now);
 }
 
 /// Answers that came become messages of their calls.
@@ -165,6 +177,10 @@ std::size_t calls::take_from(service& s, std::size_t& bytes) {
   for (std::span<const std::byte> rest = came_.bytes(); !rest.empty();) {
     const staged next = next_staged(rest);
     if (!carrier_.is_open(next.stream)) continue; // it was given up
+    if (const auto found = calls_.find(next.stream); found != calls_.end() && found->second.steps) {
+      found->second.steps->take(next);
+      continue;
+    }
     if (next.kind == staged_kind::page) {
       take_page(next);
       continue;

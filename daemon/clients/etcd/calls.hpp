@@ -1,9 +1,11 @@
 #pragma once
 
+#include "daemon/clients/etcd/carrier.hpp"
 #include "daemon/clients/etcd/event_encoder.hpp"
 #include "daemon/clients/etcd/grpc_text.hpp"
 #include "daemon/clients/etcd/methods.hpp"
 #include "daemon/clients/etcd/range_pages.hpp"
+#include "daemon/clients/etcd/recipe.hpp"
 #include "daemon/clients/etcd/responses.hpp"
 #include "daemon/clients/etcd/staging.hpp"
 #include "daemon/clients/etcd/status.hpp"
@@ -43,22 +45,6 @@ struct call_head {
 /// arena and handed to the group as one batch.
 class calls {
  public:
-  /// What carries them: a connection.
-  class carrier {
-   public:
-    /// Somebody waits for its answer.
-    [[nodiscard]] virtual bool is_open(std::int32_t id) const = 0;
-    /// A message of the answer.
-    virtual void answer(std::int32_t id, std::span<const std::byte> message) = 0;
-    /// Nothing follows.
-    virtual void end(std::int32_t id, const grpc_status& s) = 0;
-    /// There is no place for the client: it asked for something that is not for those.
-    virtual void no_place() = 0;
-
-   protected:
-    ~carrier() = default;
-  };
-
   /// The encoder is all connections'.
   calls(service& asks, carrier& by, event_encoder& events)
       : asks_(asks)
@@ -97,6 +83,8 @@ class calls {
   void close_streams();
   /// Nothing is answered any more.
   void drop();
+  /// Every now and then.
+  void look(coro::time_point now);
   /// What ranges that are not whole hold.
   [[nodiscard]] std::size_t page_bytes() const { return page_bytes_; }
   /// Those that began and do not go on for so long.
@@ -114,14 +102,15 @@ class calls {
   /// One call, until it is closed.
   struct call {
     call_head head;
-    std::string body;       ///< messages that came, as far as they are not taken
-    coro::time_point since; ///< when it began; of one that goes on, when its last bytes came
-    bool whole = false;     ///< nothing more of the request comes
-    bool asked = false;     ///< handed on, or answered
-    bool over = false;      ///< its end was said
+    std::string body;                      ///< messages that came, as far as they are not taken
+    coro::time_point since;                ///< when it began; of one that goes on, when its last bytes came
+    bool whole = false;                    ///< nothing more of the request comes
+    bool asked = false;                    ///< handed on, or answered
+    bool over = false;                     ///< its end was said
     std::size_t unanswered = 0;            ///< messages of one that goes on and is answered message by message
     bool waits = false;                    ///< among waiting_
     std::shared_ptr<watch_stream> watches; ///< of a call of Watch, once it is begun
+    std::shared_ptr<recipe> steps;         ///< of a call of Lock or Election, once it is begun
     std::unique_ptr<range_pages> pages;    ///< of a range
     service::time_limits until{};          ///< of that
   };
@@ -144,6 +133,7 @@ class calls {
   /// The answer is what `make` makes of the group, behind its header, or why there is none.
   template <class Response>
   void report(std::int32_t id, std::function<std::optional<grpc_status>(node::group&, Response&)> make);
+  void begin_recipe(std::int32_t id, call& c, std::string_view message);
   // Ranges that are answered page by page (pages.cpp).
   void ask_for_page(std::int32_t id, call& c);
   void take_page(const staged& page);
@@ -163,6 +153,7 @@ class calls {
   void ask_watches(std::int32_t id, call& c, std::size_t held, Do act);
 
   void finish(std::int32_t id, const grpc_status& s);
+  void refuse_with(std::int32_t id, const grpc_status& s);
   void drop_body(call& c);
 
   service& asks_;

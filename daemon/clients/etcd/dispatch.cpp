@@ -1,6 +1,7 @@
 #include "daemon/clients/etcd/calls.hpp"
 #include "daemon/clients/etcd/requests.hpp"
 
+#include "health.pb.h"
 #include "rpc.pb.h"
 
 #include <algorithm>
@@ -40,11 +41,11 @@ void calls::dispatch(std::int32_t id, call& c, std::string_view message) {
       if (!t) return refuse(number, t.error());
       write(*std::move(t));
     });
-  case method::health_check: {
-    const wire::range_read any{.request = {.key = std::string_view("\0", 1), .count_only = true, .skip_count = true},
-                               .serializable = false};
-    return asks().range(number, slot, until, any, true);
-  }
+  case method::health_check:
+    return parse<grpc::health::v1::HealthCheckRequest>(id, message, [&](const auto& m) {
+      if (!m.service().empty()) return finish(id, {grpc_code::not_found, "unknown service"});
+      asks().range(number, slot, until, health_read(), true);
+    });
   case method::member_list:
   case method::status:
   case method::alarm:
@@ -74,12 +75,31 @@ void calls::dispatch(std::int32_t id, call& c, std::string_view message) {
     });
   case method::lease_leases:
     return write(kv::lease_question{.what = kv::lease_question::kind::list});
+  case method::lock:
+  case method::unlock:
+  case method::campaign:
+  case method::proclaim:
+  case method::resign:
+  case method::leader:
+  case method::observe:
+  case method::health_watch:
+    return begin_recipe(id, c, message);
   case method::lease_keep_alive: // their messages are taken one by one
   case method::watch:
   case method::range_in_pages:
+  case method::step:
   case method::none:
     return finish(id, {grpc_code::unimplemented, "unknown"});
   }
+}
+
+/// It has its message for itself, since that is read long after the others of the read are forgotten.
+void calls::begin_recipe(std::int32_t id, call& c, std::string_view message) {
+  if (!asks().take_place(static_cast<std::uint64_t>(id))) return;
+  const coro::time_point now = asks().loop().now();
+  c.steps = std::make_shared<recipe>(recipe::parts{.asks = asks(), .by = carrier_, .events = events_, .id = id},
+                                     c.head.timeout.count() > 0 ? now + c.head.timeout : coro::time_point::max());
+  carrier_.run(recipe::run(c.steps, c.head.what, std::string(message)));
 }
 
 } // namespace quorumd::clients::etcd

@@ -104,6 +104,7 @@ void grpc_connection::drop_replies() {
 }
 
 std::string grpc_connection::complaint(coro::time_point now) {
+  calls_.look(now);
   const std::vector<std::int32_t> late = calls_.late(now, asks().options().handshake_timeout);
   for (const std::int32_t id : late) http2_.reset(id, NGHTTP2_ENHANCE_YOUR_CALM);
   if (!late.empty()) pump();
@@ -186,6 +187,10 @@ void grpc_connection::end(std::int32_t id, const grpc_status& s) {
   if (http2_.is_answered(id)) return http2_.end(id, {{"grpc-status", code}, {"grpc-message", text}});
   http2_.answer(
       id, {{":status", "200"}, {"content-type", "application/grpc"}, {"grpc-status", code}, {"grpc-message", text}});
+}
+
+void grpc_connection::said() {
+  pump();
 }
 
 } // namespace quorumd::clients::etcd

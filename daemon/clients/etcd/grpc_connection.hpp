@@ -14,7 +14,7 @@
 namespace quorumd::clients::etcd {
 
 /// A connection that speaks gRPC with etcd's messages: each HTTP/2 stream is a call.
-class grpc_connection final : public connection, private http2_session::handler, private calls::carrier {
+class grpc_connection final : public connection, private http2_session::handler, private carrier {
  public:
   /// `begun` is what was read of it so far. The encoder is all connections'.
   grpc_connection(const service::parts& p, std::unique_ptr<coro::stream> s, const session_options& o, observer& watcher,
@@ -61,11 +61,13 @@ class grpc_connection final : public connection, private http2_session::handler,
   void body_left(std::int32_t id, std::size_t bytes) override { calls_.left(id, bytes); }
   void stream_closed(std::int32_t id) override;
 
-  // calls::carrier
+  // carrier
   [[nodiscard]] bool is_open(std::int32_t id) const override { return http2_.is_open(id); }
   void answer(std::int32_t id, std::span<const std::byte> message) override;
   void end(std::int32_t id, const grpc_status& s) override;
   void no_place() override { watcher().too_many(remote()); }
+  void run(coro::task<void> t) override { connection::run(std::move(t)); }
+  void said() override;
 
   /// What is seen of a request before its messages.
   struct request {

@@ -51,6 +51,13 @@ constexpr std::array json_paths{
     path_in_json{"maintenance/hash", method::hash},
     path_in_json{"maintenance/hashkv", method::hash_kv},
     path_in_json{"maintenance/transfer-leadership", method::move_leader},
+    path_in_json{"lock/lock", method::lock},
+    path_in_json{"lock/unlock", method::unlock},
+    path_in_json{"election/campaign", method::campaign},
+    path_in_json{"election/proclaim", method::proclaim},
+    path_in_json{"election/leader", method::leader},
+    path_in_json{"election/observe", method::observe},
+    path_in_json{"election/resign", method::resign},
     path_in_json{"auth/status", method::auth_status},
     path_in_json{"auth/authenticate", method::auth_off},
 };
@@ -203,9 +210,9 @@ std::string json_call::answer(std::span<const std::byte> message) const {
   pbu::JsonPrintOptions how;
   how.preserve_proto_field_names = true;
   std::string text;
-  const auto made = pbu::BinaryToJsonString(
-      &resolver(), type_url(response_of(what_)),
-      std::string(reinterpret_cast<const char*>(content.data()), content.size()), &text, how);
+  const auto made =
+      pbu::BinaryToJsonString(&resolver(), type_url(response_of(what_)),
+                              std::string(reinterpret_cast<const char*>(content.data()), content.size()), &text, how);
   if (!made.ok()) return json_error({grpc_code::internal, made.message().as_string()});
   return answers_go_on() ? R"({"result":)" + text + "}\n" : text;
 }

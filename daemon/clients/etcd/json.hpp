@@ -39,6 +39,8 @@ class json_call {
   [[nodiscard]] std::size_t bytes() const { return text_.size(); }
 
   [[nodiscard]] bool answers_go_on() const { return quorumd::clients::etcd::answers_go_on(what_); }
+  /// It waits for others, or for ever.
+  [[nodiscard]] bool lasts() const { return answers_go_on() || is_recipe(what_); }
   /// An answer's message, prefix and all; a line, if others may follow.
   [[nodiscard]] std::string answer(std::span<const std::byte> message) const;
   /// The line with which answers that go on end.

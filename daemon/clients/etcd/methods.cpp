@@ -9,7 +9,7 @@ namespace {
 struct call_of_api {
   std::string_view path;
   method what;
-  std::string_view request; ///< what JSON is made of; nothing: it has none
+  std::string_view request;
   std::string_view response;
 };
 
@@ -56,7 +56,22 @@ constexpr std::array all_calls{
                 "etcdserverpb.AuthStatusResponse"},
     call_of_api{"/etcdserverpb.Auth/Authenticate", method::auth_off, "etcdserverpb.AuthenticateRequest",
                 "etcdserverpb.AuthenticateResponse"},
-    call_of_api{"/grpc.health.v1.Health/Check", method::health_check, "", ""},
+    call_of_api{"/grpc.health.v1.Health/Check", method::health_check, "grpc.health.v1.HealthCheckRequest",
+                "grpc.health.v1.HealthCheckResponse"},
+    call_of_api{"/grpc.health.v1.Health/Watch", method::health_watch, "grpc.health.v1.HealthCheckRequest",
+                "grpc.health.v1.HealthCheckResponse"},
+    call_of_api{"/v3lockpb.Lock/Lock", method::lock, "v3lockpb.LockRequest", "v3lockpb.LockResponse"},
+    call_of_api{"/v3lockpb.Lock/Unlock", method::unlock, "v3lockpb.UnlockRequest", "v3lockpb.UnlockResponse"},
+    call_of_api{"/v3electionpb.Election/Campaign", method::campaign, "v3electionpb.CampaignRequest",
+                "v3electionpb.CampaignResponse"},
+    call_of_api{"/v3electionpb.Election/Proclaim", method::proclaim, "v3electionpb.ProclaimRequest",
+                "v3electionpb.ProclaimResponse"},
+    call_of_api{"/v3electionpb.Election/Leader", method::leader, "v3electionpb.LeaderRequest",
+                "v3electionpb.LeaderResponse"},
+    call_of_api{"/v3electionpb.Election/Observe", method::observe, "v3electionpb.LeaderRequest",
+                "v3electionpb.LeaderResponse"},
+    call_of_api{"/v3electionpb.Election/Resign", method::resign, "v3electionpb.ResignRequest",
+                "v3electionpb.ResignResponse"},
 };
 
 const call_of_api* find_call(method m) {

@@ -10,6 +10,7 @@ enum class method : std::uint8_t {
   none, ///< unknown
   range,
   range_in_pages, ///< one whose answer may be made page by page; only within
+  step,           ///< of a recipe; only within
   put,
   delete_range,
   txn,
@@ -33,6 +34,14 @@ enum class method : std::uint8_t {
   auth_status,
   auth_off, ///< of Auth: whatever needs it to be enabled
   health_check,
+  lock,
+  unlock,
+  campaign,
+  proclaim,
+  resign,
+  leader,
+  observe,
+  health_watch,
 };
 
 /// What a reply_to's slot says of a call: which it is, and of a range how many keys were asked for at most, as far as
@@ -55,7 +64,11 @@ enum class method : std::uint8_t {
 
 /// Whether its answers go on.
 [[nodiscard]] constexpr bool answers_go_on(method m) {
-  return goes_on(m);
+  return goes_on(m) || m == method::observe || m == method::health_watch;
+}
+/// Whether it takes several steps: those of Lock and Election, and whoever watches health.
+[[nodiscard]] constexpr bool is_recipe(method m) {
+  return m >= method::lock && m <= method::health_watch;
 }
 
 /// The messages that it takes and is answered with, by protobuf's full names.

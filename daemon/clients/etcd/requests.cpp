@@ -106,6 +106,10 @@ wire::range_read read_of(const pb::RangeRequest& r) {
   return {.request = range_of(r), .serializable = r.serializable()};
 }
 
+wire::range_read health_read() {
+  return {.request = {.key = std::string_view("\0", 1), .count_only = true, .skip_count = true}, .serializable = false};
+}
+
 kv::put put_of(const pb::PutRequest& r) {
   return {.key = r.key(),
           .value = r.value(),

@@ -140,16 +140,20 @@ void calls::left(std::int32_t id, std::size_t bytes) {
 }
 
 void calls::stop() {
-  for (auto& [id, c] : calls_)
+  for (auto& [id, c] : calls_) {
+    if (c.steps) c.steps->fail({grpc_code::unavailable, "etcdserver: server stopped"});
     if (c.watches)
       asks().node().call([w = c.watches](node::group&) {
         w->end({grpc_code::unavailable, "etcdserver: server stopped"});
       });
+  }
 }
 
 void calls::close_streams() {
-  for (auto& [id, c] : calls_)
+  for (auto& [id, c] : calls_) {
     if (c.watches) c.watches->close();
+    if (c.steps) c.steps->cancel();
+  }
 }
 
 } // namespace quorumd::clients::etcd

@@ -21,6 +21,7 @@ std::string chunk_size(std::size_t bytes) {
 } // namespace
 
 void http_connection::begin_call(etcd::method what) {
+  close_ended();
   const auto& request = parser_->get();
   call_.emplace(json_request{.id = ++last_call_, .json = etcd::json_call(what), .chunked = request.version() >= 11});
   etcd::call_head& head = calls_.begin(call_->id);
@@ -32,7 +33,7 @@ void http_connection::begin_call(etcd::method what) {
   if (!goes_on()) return;
   under_way_ = true;
   heard();
-  parser_->body_limit(boost::none); // object after object
+  parser_->body_limit(boost::none);   // object after object
   if (!call_->chunked) keep_ = false; // the answer's end is the connection's
 }
 
@@ -56,7 +57,7 @@ bool http_connection::feed_call(std::string& body, bool whole) {
   if (whole) calls_.whole(id);
   calls_.end_of_read();
   close_ended();
-  return keep_ || goes_on();
+  return keep_ || lasts();
 }
 
 /// False: nothing more is to be read.
@@ -114,19 +115,23 @@ void http_connection::end(std::int32_t id, const etcd::grpc_status& s) {
 }
 
 void http_connection::end_call() {
-  const bool went_on = goes_on();
+  const bool lasted = lasts();
   // What follows of its request would be taken for another.
-  if (!call_->whole || (went_on && !read_.empty())) keep_ = false;
+  if (!call_->whole || (lasted && !read_.empty())) keep_ = false;
   ended_ = call_->id;
   call_.reset();
   hold_text(0);
   answered();
-  if (went_on && !keep_) connection::stop_reading();
+  if (lasted && !keep_) connection::stop_reading();
 }
 
 /// Not from within what the calls do.
 void http_connection::close_ended() {
   if (const auto id = std::exchange(ended_, std::nullopt)) calls_.closed(*id);
+}
+
+void http_connection::said() {
+  close_ended();
 }
 
 void http_connection::hold_text(std::size_t bytes) {

@@ -66,7 +66,7 @@ void http_connection::expect_request() {
 }
 
 coro::task<bool> http_connection::read_once() {
-  if (under_way_ && !goes_on()) {
+  if (under_way_ && !lasts()) {
     co_await answered_.wait();
     co_return true;
   }
@@ -75,7 +75,7 @@ coro::task<bool> http_connection::read_once() {
     asks().submit();
     co_return good;
   }
-  if (!keep_ && !goes_on()) co_return false;
+  if (!keep_ && !lasts()) co_return false;
   std::byte* const room = read_.prepare(read_room);
   auto reading = read_into({room, read_room});
   const auto n = co_await std::move(reading);
@@ -90,7 +90,7 @@ coro::task<bool> http_connection::read_once() {
 
 /// False: nothing more is to be read.
 bool http_connection::take_bytes() {
-  while ((!under_way_ || (goes_on() && !call_->whole)) && (keep_ || goes_on()) && !read_.empty()) {
+  while ((!under_way_ || (lasts() && !call_->whole)) && (keep_ || lasts()) && !read_.empty()) {
     begun_ = true;
     boost::system::error_code wrong;
     const std::size_t used = parser_->put(boost::asio::buffer(read_.bytes().data(), read_.size()), wrong);
@@ -101,7 +101,7 @@ bool http_connection::take_bytes() {
     if (!take_parsed()) return false;
     if (used == 0 || wrong) break;
   }
-  more_ = under_way_ && !goes_on() && !read_.empty();
+  more_ = under_way_ && !lasts() && !read_.empty();
   if (read_.size() <= read_room) return true;
   watcher().bad_client(remote(), "it sends request after request behind one that goes on");
   break_off();
@@ -274,9 +274,9 @@ void http_connection::stop_reading() {
   connection::stop_reading();
 }
 
-/// What is answered part by part has nobody any more who hears it, unless this end stops.
+/// What lasts has nobody any more who hears it, unless this end stops.
 void http_connection::reading_ended() {
-  if (goes_on() && !stopping_) break_off();
+  if (lasts() && !stopping_) break_off();
   calls_.close_streams();
 }
 
@@ -306,8 +306,9 @@ void http_connection::drop_replies() {
 }
 
 std::string http_connection::complaint(coro::time_point now) {
+  calls_.look(now);
   const bool late = now - since_ >= asks().options().handshake_timeout;
-  const bool waits = goes_on() ? !call_->whole && call_->json.bytes() != 0 : begun_ && !under_way_;
+  const bool waits = lasts() ? !call_->whole && call_->json.bytes() != 0 : begun_ && !under_way_;
   if (late && waits) return "it does not go on with a request that it began";
   return connection::complaint(now);
 }

@@ -19,7 +19,7 @@ namespace quorumd::clients {
 
 /// A connection that speaks HTTP/1.1: /health, /livez, /readyz, /version and /metrics for those who look after a node,
 /// and etcd's API in JSON. One request at a time is under way.
-class http_connection final : public connection, private etcd::calls::carrier {
+class http_connection final : public connection, private etcd::carrier {
  public:
   /// `begun` is what was read of it so far. Without a reporter there are no metrics. The encoder is all connections'.
   http_connection(const service::parts& p, std::unique_ptr<coro::stream> s, const session_options& o, observer& watcher,
@@ -54,11 +54,13 @@ class http_connection final : public connection, private etcd::calls::carrier {
   void reading_ended() override;
   [[nodiscard]] std::string complaint(coro::time_point now) override;
 
-  // etcd::calls::carrier (gateway.cpp)
+  // etcd::carrier (gateway.cpp)
   [[nodiscard]] bool is_open(std::int32_t id) const override;
   void answer(std::int32_t id, std::span<const std::byte> message) override;
   void end(std::int32_t id, const etcd::grpc_status& s) override;
   void no_place() override { watcher().too_many(remote()); }
+  void run(coro::task<void> t) override { connection::run(std::move(t)); }
+  void said() override;
 
   using parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
 
@@ -98,8 +100,9 @@ class http_connection final : public connection, private etcd::calls::carrier {
   void end_call();
   void close_ended();
   void hold_text(std::size_t bytes);
-  /// More of the client's may come while it is answered.
   [[nodiscard]] bool goes_on() const { return call_ && call_->json.answers_go_on(); }
+  /// It may last, and more of the client's may come meanwhile: its leave, if nothing else.
+  [[nodiscard]] bool lasts() const { return call_ && call_->json.lasts(); }
 
   reporter* const reports_;
   etcd::calls calls_;

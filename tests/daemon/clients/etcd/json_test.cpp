@@ -139,8 +139,9 @@ TEST_CASE("json: a key's life") {
     json_client c(rig);
     const std::string put = c.ask(200, "/v3/kv/put", R"({"key":"Zm9v","value":"YmFy"})");
     CHECK(has(put, R"("revision":"2")"));
-    CHECK(has(c.ask(200, "/v3beta/kv/range", R"({"key":"Zm9v"})"),
-              R"("kvs":[{"key":"Zm9v","create_revision":"2","mod_revision":"2","version":"1","value":"YmFy"}],"count":"1")"));
+    CHECK(has(
+        c.ask(200, "/v3beta/kv/range", R"({"key":"Zm9v"})"),
+        R"("kvs":[{"key":"Zm9v","create_revision":"2","mod_revision":"2","version":"1","value":"YmFy"}],"count":"1")"));
     CHECK(has(c.ask(200, "/v3alpha/kv/txn",
                     R"({"compare":[{"target":"VALUE","key":"Zm9v","value":"YmFy"}],)"
                     R"("success":[{"request_put":{"key":"Zm9v","value":"eA=="}}],)"
@@ -296,4 +297,29 @@ TEST_CASE("json: a request that does not go on") {
   std::string said;
   REQUIRE(c.says("created", said));
   CHECK_FALSE(c.closed_within(1500ms));
+}
+
+TEST_CASE("json: who waits for a lock may go") {
+  for (const std::size_t loops : {1U, 2U}) {
+    node_rig rig(with(loops));
+    REQUIRE(served(rig.call(wire::health_request{})));
+    json_client c(rig);
+    for (const std::string_view lease : {R"({"TTL":600,"ID":1})", R"({"TTL":600,"ID":2})"})
+      static_cast<void>(c.ask(200, "/v3/lease/grant", lease));
+    CHECK(has(c.ask(200, "/v3/lock/lock", R"({"name":"bg==","lease":1})"), R"("key":"bi8x")"));
+    const auto in_line = [&] { return c.ask(200, "/v3/kv/range", R"({"key":"bi8y","count_only":true})"); };
+    {
+      raw_connection waits(at(rig));
+      REQUIRE(waits.send(post("/v3/lock/lock", R"({"name":"bg==","lease":2})")));
+      CHECK(comes_true([&] { return has(in_line(), R"("count":"1")"); }));
+    }
+    CHECK(comes_true([&] { return !has(in_line(), "count"); }));
+    raw_connection waits(at(rig));
+    REQUIRE(waits.send(post("/v3/lock/lock", R"({"name":"bg==","lease":2})", "Connection: close\r\n")));
+    CHECK(comes_true([&] { return has(in_line(), R"("count":"1")"); }));
+    static_cast<void>(c.ask(200, "/v3/lock/unlock", R"({"key":"bi8x"})"));
+    std::string said;
+    CHECK(waits.closed_within(10s, &said));
+    CHECK(has(said, R"("key":"bi8y")"));
+  }
 }
