@@ -57,9 +57,12 @@ void calls::dispatch(std::int32_t id, call& c, std::string_view message) {
   case method::member_update:
   case method::member_promote:
   case method::auth_status:
+  case method::auth_disable:
     return ask_group(id, c, until, message);
   case method::auth_off:
     return finish(id, {grpc_code::failed_precondition, "etcdserver: authentication is not enabled"});
+  case method::auth_absent:
+    return finish(id, {grpc_code::unimplemented, "etcdserver: authentication is not enabled, and cannot be yet"});
   case method::lease_grant:
     return parse<pb::LeaseGrantRequest>(id, message, [&](const auto& m) {
       write(kv::grant_lease{.id = lease_id(static_cast<std::uint64_t>(m.id())), .ttl_s = m.ttl()});

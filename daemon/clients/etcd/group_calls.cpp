@@ -210,6 +210,8 @@ void calls::ask_group(std::int32_t id, const call& c, service::time_limits until
     });
   case method::auth_status:
     return report<pb::AuthStatusResponse>(id, [=](node::group&, auto&) { return nothing; });
+  case method::auth_disable:
+    return report<pb::AuthDisableResponse>(id, [=](node::group&, auto&) { return nothing; });
   default: // defragment: nothing ever needs it
     return report<pb::DefragmentResponse>(id, [=](node::group&, auto&) { return nothing; });
   }

@@ -44,24 +44,43 @@ struct http2_session::callbacks {
   static int header(nghttp2_session*, const nghttp2_frame* f, const std::uint8_t* name, std::size_t name_bytes,
                     const std::uint8_t* value, std::size_t value_bytes, std::uint8_t, void* user) {
     if (f->hd.type != NGHTTP2_HEADERS || f->headers.cat != NGHTTP2_HCAT_REQUEST) return 0; // trailers say nothing here
-    const bool good = of(user).handler_.header(f->hd.stream_id, {reinterpret_cast<const char*>(name), name_bytes},
-                                               {reinterpret_cast<const char*>(value), value_bytes});
+    stream* const t = of(user).heard(f->hd.stream_id);
+    if (t == nullptr) return 0;
+    const std::string_view name_text(reinterpret_cast<const char*>(name), name_bytes);
+    const std::string_view value_text(reinterpret_cast<const char*>(value), value_bytes);
+    if (!t->rules.header(name_text, value_text)) {
+      of(user).refuse(f->hd.stream_id, *t);
+      return 0;
+    }
+    const bool good = of(user).handler_.header(f->hd.stream_id, name_text, value_text);
     return good ? 0 : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   }
 
   static int data(nghttp2_session*, std::uint8_t, std::int32_t id, const std::uint8_t* bytes, std::size_t n,
                   void* user) {
+    stream* const t = of(user).heard(id);
+    if (t == nullptr) return 0;
+    if (!t->rules.data(n)) {
+      of(user).refuse(id, *t);
+      return 0;
+    }
     of(user).handler_.data(id, std::as_bytes(std::span(bytes, n)));
     return 0;
   }
 
   static int frame(nghttp2_session*, const nghttp2_frame* f, void* user) {
     of(user).spoken_to_ = true;
-    const bool carries = f->hd.type == NGHTTP2_DATA || f->hd.type == NGHTTP2_HEADERS;
-    if (!carries || (f->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) return 0;
-    const auto found = of(user).streams_.find(f->hd.stream_id);
-    if (found == of(user).streams_.end()) return 0;
-    found->second.request_ended = true;
+    const bool begins = f->hd.type == NGHTTP2_HEADERS && f->headers.cat == NGHTTP2_HCAT_REQUEST;
+    if (!begins && f->hd.type != NGHTTP2_DATA && f->hd.type != NGHTTP2_HEADERS) return 0;
+    stream* const t = of(user).heard(f->hd.stream_id);
+    if (t == nullptr) return 0;
+    const bool ends = (f->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    if ((begins && !t->rules.headers_ended()) || (ends && !t->rules.ended())) {
+      of(user).refuse(f->hd.stream_id, *t);
+      return 0;
+    }
+    if (!ends) return 0;
+    t->request_ended = true;
     of(user).handler_.request_ended(f->hd.stream_id);
     return 0;
   }
@@ -121,6 +140,7 @@ http2_session::http2_session(const options& o, handler& h)
   nghttp2_session_callbacks_set_on_frame_recv_callback(c, callbacks::frame);
   nghttp2_session_callbacks_set_on_frame_send_callback(c, callbacks::frame_sent);
   nghttp2_session_callbacks_set_on_stream_close_callback(c, callbacks::closed);
+  nghttp2_option_set_no_http_messaging(how, 1); // see request_rules
   nghttp2_option_set_stream_reset_rate_limit(how, resets_burst, resets_a_second);
   const int made = nghttp2_session_server_new2(&session_, c, this, how);
   nghttp2_option_del(how);
@@ -137,6 +157,17 @@ http2_session::http2_session(const options& o, handler& h)
 
 http2_session::~http2_session() {
   nghttp2_session_del(session_);
+}
+
+/// Nothing: it is over, or refused.
+http2_session::stream* http2_session::heard(std::int32_t id) {
+  const auto found = streams_.find(id);
+  return found != streams_.end() && !found->second.malformed ? &found->second : nullptr;
+}
+
+void http2_session::refuse(std::int32_t id, stream& s) {
+  s.malformed = true;
+  reset(id, NGHTTP2_PROTOCOL_ERROR);
 }
 
 bool http2_session::receive(std::span<const std::byte> bytes) {

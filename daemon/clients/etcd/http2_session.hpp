@@ -1,5 +1,6 @@
 #pragma once
 
+#include "daemon/clients/etcd/request_rules.hpp"
 #include "wire/byte_buffer.hpp"
 
 #include <cstddef>
@@ -86,8 +87,13 @@ class http2_session {
     bool deferred = false; ///< the session waits for more
     bool answered = false;
     bool request_ended = false;
+    bool malformed = false; ///< nothing more is heard of it
+    request_rules rules;
   };
   struct callbacks;
+
+  [[nodiscard]] stream* heard(std::int32_t id);
+  void refuse(std::int32_t id, stream& s);
 
   handler& handler_;
   nghttp2_session* session_ = nullptr;

@@ -60,6 +60,21 @@ constexpr std::array json_paths{
     path_in_json{"election/resign", method::resign},
     path_in_json{"auth/status", method::auth_status},
     path_in_json{"auth/authenticate", method::auth_off},
+    path_in_json{"auth/disable", method::auth_disable},
+    path_in_json{"auth/enable", method::auth_absent},
+    path_in_json{"auth/user/add", method::auth_absent},
+    path_in_json{"auth/user/get", method::auth_absent},
+    path_in_json{"auth/user/list", method::auth_absent},
+    path_in_json{"auth/user/delete", method::auth_absent},
+    path_in_json{"auth/user/changepw", method::auth_absent},
+    path_in_json{"auth/user/grant", method::auth_absent},
+    path_in_json{"auth/user/revoke", method::auth_absent},
+    path_in_json{"auth/role/add", method::auth_absent},
+    path_in_json{"auth/role/get", method::auth_absent},
+    path_in_json{"auth/role/list", method::auth_absent},
+    path_in_json{"auth/role/delete", method::auth_absent},
+    path_in_json{"auth/role/grant", method::auth_absent},
+    path_in_json{"auth/role/revoke", method::auth_absent},
 };
 
 /// What is behind the version; nothing: it is none of the gateway's.

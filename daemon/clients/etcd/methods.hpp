@@ -32,7 +32,9 @@ enum class method : std::uint8_t {
   member_update,
   member_promote,
   auth_status,
-  auth_off, ///< of Auth: whatever needs it to be enabled
+  auth_disable,
+  auth_off,    ///< of Auth: what needs it to be enabled
+  auth_absent, ///< of Auth: what would enable it, or prepare that
   health_check,
   lock,
   unlock,

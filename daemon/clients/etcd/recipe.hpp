@@ -42,9 +42,10 @@ class UnlockRequest;
 
 namespace quorumd::clients::etcd {
 
-/// One call that takes several steps: etcd's Lock and Election, and gRPC's Health for those who watch it. A few steps, one after the other, each a call of the API by itself, as etcd's
-/// own clients take them. Whoever holds a name is the oldest key below it, which lives as long as its lease; the others
-/// wait until the key before theirs is deleted. Belongs to the connection's loop.
+/// One call that takes several steps: etcd's Lock and Election, and gRPC's Health for those who watch it. A few steps,
+/// one after the other, each a call of the API by itself, as etcd's own clients take them. Whoever holds a name is the
+/// oldest key below it, which lives as long as its lease; the others wait until the key before theirs is deleted.
+/// Belongs to the connection's loop.
 class recipe {
  public:
   struct parts {

@@ -241,6 +241,25 @@ TEST_CASE("grpc: what is wrong with a call is said, and the connection goes on")
   CHECK(s.rig.bad_clients() == 0);
 }
 
+TEST_CASE("grpc: a request that does not keep to HTTP/2 is reset, and no other") {
+  served_rig s;
+  const std::string put = grpc_client::framed(put_request("a", "1"));
+  for (const std::string_view authority : {"http://127.0.0.1:2379", "#initially=[http://a:1;http://b:2]", ""})
+    CHECK(s.client.wait(s.client.begin(kv_put, put, {{":authority", std::string(authority)}})).ok());
+  CHECK(s.client.wait(s.client.begin(kv_put, put, {{"content-length", std::to_string(put.size())}})).ok());
+  const std::vector<grpc_client::headers> malformed{
+      {{"connection", "close"}}, {{"two words", "x"}},        {{":method", ""}}, {{":path", ""}},
+      {{":status", "200"}},      {{"content-length", "x"}},   {{"te", "gzip"}},  {{"", "x"}},
+      {{"content-length", "1"}}, {{"content-length", "1000"}}};
+  constexpr std::uint32_t protocol_error = 1;
+  for (const auto& more : malformed) {
+    CAPTURE(more.front().first + "=" + more.front().second);
+    CHECK(s.client.wait(s.client.begin(kv_put, put, more)).reset == protocol_error);
+  }
+  CHECK(s.client.call(kv_put, put_request("a", "1")).as<pb::PutResponse>().header().revision() == 6);
+  CHECK(s.rig.bad_clients() == 0);
+}
+
 // Whoever asks for all gets all or an error, and a part only where a limit was given.
 // The group makes a megabyte at a time of it.
 TEST_CASE("grpc: a range that is made page by page") {
