@@ -3,6 +3,7 @@
 #include "consensus/storage/snapshot_format.hpp"
 #include "consensus/types/crc32c.hpp"
 #include "consensus/types/invariant.hpp"
+#include "consensus/types/little_endian.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -151,6 +152,41 @@ snapshot_reader::snapshot_reader(std::unique_ptr<state> s)
     : state_(std::move(s)) {}
 snapshot_reader::~snapshot_reader() = default;
 
+namespace {
+
+/// Where the snapshot in a file of that size ends; nothing: its footer is nowhere to be found. A copy may have a
+/// trailer behind it, see snapshot_trailer().
+result<std::optional<std::uint64_t>> end_of_snapshot(file& f, std::uint64_t size) {
+  const auto ends_at = [&](std::uint64_t end) -> result<bool> {
+    std::vector<std::byte> footer(snapshot_footer_bytes);
+    const result<void> got = read_exactly(f, end - footer.size(), footer);
+    if (!got) return got.error();
+    return parse_snapshot_footer(footer).has_value();
+  };
+  result<bool> plain = ends_at(size);
+  if (!plain) return plain.error();
+  if (*plain) return std::optional(size);
+  if (size % snapshot_trailer_unit != snapshot_digest_bytes) return std::optional<std::uint64_t>();
+  std::byte length[2];
+  const result<void> got = read_exactly(f, size - snapshot_digest_bytes - sizeof length, length);
+  if (!got) return got.error();
+  const std::uint64_t trailer = load_le<std::uint16_t>(length) + snapshot_digest_bytes;
+  if (trailer + snapshot_footer_bytes > size) return std::optional<std::uint64_t>();
+  const result<bool> trailed = ends_at(size - trailer);
+  if (!trailed) return trailed.error();
+  return *trailed ? std::optional(size - trailer) : std::nullopt;
+}
+
+} // namespace
+
+std::vector<std::byte> snapshot_trailer(std::uint64_t snapshot_bytes) {
+  std::size_t padding = snapshot_trailer_unit - static_cast<std::size_t>(snapshot_bytes % snapshot_trailer_unit);
+  if (padding < sizeof(std::uint16_t)) padding += snapshot_trailer_unit;
+  std::vector<std::byte> bytes(padding);
+  store_le(bytes.data() + padding - sizeof(std::uint16_t), static_cast<std::uint16_t>(padding));
+  return bytes;
+}
+
 result<std::unique_ptr<snapshot_reader>> snapshot_reader::open(file_system& fs, std::string path) {
   result<std::unique_ptr<storage::file>> f = fs.open(path, file_system::mode::read);
   if (!f) return f.error();
@@ -171,12 +207,11 @@ result<std::unique_ptr<snapshot_reader>> snapshot_reader::open(file_system& fs, 
                      std::to_string(snapshot_format_version) + ": start the version that wrote it");
   if (parsed.state != parsed_snapshot_header::state::good) return damaged(path, 0, "the header is damaged");
   if (*size < header.size() + snapshot_footer_bytes) return damaged(path, *size, "the snapshot is cut short");
-  std::vector<std::byte> footer(snapshot_footer_bytes);
-  got = read_exactly(**f, *size - footer.size(), footer);
-  if (!got) return got.error();
-  if (!parse_snapshot_footer(footer)) return damaged(path, *size - footer.size(), "the footer is damaged or missing");
+  const result<std::optional<std::uint64_t>> end = end_of_snapshot(**f, *size);
+  if (!end) return end.error();
+  if (!*end) return damaged(path, *size - snapshot_footer_bytes, "the footer is damaged or missing");
   auto s = std::unique_ptr<state>(
-      new state{std::move(*f), *size, std::move(parsed.info), header.size(), header.size(), {}, false});
+      new state{std::move(*f), **end, std::move(parsed.info), header.size(), header.size(), {}, false});
   return std::unique_ptr<snapshot_reader>(new snapshot_reader(std::move(s)));
 }
 

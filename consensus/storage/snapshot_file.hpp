@@ -21,6 +21,13 @@ inline constexpr std::size_t snapshot_block_max = std::size_t{4} * 1024 * 1024;
 /// What is written is synced every so many bytes: nobody's sync finds a whole snapshot in the cache.
 inline constexpr std::size_t snapshot_sync_bytes = std::size_t{256} * 1024;
 
+/// Behind a snapshot that etcd's clients save there is a trailer: bytes up to a multiple of the unit, of which the last
+/// two say how many they are, and the digest (SHA-256) of everything before it. snapshot_reader passes over it.
+inline constexpr std::size_t snapshot_trailer_unit = 512;
+inline constexpr std::size_t snapshot_digest_bytes = 32;
+/// The trailer of a snapshot of so many bytes, without the digest.
+[[nodiscard]] std::vector<std::byte> snapshot_trailer(std::uint64_t snapshot_bytes);
+
 /// What a snapshot is of.
 struct snapshot_info {
   cluster_id cluster;

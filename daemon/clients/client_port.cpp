@@ -151,12 +151,12 @@ std::optional<client_port::counted> client_port::enter(std::atomic<std::size_t>&
   return std::nullopt;
 }
 
-/// While there are connections: an idle node sleeps.
+/// While there are connections: an idle node sleeps. It may begin before the first of them is in its place.
 coro::task<void> client_port::run_looking_after(place* p) {
-  while (!p->open.empty() || !p->arriving.empty()) {
+  do {
     co_await p->loop.timers().sleep_for(look_every);
     look_after_all(*p);
-  }
+  } while (!p->open.empty() || !p->arriving.empty());
   p->looked_after = false;
 }
 

@@ -1,5 +1,6 @@
 """etcdctl: its commands, as people and scripts use them."""
 
+import hashlib
 import json
 import os
 import re
@@ -8,7 +9,7 @@ import subprocess
 import time
 import unittest
 
-from cluster import Cluster, ClusterTest, eventually, need, run
+from cluster import QUORUMD, Cluster, ClusterTest, eventually, need, run
 
 need("etcdctl")
 ENV = {"ETCDCTL_API": "3"}
@@ -178,6 +179,17 @@ class Etcdctl(ClusterTest):
         self.assertIn("not", self.fails("auth", "enable"))
         self.assertIn("not enabled", self.fails("user", "list"))
         self.assertEqual(self.ctl("version").splitlines()[1], "API version: 3.4")
+
+    def test_snapshot(self):
+        self.ctl("put", "kept", "safe")
+        path = os.path.join(self.cluster.folder, "saved")
+        self.assertEqual(self.ctl("snapshot", "save", path), f"Snapshot saved at {path}\n")
+        with open(path, "rb") as saved:
+            content = saved.read()
+        self.assertEqual(hashlib.sha256(content[:-32]).digest(), content[-32:])
+        folder = os.path.join(self.cluster.folder, "restored")
+        run([QUORUMD, "snapshot", "restore", path, "--data-dir", folder])
+        self.assertIn("whole", run([QUORUMD, "snapshot", "status", path]).stdout)
 
     def test_check_datascale(self):
         said = run(self.words("check", "datascale", "--load", "s", "--prefix", "/datascale/"), env=ENV, timeout=120)

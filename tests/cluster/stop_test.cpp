@@ -33,6 +33,21 @@ TEST_CASE("SIGTERM hands leadership over") {
   c.check_all_hold(words);
 }
 
+// Who is about to stop takes no leadership from another that is, which would hand it back.
+TEST_CASE("a cluster that stops at once does not hand leadership round") {
+  cluster c("stop_all");
+  c.start_all();
+  for (int round = 0; round < 5; ++round) {
+    c.wait_all_healthy();
+    const std::uint64_t before = c.status(c.wait_leader())->term.value();
+    for (std::size_t i = 0; i < c.size(); ++i) c.node(i).signal(SIGTERM);
+    for (std::size_t i = 0; i < c.size(); ++i) REQUIRE(c.node(i).wait(seconds(20)) == 0);
+    for (std::size_t i = 0; i < c.size(); ++i) c.start(i);
+    c.wait_all_healthy();
+    CHECK(c.status(c.wait_leader())->term.value() <= before + 6); // those of one stop and one start
+  }
+}
+
 // A put through a follower straight after the leader was told to stop succeeds without being sent again.
 TEST_CASE("a stopping leader fails no request of a follower's client") {
   cluster c("stop_no_gap");

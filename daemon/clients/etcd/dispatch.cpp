@@ -86,6 +86,7 @@ void calls::dispatch(std::int32_t id, call& c, std::string_view message) {
   case method::leader:
   case method::observe:
   case method::health_watch:
+  case method::snapshot:
     return begin_recipe(id, c, message);
   case method::lease_keep_alive: // their messages are taken one by one
   case method::watch:

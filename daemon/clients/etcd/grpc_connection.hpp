@@ -3,6 +3,7 @@
 #include "daemon/clients/connection.hpp"
 #include "daemon/clients/etcd/calls.hpp"
 #include "daemon/clients/etcd/http2_session.hpp"
+#include "daemon/clients/etcd/json.hpp"
 
 #include <cstdint>
 #include <map>
@@ -13,12 +14,13 @@
 
 namespace quorumd::clients::etcd {
 
-/// A connection that speaks gRPC with etcd's messages: each HTTP/2 stream is a call.
+/// A connection that speaks HTTP/2: each stream is a call of etcd's API, in gRPC or in JSON.
 class grpc_connection final : public connection, private http2_session::handler, private carrier {
  public:
   /// `begun` is what was read of it so far. The encoder is all connections'.
   grpc_connection(const service::parts& p, std::unique_ptr<coro::stream> s, const session_options& o, observer& watcher,
                   event_encoder& events, std::span<const std::byte> begun);
+  ~grpc_connection() override;
 
   void stop_reading() override;
 
@@ -58,7 +60,7 @@ class grpc_connection final : public connection, private http2_session::handler,
   bool header(std::int32_t id, std::string_view name, std::string_view value) override;
   void data(std::int32_t id, std::span<const std::byte> bytes) override;
   void request_ended(std::int32_t id) override;
-  void body_left(std::int32_t id, std::size_t bytes) override { calls_.left(id, bytes); }
+  void body_left(std::int32_t id, std::size_t bytes) override;
   void stream_closed(std::int32_t id) override;
 
   // carrier
@@ -69,14 +71,24 @@ class grpc_connection final : public connection, private http2_session::handler,
   void run(coro::task<void> t) override { connection::run(std::move(t)); }
   void said() override;
 
-  /// What is seen of a request before its messages.
+  /// What is known of a request beside its call.
   struct request {
     std::size_t header_bytes = 0;
     bool is_grpc = false;
+    bool is_post = false;
+    std::unique_ptr<json_call> json; ///< it is one of those
+    coro::time_point since;          ///< bytes of it came
+    std::size_t text_bytes = 0;      ///< held of JSON that is not whole
+    answer_parts parts;              ///< of an answer in JSON
   };
 
   [[nodiscard]] bool feed(std::span<const std::byte> bytes);
-  [[nodiscard]] bool is_call(std::int32_t id);
+  /// Nothing: it is answered, or forgotten.
+  [[nodiscard]] request* find_call(std::int32_t id);
+  [[nodiscard]] bool begin_json(std::int32_t id, request& r);
+  void take_json(std::int32_t id, request& r, std::span<const std::byte> bytes, bool whole);
+  void end_json(std::int32_t id, const request& r, const grpc_status& s);
+  void hold_text(request& r, std::size_t bytes);
   /// Puts what can be sent into out().
   void pump();
   /// What is held for this client changed.

@@ -120,7 +120,9 @@ struct http2_session::callbacks {
     self.unsent_ -= n;
     if (n != 0) self.handler_.body_left(id, n);
     if (t.ended && t.body.empty()) {
-      *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
+      *flags |= NGHTTP2_DATA_FLAG_EOF;
+      if (t.trailers.empty()) return static_cast<ssize_t>(n);
+      *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
       std::vector<nghttp2_nv> trailers;
       for (const auto& [name, value] : t.trailers) trailers.push_back(pair_of(name, value));
       nghttp2_submit_trailer(s, id, trailers.data(), trailers.size());

@@ -50,6 +50,7 @@ constexpr std::array json_paths{
     path_in_json{"maintenance/defragment", method::defragment},
     path_in_json{"maintenance/hash", method::hash},
     path_in_json{"maintenance/hashkv", method::hash_kv},
+    path_in_json{"maintenance/snapshot", method::snapshot},
     path_in_json{"maintenance/transfer-leadership", method::move_leader},
     path_in_json{"lock/lock", method::lock},
     path_in_json{"lock/unlock", method::unlock},

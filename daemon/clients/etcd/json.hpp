@@ -4,6 +4,7 @@
 #include "daemon/clients/etcd/status.hpp"
 
 #include <cstddef>
+#include <deque>
 #include <optional>
 #include <span>
 #include <string>
@@ -20,6 +21,32 @@ namespace quorumd::clients::etcd {
 [[nodiscard]] unsigned http_status_of(grpc_code code);
 /// What a call is answered that fails.
 [[nodiscard]] std::string json_error(const grpc_status& s);
+
+/// Which messages of an answer left, when their JSON does.
+class answer_parts {
+ public:
+  /// A message became so much text, which is to leave after what was added before.
+  void add(std::size_t text_bytes, std::size_t message_bytes) {
+    added_ += text_bytes;
+    parts_.push_back({added_, message_bytes});
+  }
+  /// So much text left: how many bytes of messages, which are whole then.
+  [[nodiscard]] std::size_t left(std::size_t text_bytes) {
+    left_ += text_bytes;
+    std::size_t messages = 0;
+    for (; !parts_.empty() && parts_.front().end <= left_; parts_.pop_front()) messages += parts_.front().message_bytes;
+    return messages;
+  }
+
+ private:
+  struct part {
+    std::size_t end;
+    std::size_t message_bytes;
+  };
+  std::size_t added_ = 0;
+  std::size_t left_ = 0;
+  std::deque<part> parts_;
+};
 
 /// One call in JSON: what the client sends becomes messages with gRPC's prefix, and the answers become JSON. A call of
 /// one message takes the first object and ignores what is behind it; one whose messages go on takes object after

@@ -44,6 +44,8 @@ constexpr std::array all_calls{
                 "etcdserverpb.HashResponse"},
     call_of_api{"/etcdserverpb.Maintenance/HashKV", method::hash_kv, "etcdserverpb.HashKVRequest",
                 "etcdserverpb.HashKVResponse"},
+    call_of_api{"/etcdserverpb.Maintenance/Snapshot", method::snapshot, "etcdserverpb.SnapshotRequest",
+                "etcdserverpb.SnapshotResponse"},
     call_of_api{"/etcdserverpb.Maintenance/MoveLeader", method::move_leader, "etcdserverpb.MoveLeaderRequest",
                 "etcdserverpb.MoveLeaderResponse"},
     call_of_api{"/etcdserverpb.Cluster/MemberRemove", method::member_remove, "etcdserverpb.MemberRemoveRequest",

@@ -44,6 +44,7 @@ enum class method : std::uint8_t {
   leader,
   observe,
   health_watch,
+  snapshot,
 };
 
 /// What a reply_to's slot says of a call: which it is, and of a range how many keys were asked for at most, as far as
@@ -66,11 +67,11 @@ enum class method : std::uint8_t {
 
 /// Whether its answers go on.
 [[nodiscard]] constexpr bool answers_go_on(method m) {
-  return goes_on(m) || m == method::observe || m == method::health_watch;
+  return goes_on(m) || m == method::observe || m == method::health_watch || m == method::snapshot;
 }
-/// Whether it takes several steps: those of Lock and Election, and whoever watches health.
+/// Whether it takes several steps (recipe.hpp).
 [[nodiscard]] constexpr bool is_recipe(method m) {
-  return m >= method::lock && m <= method::health_watch;
+  return m >= method::lock && m <= method::snapshot;
 }
 
 /// The messages that it takes and is answered with, by protobuf's full names.

@@ -180,6 +180,7 @@ coro::task<void> recipe::serve(method what, std::string message) {
                : what == method::resign   ? with(election::ResignRequest(), &recipe::resign)
                : what == method::leader   ? with(election::LeaderRequest(), &recipe::leader)
                : what == method::observe  ? with(election::LeaderRequest(), &recipe::observe)
+               : what == method::snapshot ? with(pb::SnapshotRequest(), &recipe::copy_snapshot)
                                           : with(health::HealthCheckRequest(), &recipe::watch_health);
   co_await std::move(doing);
 }
@@ -286,6 +287,13 @@ coro::task<bool> recipe::changed() {
 /// Until the client reads what it was answered.
 coro::task<bool> recipe::room() {
   while (!asks_.may_ask() && !over()) co_await changed_.wait();
+  co_return !over();
+}
+
+/// At least so long, and until it is looked after again.
+coro::task<bool> recipe::pause(coro::duration so_long) {
+  const coro::time_point until = asks_.loop().now() + so_long;
+  while (!over() && asks_.loop().now() < until) co_await changed_.wait();
   co_return !over();
 }
 
@@ -470,8 +478,8 @@ coro::task<void> recipe::watch_health(const health::HealthCheckRequest& r) {
     }
     if (now != last) say_health(now);
     last = now;
-    const coro::time_point next = asks_.loop().now() + look_at_health_every;
-    while (!over() && asks_.loop().now() < next) co_await changed_.wait();
+    const bool goes_on = co_await pause(look_at_health_every);
+    if (!goes_on) co_return;
   }
 }
 

@@ -23,6 +23,7 @@ class MessageLite;
 namespace etcdserverpb {
 class RangeResponse;
 class ResponseHeader;
+class SnapshotRequest;
 class TxnResponse;
 } // namespace etcdserverpb
 namespace grpc::health::v1 {
@@ -42,7 +43,8 @@ class UnlockRequest;
 
 namespace quorumd::clients::etcd {
 
-/// One call that takes several steps: etcd's Lock and Election, and gRPC's Health for those who watch it. A few steps,
+/// One call that takes several steps: etcd's Lock and Election, its Snapshot, and gRPC's Health for those who watch it.
+/// A few steps,
 /// one after the other, each a call of the API by itself, as etcd's own clients take them. Whoever holds a name is the
 /// oldest key below it, which lives as long as its lease; the others wait until the key before theirs is deleted.
 /// Belongs to the connection's loop.
@@ -87,6 +89,11 @@ class recipe {
 
   [[nodiscard]] coro::task<void> watch_health(const grpc::health::v1::HealthCheckRequest& r);
   void say_health(int status);
+  // Snapshot (recipe_snapshot.cpp).
+  [[nodiscard]] coro::task<void> copy_snapshot(const etcdserverpb::SnapshotRequest& r);
+  [[nodiscard]] coro::task<bool> ask_snapshot(wire::snapshot_request r);
+  [[nodiscard]] coro::task<bool> pause(coro::duration so_long);
+  [[nodiscard]] coro::task<bool> say_blob(std::string_view bytes, std::uint64_t remaining);
 
   [[nodiscard]] coro::task<bool> have_lease(std::int64_t asked);
   [[nodiscard]] coro::task<bool> stand(std::string name, std::string value);

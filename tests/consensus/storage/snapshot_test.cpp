@@ -135,6 +135,31 @@ TEST_CASE("a snapshot that is cut short is refused at every length") {
   }
 }
 
+// As etcd's clients save it: with padding and a digest behind it.
+TEST_CASE("a snapshot with a trailer is the snapshot, and with another end it is none") {
+  for (const std::size_t bytes : {1U, 100U, 333U, 511U, 512U, 700U, 2000U, 40'000U}) {
+    memory_files disk;
+    const auto f = write_snapshot(disk, 10, 2, bytes);
+    REQUIRE(f.has_value());
+    const std::vector<std::byte> plain = disk.contents(f->path);
+    std::vector<std::byte> saved = plain;
+    const std::vector<std::byte> padding = snapshot_trailer(saved.size());
+    saved.insert(saved.end(), padding.begin(), padding.end());
+    CHECK(saved.size() % snapshot_trailer_unit == 0);
+    saved.resize(saved.size() + snapshot_digest_bytes, std::byte{0xdd});
+    disk.set_contents(f->path, saved);
+    check_whole(disk, f->path, 10, 2, bytes);
+    CHECK((*snapshot_reader::open(disk, f->path))->bytes() == plain.size());
+    for (const std::size_t cut : {1U, 31U, 32U, 33U, 34U, 35U}) {
+      disk.set_contents(f->path, {saved.begin(), saved.end() - cut});
+      CHECK(snapshot_reader::open(disk, f->path).has_error());
+    }
+    saved[saved.size() - snapshot_digest_bytes - 1] ^= std::byte{1};
+    disk.set_contents(f->path, saved);
+    CHECK(snapshot_reader::open(disk, f->path).has_error());
+  }
+}
+
 // Two whole blocks in another order are not the snapshot.
 TEST_CASE("exchanged blocks are noticed") {
   memory_files disk;

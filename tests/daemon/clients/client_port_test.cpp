@@ -189,6 +189,17 @@ TEST_CASE("a first frame must come in time") {
   CHECK(replies(speaks, 1).size() == 1);
 }
 
+TEST_CASE("a first frame must come in time, also where there is no other client") {
+  for (const std::size_t loops : {1U, 2U}) {
+    node_rig rig({.loops = loops, .clients = {.session = {.handshake_timeout = 300ms}}});
+    for (int i = 0; i < 2; ++i) {
+      raw_connection silent(at(rig));
+      CHECK(silent.closed_within(10s));
+      CHECK(comes_true([&] { return rig.connections() == 0; }));
+    }
+  }
+}
+
 // A client that never reads, with answers both written and under way, does not keep a stop.
 TEST_CASE("a stop does not wait for a client that never reads") {
   for (const std::size_t loops : {1U, 2U}) {

@@ -1,6 +1,7 @@
 #include "daemon/clients/etcd/json.hpp"
 
 #include "daemon/clients/etcd/grpc_text.hpp"
+#include "tests/daemon/clients/etcd/grpc_client.hpp"
 #include "tests/daemon/clients/port_client.hpp"
 #include "tests/daemon/fixture/node_rig.hpp"
 
@@ -321,5 +322,47 @@ TEST_CASE("json: who waits for a lock may go") {
     std::string said;
     CHECK(waits.closed_within(10s, &said));
     CHECK(has(said, R"("key":"bi8y")"));
+  }
+}
+
+TEST_CASE("json: over HTTP/2 too, beside gRPC") {
+  for (const std::size_t loops : {1U, 2U}) {
+    node_rig rig(with(loops));
+    REQUIRE(served(rig.call(wire::health_request{})));
+    grpc_client c(at(rig));
+    const grpc_client::headers json{{"content-type", "application/json"}};
+    const auto ask = [&](std::string_view path, std::string body) {
+      return c.wait(c.begin(path, std::move(body), json));
+    };
+    const auto put = ask("/v3/kv/put", R"({"key":"YQ==","value":"MQ=="})");
+    CHECK(put.http == "200");
+    CHECK(has(put.body, R"("revision":"2")"));
+    CHECK(put.code.empty());
+    pb::RangeRequest get;
+    get.set_key("a");
+    CHECK(c.call("/etcdserverpb.KV/Range", get).as<pb::RangeResponse>().kvs(0).value() == "1");
+    CHECK(ask("/v3/kv/range", "").http == "400");
+    CHECK(has(ask("/v3/kv/range", "{").body, R"("code":3})"));
+    CHECK(ask("/v3/kv/nothing", "{}").http == "404");
+    CHECK(ask("/nothing", "{}").http == "415");
+    CHECK(c.wait(c.begin("/v3/kv/range", "", {{"content-type", "text/html"}, {":method", "GET"}})).http == "405");
+    CHECK(has(ask("/v3/lease/keepalive", R"({"ID":5})").body, R"({"result":{"header":{)"));
+
+    const std::int32_t watch =
+        c.begin("/v3/watch", R"({"create_request":{"key":"YQ==","start_revision":"2"}})", json, false);
+    CHECK(comes_true([&] { return c.turn(10ms) && has(c.so_far(watch).body, "\"value\":\"MQ==\"}}]}}\n"); }));
+    c.say_bytes(watch, R"({"create_request":{"key":"Yg==","watch_id":7}})");
+    CHECK(comes_true([&] { return c.turn(10ms) && has(c.so_far(watch).body, R"("watch_id":"7","created":true)"); }));
+    // Events without end, of which all is sent though they take more in JSON than they are counted for.
+    for (int i = 0; i < 40; ++i) {
+      const std::string value = "\"value\":\"" + std::string(400'000, 'A') + "\"}";
+      CHECK(ask("/v3/kv/put", R"({"key":"YQ==",)" + value).http == "200");
+    }
+    CHECK(comes_true([&] { return c.turn(10ms) && has(c.so_far(watch).body, R"("version":"41")"); }));
+    c.say_bytes(watch, "nonsense");
+    const auto ended = c.wait(watch);
+    CHECK(ended.http == "200");
+    CHECK(ended.body.ends_with("\"http_status\":\"Bad Request\"}}\n"));
+    CHECK(rig.bad_clients() == 0);
   }
 }

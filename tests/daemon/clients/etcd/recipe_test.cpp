@@ -221,6 +221,33 @@ TEST_CASE("etcd election: campaign, proclaim, observe, resign") {
   }
 }
 
+TEST_CASE("etcd snapshot: taken, sent with its digest, and as long as it says") {
+  for (const std::size_t loops : {1U, 2U}) {
+    recipe_rig r(loops);
+    for (int i = 0; i < 3; ++i) {
+      pb::PutRequest put;
+      put.set_key("k" + std::to_string(i));
+      put.set_value(std::string(700'000, 'v'));
+      REQUIRE(r.client.call("/etcdserverpb.KV/Put", put).ok());
+    }
+    const std::int32_t stream =
+        r.client.begin("/etcdserverpb.Maintenance/Snapshot", grpc_client::framed(pb::SnapshotRequest()));
+    std::string all;
+    std::uint64_t remaining = 1;
+    while (remaining != 0) {
+      const auto part = r.client.next<pb::SnapshotResponse>(stream);
+      REQUIRE(!part.blob().empty());
+      if (!all.empty()) CHECK(part.remaining_bytes() + part.blob().size() == remaining);
+      remaining = part.remaining_bytes();
+      all += part.blob();
+    }
+    CHECK(r.client.wait(stream).ok());
+    CHECK(all.size() % 512 == 32);
+    CHECK(all.starts_with("quorumdS"));
+    CHECK(all.find(std::string(700'000, 'v')) != std::string::npos);
+  }
+}
+
 TEST_CASE("grpc health: checked and watched") {
   namespace health = grpc::health::v1;
   recipe_rig r;
