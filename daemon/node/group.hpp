@@ -223,6 +223,7 @@ class group final : public storage::completion {
   void keep_readable(const read_request& r, revision current);
   void retry_waiting();
   void expire(coro::time_point now);
+  void fail_write(const reply_to& to, request_errc why, std::string_view detail = {});
   void propose_own(entry_kind kind, std::span<const std::byte> payload);
   void keep_house();
   void keep_settings();

@@ -23,9 +23,17 @@ constexpr std::uint64_t meeting_ticks = 200;               // that a new leader 
 constexpr std::size_t visit_cost = 32;                     // of a record that a read visits, in bytes of a reply
 } // namespace
 
+/// Counts it, but for what was refused in good order, and what another node counts.
+void group::fail_write(const reply_to& to, request_errc why, std::string_view detail) {
+  const bool refused = why == request_errc::refused || why == request_errc::invalid || why == request_errc::no_space ||
+                       why == request_errc::overloaded;
+  if (!refused && to.sink != nullptr && to.sink != &forward_replies_) ++stages_.metrics().writes_failed;
+  sinks_.failed(to, why, detail);
+}
+
 void group::admit(write_request r) {
   if (draining_)
-    sinks_.failed(r.to, request_errc::shutting_down);
+    fail_write(r.to, request_errc::shutting_down);
   else if (writes_.size() >= options_.waiting_max && !may_take_writes())
     sinks_.failed(r.to, request_errc::overloaded);
   else
@@ -56,7 +64,7 @@ bool group::may_take_writes() const {
 void group::take_writes() {
   if (draining_)
     writes_.erase_if([this](const write_request& r) {
-      sinks_.failed(r.to, request_errc::shutting_down);
+      fail_write(r.to, request_errc::shutting_down);
       return true;
     });
   forget_applied();
@@ -90,7 +98,7 @@ bool group::take_write(write_request& r) {
   if (leads && uncommitted != 0 && uncommitted + bytes > options_.raft.uncommitted_bytes_max) return false;
   if (r.bulk && ahead().bulk >= options_.bulk_ahead_bytes_max) return false;
   if (r.to.sink != nullptr && r.to.sink->gone(r.to)) {
-    sinks_.failed(r.to, request_errc::timeout); // to nobody
+    fail_write(r.to, request_errc::timeout); // to nobody
     return true;
   }
   if (leads && r.question) {
@@ -189,7 +197,7 @@ void group::wait_again(write_request r) {
 void group::forward(node_id leader, write_request r) {
   const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>(r.deadline - seams_.loop.now());
   if (remaining.count() <= 0) {
-    sinks_.failed(r.to, request_errc::timeout);
+    fail_write(r.to, request_errc::timeout);
     return;
   }
   const std::uint64_t id = forwards_.push(leader, r.to, r.deadline, std::as_const(r.command).payload().size(), r.bulk);
@@ -307,7 +315,7 @@ void group::expire(coro::time_point now) {
   writes_.erase_if([&](const write_request& r) {
     const bool gone = r.to.sink != nullptr && r.to.sink->gone(r.to);
     if (!gone && (led ? r.deadline : std::min(r.leader_by, r.deadline)) > now) return false;
-    sinks_.failed(r.to, why);
+    fail_write(r.to, why);
     return true;
   });
 }

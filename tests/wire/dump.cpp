@@ -209,8 +209,9 @@ class out {
     return *this;
   }
   out& operator<<(const reading& r) { return *this << r.name << r.of << r.value; }
+  out& operator<<(const named_member& m) { return *this << m.id << m.name; }
   out& operator<<(const metrics_reply& m) {
-    return *this << "metrics_reply" << m.node << m.up.count() << m.distributions << m.readings;
+    return *this << "metrics_reply" << m.node << m.up.count() << m.distributions << m.readings << m.id << m.members;
   }
   out& operator<<(const profile_reply& p) { return *this << "profile_reply" << p.note << p.bytes; }
   out& operator<<(const snapshot_reply& s) {

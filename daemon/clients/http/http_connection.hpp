@@ -45,7 +45,7 @@ class http_connection final : public connection {
   [[nodiscard]] bool take_bytes();
   void take(const parser::value_type& request);
   void ask_health(asked how, bool serializable);
-  void ask_metrics();
+  void ask_metrics(bool etcd_too);
   void say_health(wire::byte_buffer& out, asked how, bool healthy, std::string_view reason);
   void write(wire::byte_buffer& out, unsigned status, std::string_view type, std::string_view body);
   void answer(unsigned status, std::string_view type, std::string_view body);
