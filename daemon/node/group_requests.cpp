@@ -346,6 +346,7 @@ void group::keep_house() {
     seams_.observer.settings_changed(*settings);
   }
 
+  note_age();
   if (!draining_) succession_.keep_house(ticks_);
   if (!soft_.serving) return;
   record_members();
@@ -358,10 +359,16 @@ void group::keep_house() {
 /// The first leader's configuration is the cluster's, until somebody says otherwise.
 void group::keep_settings() {
   if (applier_.store().settings() || settings_proposed_ == soft_.term) return;
-  const kv::command c = kv::configure{.keep_revisions = options_.initial.keep_revisions,
-                                      .history_bytes_max = options_.initial.history_bytes_max,
-                                      .quota_bytes = options_.initial.quota_bytes,
-                                      .initial = true};
+  kv::configure c{.keep_revisions = options_.initial.keep_revisions,
+                  .history_bytes_max = options_.initial.history_bytes_max,
+                  .quota_bytes = options_.initial.quota_bytes,
+                  .initial = true};
+  if (options_.initial.keep_for_ms != 0) {
+    if (applier_.store().level() >= kv::age_level)
+      c.keep_for_ms = options_.initial.keep_for_ms;
+    else if (raise_level(kv::age_level).empty())
+      return; // until that is applied. Where not all members know it the others begin without
+  }
   proposal p = wire::encode_command(arena_, c);
   if (core_.propose({&p, 1})) settings_proposed_ = soft_.term;
 }
@@ -378,9 +385,12 @@ struct group::level_objection {
 };
 
 group::level_objection group::objection_to(std::uint16_t level) const {
+  const bool age = level >= kv::age_level;
   const bool leases = level >= kv::lease_level;
-  const std::uint64_t feature = leases ? wire::feature_leases : wire::feature_sessions;
-  const std::string what = leases ? "leases" : "sessions";
+  const std::uint64_t feature = age      ? wire::feature_history_age
+                                : leases ? wire::feature_leases
+                                         : wire::feature_sessions;
+  const std::string what = age ? "history.keep_for" : leases ? "leases" : "sessions";
   for (const auto& [id, record] : admin_.in_force().records) {
     if (id == options_.raft.self || !raft::is_member(core_.members(), id)) continue;
     const auto p = peers_.find(id);
@@ -423,8 +433,21 @@ void group::keep_time() {
   if (core_.propose({&p, 1})) time_counted_ = now;
 }
 
+/// On every member: whoever leads next goes on where this leader ends.
+void group::note_age() {
+  const kv::store& store = applier_.store();
+  if (!store.settings()) return;
+  ages_.note(seams_.loop.now(), store.current(), std::chrono::milliseconds(store.settings()->keep_for_ms));
+}
+
 void group::compact_history() {
-  const auto due = applier_.store().due_compaction();
+  const kv::store& store = applier_.store();
+  auto due = store.due_compaction();
+  if (store.settings() && store.settings()->keep_for_ms != 0) {
+    const auto then = seams_.loop.now() - std::chrono::milliseconds(store.settings()->keep_for_ms);
+    const auto aged = ages_.at(then);
+    if (aged && *aged > std::max(store.compacted(), due.value_or(revision()))) due = aged;
+  }
   if (!due || (compaction_proposed_ && *compaction_proposed_ >= *due)) return;
   const kv::command c = kv::compact{*due};
   proposal p = wire::encode_command(arena_, c);

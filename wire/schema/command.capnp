@@ -101,11 +101,12 @@ struct Settings {
   keepRevisions @0 :UInt64;
   historyBytesMax @1 :UInt64;
   quotaBytes @2 :UInt64;  # 0: none
+  keepForMs @3 :UInt64;  # 0: none
 }
 
 struct Configure {
   values @0 :Settings;
-  given @1 :UInt8;    # which of them: 1 keepRevisions, 2 historyBytesMax, 4 quotaBytes; the others stay
+  given @1 :UInt8;    # which of them: 1 keepRevisions, 2 historyBytesMax, 4 quotaBytes, 8 keepForMs; the others stay
   initial @2 :Bool;   # only if there are none yet
 }
 
