@@ -51,6 +51,8 @@ struct status_row {
   std::vector<state_mark> marks; ///< at some earlier indexes, ascending, and at `applied`
   std::uint16_t speaks = 1;      ///< protocol_level of its build
   bool witness = false;          ///< it holds no data
+  std::uint64_t keys_hash = 0;   ///< kv::store::keys_hash(), at `revision` and `compacted`; 0: it does not say
+  quorumd::revision compacted;   ///< the lowest one that can be read
   std::string error;             ///< not empty: the node did not answer, and only id, name and address are known
 
   friend bool operator==(const status_row&, const status_row&) = default;

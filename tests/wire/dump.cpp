@@ -51,7 +51,7 @@ class out {
     return *this << r.id << r.name << r.address << r.version << r.group << r.role << r.leader << r.term << r.commit
                  << r.applied << r.revision << r.keys << r.disk_bytes << r.lag << r.accepting << r.store_bytes
                  << r.history_bytes << r.settings.has_value() << r.settings.value_or(kv::settings{}) << r.marks
-                 << r.speaks << r.error;
+                 << r.speaks << r.keys_hash << r.compacted << r.error;
   }
   out& operator<<(const member& m) { return *this << m.id << m.name << m.address; }
 

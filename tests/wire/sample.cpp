@@ -127,6 +127,8 @@ status_row sampler::row() {
           .marks = std::vector<state_mark>(below(state_marks_max + 1), {log_index(number()), random_()}),
           .speaks = static_cast<std::uint16_t>(below(65536)),
           .witness = coin(),
+          .keys_hash = random_(),
+          .compacted = revision(number()),
           .error = text(30)};
 }
 

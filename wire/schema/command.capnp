@@ -235,4 +235,6 @@ struct StatusRow {
   marks @19 :List(StateMark);  # at some earlier indexes, ascending, and at `applied`
   speaks @20 :UInt16 = 1;  # the members' protocol: what all of them know is used
   witness @21 :Bool;  # it holds no data
+  keysHash @22 :UInt64;  # of the versions that can be read, at `revision` and from `compacted` on; 0: it does not say
+  compacted @23 :UInt64;
 }
