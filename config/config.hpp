@@ -100,6 +100,7 @@ struct storage_settings {
 struct history_settings {
   std::uint64_t keep_revisions = 100'000;     ///< older ones are compacted; 0: only bytes_max bounds them
   std::uint64_t bytes_max = 256 * mib;        ///< of old revisions; older ones are compacted
+  std::chrono::milliseconds keep_for{0};      ///< what was superseded longer ago is compacted; 0: however old it is
   std::uint64_t pinned_bytes_max = 512 * mib; ///< of history kept for one export
   friend bool operator==(const history_settings&, const history_settings&) = default;
 };

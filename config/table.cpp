@@ -116,6 +116,9 @@ const key_spec key_specs[] = {
     {"history.bytes_max", size_value{AT(history.bytes_max), 1 * mib, 1024 * gib},
      "What old revisions may take in memory; older ones are compacted. At most half of storage.quota_bytes, and shared "
      "as keep_revisions is"},
+    {"history.keep_for", duration_value{AT(history.keep_for), ms(0), std::chrono::hours(87'600)},
+     "What was superseded longer ago is compacted, whatever the two above would keep; 0s: however old it is. At least "
+     "1s, and shared as keep_revisions is"},
     {"history.pinned_bytes_max", size_value{AT(history.pinned_bytes_max), 1 * mib, 1024 * gib},
      "How much history may grow on the node that serves an `export`, whose revision stays readable there while it "
      "reads on; beyond it the export fails as compacted"},

@@ -34,6 +34,10 @@ std::uint64_t cgroup_limit() {
   }
 }
 
+std::string duration_text(std::uint64_t ms) {
+  return config::format_duration(std::chrono::milliseconds(ms));
+}
+
 /// Of this machine, or of the cgroup that it runs in.
 std::uint64_t memory_bytes() {
   const auto pages = static_cast<std::uint64_t>(std::max(::sysconf(_SC_PHYS_PAGES), 0L));
@@ -102,8 +106,10 @@ void log_observer::handing_over(node_id to, const std::string& why) {
   spdlog::warn("handing leadership over to {}, whose disk has room: {}", name(to), why);
 }
 void log_observer::settings_changed(const kv::settings& s) {
-  spdlog::info("the cluster's settings: history.keep_revisions={} history.bytes_max={} storage.quota_bytes={}",
-               s.keep_revisions, config::format_size(s.history_bytes_max), config::format_size(s.quota_bytes));
+  spdlog::info("the cluster's settings: history.keep_revisions={} history.bytes_max={} history.keep_for={} "
+               "storage.quota_bytes={}",
+               s.keep_revisions, config::format_size(s.history_bytes_max), duration_text(s.keep_for_ms),
+               config::format_size(s.quota_bytes));
   const std::uint64_t memory = memory_bytes();
   if (s.quota_bytes == 0 || s.quota_bytes > memory / 4 * 3)
     spdlog::warn(
@@ -119,6 +125,7 @@ void log_observer::settings_changed(const kv::settings& s) {
   differs("history.keep_revisions", std::to_string(configured_.keep_revisions), std::to_string(s.keep_revisions));
   differs("history.bytes_max", config::format_size(configured_.history_bytes_max),
           config::format_size(s.history_bytes_max));
+  differs("history.keep_for", duration_text(configured_.keep_for_ms), duration_text(s.keep_for_ms));
   differs("storage.quota_bytes", config::format_size(configured_.quota_bytes), config::format_size(s.quota_bytes));
 }
 void log_observer::space_changed(bool accepting, const std::string& detail) {

@@ -62,7 +62,8 @@ node::node_options node_options_of(const config::settings& s) {
   o.group.tick = s.raft.tick;
   o.group.initial = {.keep_revisions = s.history.keep_revisions,
                      .history_bytes_max = s.history.bytes_max,
-                     .quota_bytes = s.storage.quota_bytes};
+                     .quota_bytes = s.storage.quota_bytes,
+                     .keep_for_ms = static_cast<std::uint64_t>(s.history.keep_for.count())};
   o.group.pins.history_bytes_max = s.history.pinned_bytes_max;
   o.group.waiting_max = s.limits.inflight_requests_max;
   // Twice as much as is on its way to a majority may be unanswered by a slow follower.

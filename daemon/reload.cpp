@@ -26,7 +26,8 @@ bool take(const std::string& path, config::settings& current, const config::sett
 
 /// Replicated: the file says only what a cluster begins with.
 bool is_of_the_cluster(const std::string& path) {
-  return path == "history.keep_revisions" || path == "history.bytes_max" || path == "storage.quota_bytes";
+  return path == "history.keep_revisions" || path == "history.bytes_max" || path == "history.keep_for" ||
+         path == "storage.quota_bytes";
 }
 
 } // namespace

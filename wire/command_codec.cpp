@@ -21,7 +21,7 @@ void check_version(std::uint16_t version) {
 
 std::uint16_t needed_version(const kv::command& c, const kv::session_call& call) {
   const std::uint16_t level = kv::needed_level(c, call);
-  return level >= kv::lease_level ? 3 : level >= kv::session_level ? 2 : 1;
+  return level >= kv::age_level ? 4 : level >= kv::lease_level ? 3 : level >= kv::session_level ? 2 : 1;
 }
 
 } // namespace

@@ -16,7 +16,8 @@ namespace quorumd::wire {
 /// The version of what is known of commands. It is raised with everything that changes what a command does: a node that
 /// does not know of it must not apply the command as if it were not there. Each command carries the lowest version that
 /// has all that it uses.
-inline constexpr std::uint16_t command_version = 3; ///< 2: sessions, and what a leader says of itself; 3: leases
+inline constexpr std::uint16_t command_version =
+    4; ///< 2: sessions, and what a leader says of itself; 3: leases; 4: an age of history
 
 /// Writes a command straight into the payload of a new proposal, which is finished. The command was validated.
 [[nodiscard]] proposal encode_command(chunk_arena& arena, const kv::command& c, const kv::session_call& call = {});

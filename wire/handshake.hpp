@@ -24,6 +24,8 @@ inline constexpr std::uint64_t feature_packed_chunks = 4;
 inline constexpr std::uint64_t feature_witnesses = 8;
 /// It understands leases (kv::lease_level).
 inline constexpr std::uint64_t feature_leases = 16;
+/// It bounds history by its age (kv::age_level).
+inline constexpr std::uint64_t feature_history_age = 32;
 
 /// A member: as configured, which all nodes must agree on, or as the log says.
 struct member {

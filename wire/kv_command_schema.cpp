@@ -96,16 +96,18 @@ void fill_txn(schema::Txn::Builder to, const kv::txn& t) {
 }
 
 /// Which of a configure command's values are given.
-enum : std::uint8_t { given_revisions = 1, given_history = 2, given_quota = 4, given_all = 7 };
+enum : std::uint8_t { given_revisions = 1, given_history = 2, given_quota = 4, given_age = 8, given_all = 15 };
 
 void fill_configure(schema::Configure::Builder to, const kv::configure& c) {
   std::uint8_t given = 0;
   if (c.keep_revisions) given |= given_revisions;
   if (c.history_bytes_max) given |= given_history;
   if (c.quota_bytes) given |= given_quota;
+  if (c.keep_for_ms) given |= given_age;
   fill(to.initValues(), kv::settings{.keep_revisions = c.keep_revisions.value_or(0),
                                      .history_bytes_max = c.history_bytes_max.value_or(0),
-                                     .quota_bytes = c.quota_bytes.value_or(0)});
+                                     .quota_bytes = c.quota_bytes.value_or(0),
+                                     .keep_for_ms = c.keep_for_ms.value_or(0)});
   to.setGiven(given);
   to.setInitial(c.initial);
 }
@@ -120,6 +122,7 @@ kv::configure read_configure(schema::Configure::Reader from) {
   if ((given & given_revisions) != 0) c.keep_revisions = values.keep_revisions;
   if ((given & given_history) != 0) c.history_bytes_max = values.history_bytes_max;
   if ((given & given_quota) != 0) c.quota_bytes = values.quota_bytes;
+  if ((given & given_age) != 0) c.keep_for_ms = values.keep_for_ms;
   return c;
 }
 
@@ -291,12 +294,14 @@ void fill(schema::Settings::Builder to, const kv::settings& s) {
   to.setKeepRevisions(s.keep_revisions);
   to.setHistoryBytesMax(s.history_bytes_max);
   to.setQuotaBytes(s.quota_bytes);
+  to.setKeepForMs(s.keep_for_ms);
 }
 
 kv::settings read(schema::Settings::Reader from) {
   return {.keep_revisions = from.getKeepRevisions(),
           .history_bytes_max = from.getHistoryBytesMax(),
-          .quota_bytes = from.getQuotaBytes()};
+          .quota_bytes = from.getQuotaBytes(),
+          .keep_for_ms = from.getKeepForMs()};
 }
 
 std::size_t words_behind(const kv::range_request& r) {

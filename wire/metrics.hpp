@@ -1,5 +1,6 @@
 #pragma once
 
+#include "consensus/types/ids.hpp"
 #include "metrics/histogram.hpp"
 
 #include <chrono>
@@ -26,17 +27,26 @@ struct reading {
   std::uint64_t value = 0;
 };
 
+/// Whom `of` names, of those that are members.
+struct named_member {
+  node_id id;
+  std::string name;
+};
+
 /// What a node says of its own doings.
 struct metrics_reply {
   std::string node; ///< its name
   std::chrono::milliseconds up{0};
   std::vector<distribution> distributions; ///< in the order in which a person wants to see them
   std::vector<reading> readings;
+  node_id id{};                        ///< 0: an earlier version, which does not say
+  std::vector<named_member> members{}; ///< with this node
 };
 
 // Of a reply; what is beyond is left out.
 inline constexpr std::size_t distributions_max = 192;
 inline constexpr std::size_t readings_max = 512;
+inline constexpr std::size_t named_members_max = 128;
 inline constexpr std::size_t metric_name_max = 128;
 
 } // namespace quorumd::wire

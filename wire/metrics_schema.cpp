@@ -49,6 +49,9 @@ std::size_t words_behind(const metrics_reply& m) {
   const std::size_t readings = std::min(m.readings.size(), readings_max);
   std::size_t words = text_words(metric_name_part(m.node).size()) + list_words<schema::Distribution>(distributions) +
                       list_words<schema::Reading>(readings);
+  const std::size_t members = std::min(m.members.size(), named_members_max);
+  words += list_words<schema::NamedMember>(members);
+  for (std::size_t i = 0; i < members; ++i) words += text_words(metric_name_part(m.members[i].name).size());
   for (std::size_t i = 0; i < distributions; ++i) {
     const distribution& d = m.distributions[i];
     words += text_words(metric_name_part(d.name).size()) + text_words(metric_name_part(d.of).size()) +
@@ -71,6 +74,12 @@ void fill(schema::MetricsReply::Builder to, const metrics_reply& m) {
     copy_text(metric_name_part(m.readings[i].of), [&](unsigned n) { return readings[i].initOf(n); });
     readings[i].setValue(m.readings[i].value);
   }
+  to.setId(m.id.value());
+  auto members = to.initMembers(static_cast<unsigned>(std::min(m.members.size(), named_members_max)));
+  for (unsigned i = 0; i < members.size(); ++i) {
+    members[i].setId(m.members[i].id.value());
+    copy_text(metric_name_part(m.members[i].name), [&](unsigned n) { return members[i].initName(n); });
+  }
 }
 
 metrics_reply read(schema::MetricsReply::Reader from) {
@@ -86,6 +95,11 @@ metrics_reply read(schema::MetricsReply::Reader from) {
   require(readings.size() <= readings_max, codec_errc::count, "a node names more readings than there are");
   for (const schema::Reading::Reader r : readings)
     m.readings.push_back({.name = read_name(r.getName()), .of = read_name(r.getOf()), .value = r.getValue()});
+  m.id = node_id(from.getId());
+  const auto members = from.getMembers();
+  require(members.size() <= named_members_max, codec_errc::count, "a node names more members than there can be");
+  for (const schema::NamedMember::Reader r : members)
+    m.members.push_back({.id = node_id(r.getId()), .name = read_name(r.getName())});
   return m;
 }
 

@@ -15,17 +15,19 @@ using namespace detail;
 
 namespace {
 
-void write_head(std::byte* at, snapshot_section kind, std::size_t body_bytes) {
+void write_head(std::byte* at, snapshot_section kind, std::size_t body_bytes,
+                std::uint16_t version = snapshot_section_version) {
   store_le(at, static_cast<std::uint16_t>(kind));
-  store_le(at + 2, snapshot_section_version);
+  store_le(at + 2, version);
   store_le(at + 4, static_cast<std::uint32_t>(body_bytes));
 }
 
 template <class Root, class Fill>
-void append_message(byte_buffer& out, snapshot_section kind, std::size_t words_max, Fill fill) {
+void append_message(byte_buffer& out, snapshot_section kind, std::size_t words_max, Fill fill,
+                    std::uint16_t version = snapshot_section_version) {
   std::byte* at = out.prepare(snapshot_section_head_bytes + words_max * word_bytes);
   const std::size_t used = build_at<Root>(at + snapshot_section_head_bytes, words_max, 0, fill);
-  write_head(at, kind, used);
+  write_head(at, kind, used, version);
   out.commit(snapshot_section_head_bytes + used);
 }
 
@@ -105,8 +107,10 @@ decoded<snapshot_section_view> take_snapshot_section(std::span<const std::byte>&
     const auto kind = load_le<std::uint16_t>(rest.data());
     const auto version = load_le<std::uint16_t>(rest.data() + 2);
     const std::size_t bytes = load_le<std::uint32_t>(rest.data() + 4);
+    const bool settings = kind == static_cast<std::uint16_t>(snapshot_section::settings);
     if (kind < static_cast<std::uint16_t>(snapshot_section::state) ||
-        kind > static_cast<std::uint16_t>(snapshot_section::leases) || version != snapshot_section_version)
+        kind > static_cast<std::uint16_t>(snapshot_section::leases) || version < snapshot_section_version ||
+        version > (settings ? snapshot_settings_version : snapshot_section_version))
       refuse(codec_errc::unknown_kind, "a section of kind " + std::to_string(kind) + ", version " +
                                            std::to_string(version) + ", which this quorumd does not know");
     rest = rest.subspan(snapshot_section_head_bytes);
@@ -129,8 +133,10 @@ void encode_snapshot_header(byte_buffer& out, const kv::snapshot_header& header)
                                            to.setTimeMs(header.time_ms);
                                          });
   if (!header.settings) return;
-  append_message<schema::Settings>(out, snapshot_section::settings, root_words<schema::Settings>,
-                                   [&](schema::Settings::Builder to) { fill(to, *header.settings); });
+  append_message<schema::Settings>(
+      out, snapshot_section::settings, root_words<schema::Settings>,
+      [&](schema::Settings::Builder to) { fill(to, *header.settings); },
+      header.settings->keep_for_ms != 0 ? snapshot_settings_version : snapshot_section_version);
 }
 
 decoded<kv::settings> decode_snapshot_settings(std::span<const std::byte> body) {

@@ -18,12 +18,13 @@ enum class snapshot_section : std::uint16_t {
   state = 1,    ///< of the store, but for its records: a message
   members = 2,  ///< whose data directory is on record: node::membership::encode()
   records = 3,  ///< a message
-  settings = 4, ///< a message; left out where there are none
+  settings = 4, ///< a message; left out where there are none. Of version 2 if history is bounded by its age
   session = 5,  ///< a message for each
   leases = 6,   ///< a message, in front of the sessions; any number of them, and one at least from lease_level on
 };
-/// Of every section: raised together with what is in one.
+/// Of a section: raised together with what is in it.
 inline constexpr std::uint16_t snapshot_section_version = 1;
+inline constexpr std::uint16_t snapshot_settings_version = 2;
 /// Kind u16, version u16, bytes of the body u32. Bodies are padded to 8.
 inline constexpr std::size_t snapshot_section_head_bytes = 8;
 

@@ -24,9 +24,9 @@ struct state_mark {
 inline constexpr std::size_t state_marks_max = 64;
 
 /// What members must all know before one of them uses it, counted up: 1 the first version, 2 changes of members,
-/// 3 clients' sessions (kv::session_level), 4 leases (kv::lease_level). The handshake's features say which single ones
-/// a stream has (handshake.hpp).
-inline constexpr std::uint16_t protocol_level = 4;
+/// 3 clients' sessions (kv::session_level), 4 leases (kv::lease_level), 5 an age of history (kv::age_level). The
+/// handshake's features say which single ones a stream has (handshake.hpp).
+inline constexpr std::uint16_t protocol_level = 5;
 
 /// What a node says of itself and one of its groups: a row of the status table.
 struct status_row {
@@ -51,6 +51,8 @@ struct status_row {
   std::vector<state_mark> marks; ///< at some earlier indexes, ascending, and at `applied`
   std::uint16_t speaks = 1;      ///< protocol_level of its build
   bool witness = false;          ///< it holds no data
+  std::uint64_t keys_hash = 0;   ///< kv::store::keys_hash(), at `revision` and `compacted`; 0: it does not say
+  quorumd::revision compacted;   ///< the lowest one that can be read
   std::string error;             ///< not empty: the node did not answer, and only id, name and address are known
 
   friend bool operator==(const status_row&, const status_row&) = default;

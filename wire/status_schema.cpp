@@ -31,6 +31,8 @@ void fill(schema::StatusRow::Builder to, const status_row& r) {
   to.setHistoryBytes(r.history_bytes);
   to.setSpeaks(r.speaks);
   to.setWitness(r.witness);
+  to.setKeysHash(r.keys_hash);
+  to.setCompacted(r.compacted.value());
   if (r.settings) fill(to.initSettings(), *r.settings);
   if (r.marks.empty()) return;
   auto marks = to.initMarks(static_cast<unsigned>(r.marks.size()));
@@ -74,6 +76,8 @@ status_row read(schema::StatusRow::Reader from) {
           .marks = read_marks(from.getMarks()),
           .speaks = from.getSpeaks(),
           .witness = from.getWitness(),
+          .keys_hash = from.getKeysHash(),
+          .compacted = number<revision>(from.getCompacted()),
           .error = std::string(text(from.getError()))};
 }
 

@@ -10,12 +10,12 @@ namespace quorumd::cli {
 
 std::span<const command_spec> all_commands() {
   static const std::vector<command_spec> commands = {
-      serve_command(),      check_config_command(), put_command(),     get_command(),      del_command(),
-      watch_command(),      lease_command(),        lock_command(),    elect_command(),    txn_command(),
-      compact_command(),    import_command(),       export_command(),  settings_command(), status_command(),
-      member_command(),     leader_command(),       health_command(),  latency_command(),  top_command(),
-      profile_command(),    bench_command(),        inspect_command(), snapshot_command(), recover_command(),
-      completion_command(), help_command(),         version_command(),
+      serve_command(),    check_config_command(), put_command(),        get_command(),      del_command(),
+      watch_command(),    lease_command(),        lock_command(),       elect_command(),    txn_command(),
+      compact_command(),  import_command(),       export_command(),     settings_command(), status_command(),
+      alarm_command(),    hash_command(),         member_command(),     leader_command(),   health_command(),
+      latency_command(),  top_command(),          profile_command(),    bench_command(),    inspect_command(),
+      snapshot_command(), recover_command(),      completion_command(), help_command(),     version_command(),
   };
   return commands;
 }

@@ -23,6 +23,8 @@ namespace quorumd::cli {
 [[nodiscard]] command_spec import_command();
 [[nodiscard]] command_spec export_command();
 [[nodiscard]] command_spec status_command();
+[[nodiscard]] command_spec alarm_command();
+[[nodiscard]] command_spec hash_command();
 [[nodiscard]] command_spec member_command();
 [[nodiscard]] command_spec leader_command();
 [[nodiscard]] command_spec health_command();

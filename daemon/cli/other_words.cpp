@@ -12,7 +12,7 @@ struct entry {
   std::string_view answer;
 };
 
-constexpr std::array<entry, 24> commands{{
+constexpr std::array<entry, 26> commands{{
     {" set insert write store cas ", "a key is set with 'put' (see 'quorumd help put')"},
     {" read fetch show cat ", "a key is read with 'get' (see 'quorumd help get')"},
     {" ls list scan keys range ", "keys are listed with 'get PREFIX --prefix', which with --keys-only leaves the "
@@ -30,7 +30,9 @@ constexpr std::array<entry, 24> commands{{
     {" make-mirror mirror ", "a copy of every key is 'quorumd export | quorumd import - --endpoint OTHER'"},
     {" endpoint ping ", "whether a node serves says 'health', and 'status' has a row for each node"},
     {" members nodes peers join ", "the members are listed and changed with 'member' (see 'quorumd help member')"},
-    {" info stats hashkv alarm cluster ", "'status' has a row for each node (see 'quorumd help status')"},
+    {" hashkv ", "'hash' compares the members' keys (see 'quorumd help hash')"},
+    {" alarms ", "'alarm list' says which members take no puts (see 'quorumd help alarm')"},
+    {" info stats cluster ", "'status' has a row for each node (see 'quorumd help status')"},
     {" subscribe ", "what it does is 'quorumd watch'"},
     {" election campaign ", "whoever stands for election does so with 'elect' (see 'quorumd help elect')"},
     {" mutex semaphore ", "a name that one holds at a time is a 'lock' (see 'quorumd help lock')"},

@@ -8,6 +8,9 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <cstdint>
+#include <optional>
 
 namespace quorumd::cli {
 namespace {
@@ -17,13 +20,32 @@ struct setting {
   std::string_view name;
   std::optional<std::uint64_t> kv::configure::*given;
   std::uint64_t kv::settings::*value;
-  bool bytes;
+  enum class unit : std::uint8_t { count, bytes, milliseconds } of;
 };
+using unit = setting::unit;
 constexpr std::array settings_known{
-    setting{"history.keep_revisions", &kv::configure::keep_revisions, &kv::settings::keep_revisions, false},
-    setting{"history.bytes_max", &kv::configure::history_bytes_max, &kv::settings::history_bytes_max, true},
-    setting{"storage.quota_bytes", &kv::configure::quota_bytes, &kv::settings::quota_bytes, true},
+    setting{"history.keep_revisions", &kv::configure::keep_revisions, &kv::settings::keep_revisions, unit::count},
+    setting{"history.bytes_max", &kv::configure::history_bytes_max, &kv::settings::history_bytes_max, unit::bytes},
+    setting{"history.keep_for", &kv::configure::keep_for_ms, &kv::settings::keep_for_ms, unit::milliseconds},
+    setting{"storage.quota_bytes", &kv::configure::quota_bytes, &kv::settings::quota_bytes, unit::bytes},
 };
+
+std::optional<std::uint64_t> parse(unit of, std::string_view text) {
+  if (of == unit::bytes) return config::parse_size(text);
+  if (of == unit::count) return config::parse_count(text);
+  const auto time = config::parse_duration(text);
+  return time ? std::optional(static_cast<std::uint64_t>(time->count())) : std::nullopt;
+}
+
+std::string text_of(unit of, std::uint64_t value) {
+  if (of == unit::bytes) return config::format_size(value);
+  return of == unit::count ? std::to_string(value) : config::format_duration(std::chrono::milliseconds(value));
+}
+
+std::string_view example_of(unit of) {
+  if (of == unit::bytes) return "a size like 256MiB";
+  return of == unit::count ? "a whole number" : "a duration like 24h";
+}
 
 result<void> take(std::string_view word, kv::configure& to) {
   const std::size_t equals = word.find('=');
@@ -41,10 +63,9 @@ result<void> take(std::string_view word, kv::configure& to) {
                  "=VALUE; without a value, all are shown by 'quorumd "
                  "settings'");
   const std::string_view text = word.substr(equals + 1);
-  to.*found->given = found->bytes ? config::parse_size(text) : config::parse_count(text);
+  to.*found->given = parse(found->of, text);
   if (to.*found->given) return {};
-  return usage("settings: " + std::string(name) + " is " + (found->bytes ? "a size like 256MiB" : "a whole number") +
-               ", not " + shown(text));
+  return usage("settings: " + std::string(name) + " is " + std::string(example_of(found->of)) + ", not " + shown(text));
 }
 
 int show(const session& s, const kv::settings& now) {
@@ -52,13 +73,18 @@ int show(const session& s, const kv::settings& now) {
   if (s.json) {
     json_writer w(out);
     w.begin_object();
-    for (const setting& each : settings_known) w.key(each.name).number(now.*each.value);
+    for (const setting& each : settings_known) {
+      w.key(each.name);
+      if (each.of == unit::milliseconds)
+        w.text(text_of(each.of, now.*each.value));
+      else
+        w.number(now.*each.value);
+    }
     w.end_object();
     return print(out + "\n");
   }
   for (const setting& each : settings_known) {
-    const std::uint64_t value = now.*each.value;
-    out += std::string(each.name) + "=" + (each.bytes ? config::format_size(value) : std::to_string(value)) + "\n";
+    out += std::string(each.name) + "=" + text_of(each.of, now.*each.value) + "\n";
   }
   return print(out);
 }
@@ -103,10 +129,12 @@ command_spec settings_command() {
           .details =
               "  history.keep_revisions  revisions that can still be read; 0: only history.bytes_max bounds them\n"
               "  history.bytes_max       what old revisions may take in memory; older ones are compacted\n"
+              "  history.keep_for        for how long old revisions can be read; 0s: only the two above bound them\n"
               "  storage.quota_bytes     what the store may take in memory; beyond it puts are refused. 0B: no bound\n"
               "A cluster begins with what the configuration of its first leader says; from then on only this command\n"
               "changes it, at once on every member. Prints all of them as they are afterwards.",
           .examples = {"quorumd settings", "quorumd settings history.keep_revisions=10000",
+                       "quorumd settings history.keep_for=24h history.keep_revisions=0",
                        "quorumd settings history.bytes_max=1GiB storage.quota_bytes=16GiB"},
           .run = run_settings};
 }

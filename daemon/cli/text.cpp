@@ -152,6 +152,15 @@ std::string counted(std::uint64_t number, std::string_view noun) {
   return out;
 }
 
+std::string listed(std::span<const std::string> names) {
+  std::string out;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (i != 0) out += i + 1 == names.size() ? " and " : ", ";
+    append_escaped(out, names[i]);
+  }
+  return out;
+}
+
 std::string in_columns(std::span<const std::vector<std::string>> lines) {
   if (lines.empty()) return {};
   std::vector<std::size_t> widths(lines.front().size());

@@ -38,6 +38,9 @@ void append_base64(std::string& out, std::string_view bytes);
 /// `1 key`, `2 keys`.
 [[nodiscard]] std::string counted(std::uint64_t number, std::string_view noun);
 
+/// `n1, n2 and n3`, escaped.
+[[nodiscard]] std::string listed(std::span<const std::string> names);
+
 /// Lines of cells one below the other. The first line says how many columns there are; what another has beyond them is
 /// a note behind it.
 [[nodiscard]] std::string in_columns(std::span<const std::vector<std::string>> lines);

@@ -27,15 +27,6 @@ log_index highest_in_common(const std::vector<const wire::status_row*>& rows) {
   return highest;
 }
 
-std::string listed(const std::vector<std::string>& names) {
-  std::string out;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    if (i != 0) out += i + 1 == names.size() ? " and " : ", ";
-    append_escaped(out, names[i]);
-  }
-  return out;
-}
-
 } // namespace
 
 verification verify(std::span<const wire::status_row> rows) {

@@ -28,6 +28,7 @@ std::uint16_t needed_level(const command& c, const session_call& call) {
       std::holds_alternative<expire_lease>(c) || std::holds_alternative<checkpoint_leases>(c) ||
       std::holds_alternative<lease_question>(c))
     return lease_level;
+  if (const auto* s = std::get_if<configure>(&c); s != nullptr && s->keep_for_ms) return age_level;
   const bool sessions = call || std::holds_alternative<open_session>(c) || std::holds_alternative<close_session>(c) ||
                         std::holds_alternative<pass_time>(c) || std::holds_alternative<raise_level>(c);
   return sessions ? session_level : 0;

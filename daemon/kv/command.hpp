@@ -113,13 +113,19 @@ struct settings {
   std::uint64_t keep_revisions = 100'000; ///< older ones are compacted; 0: only history_bytes_max bounds them
   std::uint64_t history_bytes_max = std::uint64_t{256} * 1024 * 1024; ///< of old revisions; older ones are compacted
   std::uint64_t quota_bytes = std::uint64_t{4} * 1024 * 1024 * 1024; ///< of all, beyond which puts are refused; 0: none
+  std::uint64_t keep_for_ms = 0; ///< revisions that were superseded longer ago are compacted; 0: however old they are
 
   friend bool operator==(const settings&, const settings&) = default;
 };
 inline constexpr std::uint64_t history_bytes_least = 1024 * 1024;
+/// How long history can be kept, if a time is said at all: up to ten years.
+inline constexpr std::uint64_t keep_for_ms_least = 1000;
+inline constexpr std::uint64_t keep_for_ms_most = std::uint64_t{87'600} * 60 * 60 * 1000;
 /// Whether they can be kept together: some history, and no more of it than half of the quota.
 [[nodiscard]] constexpr bool sound(const settings& s) {
-  return s.history_bytes_max >= history_bytes_least && (s.quota_bytes == 0 || s.history_bytes_max <= s.quota_bytes / 2);
+  const bool bytes =
+      s.history_bytes_max >= history_bytes_least && (s.quota_bytes == 0 || s.history_bytes_max <= s.quota_bytes / 2);
+  return bytes && (s.keep_for_ms == 0 || (s.keep_for_ms >= keep_for_ms_least && s.keep_for_ms <= keep_for_ms_most));
 }
 
 /// Changes what is given of the settings; the rest stays, or is the default where there are none yet.
@@ -127,6 +133,7 @@ struct configure {
   std::optional<std::uint64_t> keep_revisions;
   std::optional<std::uint64_t> history_bytes_max;
   std::optional<std::uint64_t> quota_bytes;
+  std::optional<std::uint64_t> keep_for_ms{};
   bool initial = false; ///< only if there are none yet; it has no effect otherwise
 };
 
@@ -206,9 +213,10 @@ using command = std::variant<put, delete_range, txn, compact, configure, open_se
 /// Whether it is a leader's to propose, and no client's.
 [[nodiscard]] bool is_leaders_own(const command& c);
 
-/// From which level on there are sessions, and leases.
+/// From which level on there are sessions, leases, and history that is bounded by its age.
 inline constexpr std::uint16_t session_level = 3;
 inline constexpr std::uint16_t lease_level = 4;
+inline constexpr std::uint16_t age_level = 5;
 /// How many commands of a session may be under way, or answered without the client's having said so.
 inline constexpr std::uint64_t session_window = 1024;
 

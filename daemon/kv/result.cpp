@@ -34,8 +34,8 @@ const char* describe(errc code) {
   case errc::too_many_visits:
     return "the transaction's compares and ranges look at more than 1,000,000 keys; nothing was changed. Narrow them";
   case errc::settings_conflict:
-    return "history.bytes_max must be 1 MiB or more, and at most half of storage.quota_bytes; nothing was changed. Set "
-           "both at once";
+    return "history.bytes_max must be 1 MiB or more, and at most half of storage.quota_bytes, set both at once; "
+           "history.keep_for is 0s, or 1s to 87600h. Nothing was changed";
   case errc::snapshot_order:
     return "the snapshot's records are out of order";
   case errc::snapshot_record:

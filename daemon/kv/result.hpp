@@ -30,7 +30,7 @@ enum class errc : std::uint8_t {
   invalid_option,      ///< an enumerator out of its range
   reply_too_large,     ///< a transaction or deletion that would answer with more than reply_bytes_max
   too_many_visits,     ///< a transaction whose compares and ranges pass txn_visits_max
-  settings_conflict,   ///< a history that is next to nothing, or of more than half the quota
+  settings_conflict,   ///< a history that is next to nothing, or of more than half the quota; or its age
   snapshot_order,      ///< a snapshot's records are not in order of key and revision
   snapshot_record,     ///< a snapshot's record contradicts its header or its neighbours
   snapshot_hash,       ///< a snapshot's records are not those that its header was taken of

@@ -121,6 +121,7 @@ void store::start(const configure& c) {
     next.keep_revisions = c.keep_revisions.value_or(next.keep_revisions);
     next.history_bytes_max = c.history_bytes_max.value_or(next.history_bytes_max);
     next.quota_bytes = c.quota_bytes.value_or(next.quota_bytes);
+    next.keep_for_ms = c.keep_for_ms.value_or(next.keep_for_ms);
   }
   if (!sound(next)) {
     outcome_ = error(errc::settings_conflict);
@@ -422,18 +423,16 @@ std::uint64_t store::content_hash() const {
 }
 
 std::uint64_t store::content_hash(std::uint64_t versions, std::uint64_t sessions, std::uint64_t leases) const {
-  const kv::settings s = settings_.value_or(kv::settings{0, 0, 0});
-  const std::uint64_t parts[] = {versions,
-                                 current_.value(),
-                                 compacted_.value(),
-                                 s.keep_revisions,
-                                 s.history_bytes_max,
-                                 s.quota_bytes,
-                                 level_,
-                                 sessions,
-                                 leases};
+  const kv::settings s = settings_.value_or(kv::settings{0, 0, 0, 0});
+  const std::uint64_t parts[] = {
+      versions,      current_.value(), compacted_.value(), s.keep_revisions, s.history_bytes_max,
+      s.quota_bytes, level_,           sessions,           leases,           s.keep_for_ms};
   // What a version before this one does not know is left out while there is none of it: its hashes are the same.
-  const std::size_t known = leases != 0 ? 9 : level_ != 0 || sessions != 0 ? 8 : settings_ ? 6 : 3;
+  const std::size_t known = s.keep_for_ms != 0             ? 10
+                            : leases != 0                  ? 9
+                            : level_ != 0 || sessions != 0 ? 8
+                            : settings_                    ? 6
+                                                           : 3;
   return hash_of(std::span(parts).first(known));
 }
 

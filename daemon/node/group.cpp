@@ -32,10 +32,10 @@ group::group(group_options o, seams s, const raft::initial_state& recovered, app
     , peers_inbox_(s.loop)
     , calls_inbox_(s.loop)
     , room_inbox_(s.loop)
-    , pending_([this](const pending_table::record& r, request_errc why) { sinks_.failed(r.to, why); })
+    , pending_([this](const pending_table::record& r, request_errc why) { fail_write(r.to, why); })
     ,
     // A late answer to this node's earlier life must name none of the requests of this one.
-    forwards_([this](const forward_table::record& r, request_errc why) { sinks_.failed(r.to, why); },
+    forwards_([this](const forward_table::record& r, request_errc why) { fail_write(r.to, why); },
               options_.self.boot.value() >> 1 | 1)
     , reads_(
           options_.self.boot, [this](const read_request& r, request_errc why) { sinks_.failed(r.to, why); },
@@ -391,6 +391,7 @@ void group::compact_some() {
 void group::follow(const raft::soft_state& s) {
   const raft::soft_state before = std::exchange(soft_, s);
   if (before.role != s.role || before.leader != s.leader || before.term != s.term) seams_.observer.role_changed(s);
+  if (s.leader && before.leader != s.leader) ++stages_.metrics().leader_changes;
   if (before.role == raft::role::leader && s.role != raft::role::leader) {
     sender_.stop_all();
     proposed_.clear(); // whether they come to be applied or not
@@ -465,7 +466,7 @@ void group::fail_all() {
   ready_reads_.clear(request_errc::shutting_down);
   for (const read_request& r : std::exchange(lease_waits_, {})) sinks_.failed(r.to, request_errc::shutting_down);
   writes_.erase_if([this](const write_request& r) {
-    sinks_.failed(r.to, request_errc::shutting_down);
+    fail_write(r.to, request_errc::shutting_down);
     return true;
   });
   status_.end();

@@ -21,6 +21,7 @@
 #include "daemon/node/read_queue.hpp"
 #include "daemon/node/read_server.hpp"
 #include "daemon/node/request.hpp"
+#include "daemon/node/revision_ages.hpp"
 #include "daemon/node/revision_pins.hpp"
 #include "daemon/node/sink_set.hpp"
 #include "daemon/node/snapshot_copies.hpp"
@@ -223,6 +224,7 @@ class group final : public storage::completion {
   void keep_readable(const read_request& r, revision current);
   void retry_waiting();
   void expire(coro::time_point now);
+  void fail_write(const reply_to& to, request_errc why, std::string_view detail = {});
   void propose_own(entry_kind kind, std::span<const std::byte> payload);
   void keep_house();
   void keep_settings();
@@ -231,6 +233,7 @@ class group final : public storage::completion {
   [[nodiscard]] bool knows_level() const;
   struct level_objection;
   [[nodiscard]] level_objection objection_to(std::uint16_t level) const;
+  void note_age();
   void compact_history();
   [[nodiscard]] std::string over_quota(std::uint64_t more) const;
 
@@ -347,6 +350,7 @@ class group final : public storage::completion {
   coro::time_point wakes_ = coro::time_point::max(); ///< when a turn comes though nothing happened
   std::uint64_t ticks_ = 0;
   std::optional<revision> compaction_proposed_; ///< in this term, as leader
+  revision_ages ages_;
   std::optional<term> settings_proposed_;
   struct {
     term in;

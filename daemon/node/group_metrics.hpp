@@ -58,6 +58,9 @@ struct group_metrics {
   histogram apply_batch;    ///< so many
   histogram snapshot_slice; ///< one slice of records for a snapshot, on the group's loop
   snapshot_traffic snapshots_sent;
+  std::uint64_t leader_changes = 0; ///< a leader became known, after another one or none
+  /// Of this node's clients, that ended without a result: in time, for want of a leader, or with a connection to it.
+  std::uint64_t writes_failed = 0;
 };
 
 /// How the mailboxes of a group fared.

@@ -92,7 +92,7 @@ void group::receive(node_id from, wire::forward_reply m) {
     else
       sinks_.failed(waiting->to, request_errc::unknown); // applied, but not to be understood
   } else {
-    sinks_.failed(waiting->to, m.error, m.text);
+    fail_write(waiting->to, m.error, m.text);
   }
 }
 

@@ -23,9 +23,17 @@ constexpr std::uint64_t meeting_ticks = 200;               // that a new leader 
 constexpr std::size_t visit_cost = 32;                     // of a record that a read visits, in bytes of a reply
 } // namespace
 
+/// Counts it, but for what was refused in good order, and what another node counts.
+void group::fail_write(const reply_to& to, request_errc why, std::string_view detail) {
+  const bool refused = why == request_errc::refused || why == request_errc::invalid || why == request_errc::no_space ||
+                       why == request_errc::overloaded;
+  if (!refused && to.sink != nullptr && to.sink != &forward_replies_) ++stages_.metrics().writes_failed;
+  sinks_.failed(to, why, detail);
+}
+
 void group::admit(write_request r) {
   if (draining_)
-    sinks_.failed(r.to, request_errc::shutting_down);
+    fail_write(r.to, request_errc::shutting_down);
   else if (writes_.size() >= options_.waiting_max && !may_take_writes())
     sinks_.failed(r.to, request_errc::overloaded);
   else
@@ -56,7 +64,7 @@ bool group::may_take_writes() const {
 void group::take_writes() {
   if (draining_)
     writes_.erase_if([this](const write_request& r) {
-      sinks_.failed(r.to, request_errc::shutting_down);
+      fail_write(r.to, request_errc::shutting_down);
       return true;
     });
   forget_applied();
@@ -90,7 +98,7 @@ bool group::take_write(write_request& r) {
   if (leads && uncommitted != 0 && uncommitted + bytes > options_.raft.uncommitted_bytes_max) return false;
   if (r.bulk && ahead().bulk >= options_.bulk_ahead_bytes_max) return false;
   if (r.to.sink != nullptr && r.to.sink->gone(r.to)) {
-    sinks_.failed(r.to, request_errc::timeout); // to nobody
+    fail_write(r.to, request_errc::timeout); // to nobody
     return true;
   }
   if (leads && r.question) {
@@ -189,7 +197,7 @@ void group::wait_again(write_request r) {
 void group::forward(node_id leader, write_request r) {
   const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>(r.deadline - seams_.loop.now());
   if (remaining.count() <= 0) {
-    sinks_.failed(r.to, request_errc::timeout);
+    fail_write(r.to, request_errc::timeout);
     return;
   }
   const std::uint64_t id = forwards_.push(leader, r.to, r.deadline, std::as_const(r.command).payload().size(), r.bulk);
@@ -307,7 +315,7 @@ void group::expire(coro::time_point now) {
   writes_.erase_if([&](const write_request& r) {
     const bool gone = r.to.sink != nullptr && r.to.sink->gone(r.to);
     if (!gone && (led ? r.deadline : std::min(r.leader_by, r.deadline)) > now) return false;
-    sinks_.failed(r.to, why);
+    fail_write(r.to, why);
     return true;
   });
 }
@@ -338,6 +346,7 @@ void group::keep_house() {
     seams_.observer.settings_changed(*settings);
   }
 
+  note_age();
   if (!draining_) succession_.keep_house(ticks_);
   if (!soft_.serving) return;
   record_members();
@@ -350,10 +359,16 @@ void group::keep_house() {
 /// The first leader's configuration is the cluster's, until somebody says otherwise.
 void group::keep_settings() {
   if (applier_.store().settings() || settings_proposed_ == soft_.term) return;
-  const kv::command c = kv::configure{.keep_revisions = options_.initial.keep_revisions,
-                                      .history_bytes_max = options_.initial.history_bytes_max,
-                                      .quota_bytes = options_.initial.quota_bytes,
-                                      .initial = true};
+  kv::configure c{.keep_revisions = options_.initial.keep_revisions,
+                  .history_bytes_max = options_.initial.history_bytes_max,
+                  .quota_bytes = options_.initial.quota_bytes,
+                  .initial = true};
+  if (options_.initial.keep_for_ms != 0) {
+    if (applier_.store().level() >= kv::age_level)
+      c.keep_for_ms = options_.initial.keep_for_ms;
+    else if (raise_level(kv::age_level).empty())
+      return; // until that is applied. Where not all members know it the others begin without
+  }
   proposal p = wire::encode_command(arena_, c);
   if (core_.propose({&p, 1})) settings_proposed_ = soft_.term;
 }
@@ -370,9 +385,12 @@ struct group::level_objection {
 };
 
 group::level_objection group::objection_to(std::uint16_t level) const {
+  const bool age = level >= kv::age_level;
   const bool leases = level >= kv::lease_level;
-  const std::uint64_t feature = leases ? wire::feature_leases : wire::feature_sessions;
-  const std::string what = leases ? "leases" : "sessions";
+  const std::uint64_t feature = age      ? wire::feature_history_age
+                                : leases ? wire::feature_leases
+                                         : wire::feature_sessions;
+  const std::string what = age ? "history.keep_for" : leases ? "leases" : "sessions";
   for (const auto& [id, record] : admin_.in_force().records) {
     if (id == options_.raft.self || !raft::is_member(core_.members(), id)) continue;
     const auto p = peers_.find(id);
@@ -415,8 +433,21 @@ void group::keep_time() {
   if (core_.propose({&p, 1})) time_counted_ = now;
 }
 
+/// On every member: whoever leads next goes on where this leader ends.
+void group::note_age() {
+  const kv::store& store = applier_.store();
+  if (!store.settings()) return;
+  ages_.note(seams_.loop.now(), store.current(), std::chrono::milliseconds(store.settings()->keep_for_ms));
+}
+
 void group::compact_history() {
-  const auto due = applier_.store().due_compaction();
+  const kv::store& store = applier_.store();
+  auto due = store.due_compaction();
+  if (store.settings() && store.settings()->keep_for_ms != 0) {
+    const auto then = seams_.loop.now() - std::chrono::milliseconds(store.settings()->keep_for_ms);
+    const auto aged = ages_.at(then);
+    if (aged && *aged > std::max(store.compacted(), due.value_or(revision()))) due = aged;
+  }
   if (!due || (compaction_proposed_ && *compaction_proposed_ >= *due)) return;
   const kv::command c = kv::compact{*due};
   proposal p = wire::encode_command(arena_, c);

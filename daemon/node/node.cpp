@@ -54,7 +54,7 @@ storage::result<void> node::open_directory() {
   options_.self.incarnation = mine.incarnation;
   options_.self.boot = boot_id(seams_.entropy.next() | 1);
   options_.self.features |= wire::feature_member_changes | wire::feature_sessions | wire::feature_packed_chunks |
-                            wire::feature_witnesses | wire::feature_leases;
+                            wire::feature_witnesses | wire::feature_leases | wire::feature_history_age;
   if (auto noted = note_promise(); !noted) return noted;
   first_ = roster_of(options_.self.members);
   if (mine.beginning.empty()) return {};

@@ -43,6 +43,8 @@ wire::status_row status_collector::own_row() const {
           .marks = state_.marks(),
           .speaks = wire::protocol_level,
           .witness = state_.is_witness(),
+          .keys_hash = state_.is_witness() ? 0 : store.keys_hash(),
+          .compacted = store.compacted(),
           .error = {}};
 }
 

@@ -1,9 +1,13 @@
 #include "daemon/telemetry/report.hpp"
 
+#include <dirent.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <ctime>
 
 namespace quorumd::telemetry {
@@ -95,17 +99,22 @@ void name_readings(namer& n, const raw_report& r, const wire::local_identity& se
   n.now("raft.leads", r.row.leader == self.id ? 1 : 0);
   n.now("raft.has_leader", r.row.leader ? 1 : 0);
   n.now("raft.term", r.row.term.value());
+  n.now("raft.leader_changes", r.group.leader_changes);
   n.now("raft.commit", r.row.commit.value());
   n.now("raft.applied", r.row.applied.value());
   n.now("store.revision", r.row.revision.value());
   n.now("store.keys", r.row.keys);
   n.now("store.bytes", r.row.store_bytes);
   n.now("store.history_bytes", r.row.history_bytes);
+  if (r.row.settings) n.now("store.quota_bytes", r.row.settings->quota_bytes);
+  n.now("store.full", r.full ? 1 : 0);
   n.now("store.leases", r.leases);
   n.now("client.watches", r.watches);
   n.now("client.connections", r.connections);
   n.now("client.requests", r.requests);
   n.now("client.sessions", r.depths.sessions);
+  n.now("client.writes_failed", r.group.writes_failed);
+  for (const auto& p : r.peers) n.now("peer.connected", p.connected ? 1 : 0, name_of(self, p.id));
   n.now("queue.proposed", r.depths.proposed);
   n.now("queue.forwarded", r.depths.forwarded);
   n.now("queue.waiting", r.depths.waiting);
@@ -122,6 +131,40 @@ void name_readings(namer& n, const raw_report& r, const wire::local_identity& se
   const process_use used = use_of_process();
   n.now("process.resident_bytes", used.resident_bytes);
   n.now("process.cpu_ns", used.cpu_nanoseconds);
+  n.now("process.virtual_bytes", used.virtual_bytes);
+  n.now("process.open_files", used.open_files);
+  n.now("process.files_max", used.files_max);
+  n.now("process.start_time_ns", used.started_nanoseconds);
+}
+
+std::uint64_t open_files() {
+  DIR* const all = ::opendir("/proc/self/fd");
+  if (all == nullptr) return 0;
+  std::uint64_t n = 0;
+  while (const dirent* one = ::readdir(all))
+    if (one->d_name[0] != '.') ++n;
+  ::closedir(all);
+  return n - 1; // but for this look
+}
+
+/// The kernel says how long after the boot that was, in ticks; nothing moves it afterwards but a step of the clock.
+std::uint64_t started_ns() {
+  std::FILE* stat = std::fopen("/proc/self/stat", "re");
+  if (stat == nullptr) return 0;
+  char text[1024];
+  text[std::fread(text, 1, sizeof text - 1, stat)] = 0;
+  std::fclose(stat);
+  const char* at = std::strrchr(text, ')'); // the name in front may hold anything
+  for (int field = 2; at != nullptr && field < 22; ++field) at = std::strchr(at + 1, ' ');
+  const long ticks = ::sysconf(_SC_CLK_TCK);
+  timespec booted{};
+  timespec now{};
+  if (at == nullptr || ticks <= 0 || ::clock_gettime(CLOCK_BOOTTIME, &booted) != 0 ||
+      ::clock_gettime(CLOCK_REALTIME, &now) != 0)
+    return 0;
+  const auto ns = [](const timespec& t) { return static_cast<std::int64_t>(t.tv_sec) * 1'000'000'000 + t.tv_nsec; };
+  const auto after_boot = static_cast<std::int64_t>(std::strtoull(at + 1, nullptr, 10)) * (1'000'000'000 / ticks);
+  return static_cast<std::uint64_t>(ns(now) - ns(booted) + after_boot);
 }
 
 } // namespace
@@ -129,6 +172,8 @@ void name_readings(namer& n, const raw_report& r, const wire::local_identity& se
 wire::metrics_reply named(const raw_report& r, const wire::local_identity& self) {
   wire::metrics_reply out;
   out.node = self.name;
+  out.id = self.id;
+  for (const wire::member& m : self.members) out.members.push_back({.id = m.id, .name = m.name});
   namer n(out);
   name_requests(n, r, self);
   name_machinery(n, r, self);
@@ -145,10 +190,17 @@ process_use use_of_process() {
   if (std::FILE* statm = std::fopen("/proc/self/statm", "re")) {
     unsigned long long total = 0;
     unsigned long long resident = 0;
-    if (std::fscanf(statm, "%llu %llu", &total, &resident) == 2)
-      used.resident_bytes = resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+    if (std::fscanf(statm, "%llu %llu", &total, &resident) == 2) {
+      const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+      used.resident_bytes = resident * page;
+      used.virtual_bytes = total * page;
+    }
     std::fclose(statm);
   }
+  used.open_files = open_files();
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) == 0) used.files_max = files.rlim_cur;
+  used.started_nanoseconds = started_ns();
   return used;
 }
 

@@ -22,6 +22,7 @@ struct raw_report {
   wire::status_row row; ///< this node's own
   std::size_t watches = 0;
   std::size_t leases = 0;
+  bool full = false; ///< puts are refused for want of space
   clients::session_metrics sessions;
   storage::log_metrics log;
   storage::wal_stats log_stats;
@@ -37,7 +38,11 @@ struct raw_report {
 /// What the process has used; zero where the system does not say.
 struct process_use {
   std::uint64_t resident_bytes = 0;
+  std::uint64_t virtual_bytes = 0;
   std::uint64_t cpu_nanoseconds = 0;
+  std::uint64_t open_files = 0;
+  std::uint64_t files_max = 0;           ///< that it may open
+  std::uint64_t started_nanoseconds = 0; ///< since 1970
 };
 [[nodiscard]] process_use use_of_process();
 

@@ -101,3 +101,57 @@ TEST_CASE("errors as JSON") {
   CHECK(absent.code == 1);
   CHECK(absent.errors.empty());
 }
+
+// The members' keys hash to the same at one revision; who is away is named, and of a cluster of one nothing is missing.
+TEST_CASE("hash compares the members' keys") {
+  cluster c("cli_hash");
+  fill(c);
+  const command_result same = c.anywhere({"hash"});
+  REQUIRE_MESSAGE(same.code == 0, same.errors);
+  CHECK(same.output.ends_with("the keys of n1, n2 and n3 are equal\n"));
+  const YAML::Node before = YAML::Load(output(c, {"hash", "-w", "json"}));
+  REQUIRE(before["members"].size() == 3);
+  for (const YAML::Node& m : before["members"]) CHECK(m["hash"].as<std::string>().size() == 16);
+  CHECK(before["agree"].size() == 3);
+  REQUIRE(c.anywhere({"put", "a", "other"}).code == 0);
+  const YAML::Node after = YAML::Load(output(c, {"hash", "-w", "json"}));
+  CHECK(after["members"][0]["hash"].as<std::string>() != before["members"][0]["hash"].as<std::string>());
+
+  const std::size_t away = c.follower();
+  c.kill(away);
+  const std::size_t leader = c.wait_leader();
+  const command_result partly = c.at(leader, {"hash"});
+  CHECK(partly.code == 2);
+  CHECK_MESSAGE(partly.errors.find("not compared: " + c.node_name(away)) != std::string::npos, partly.errors);
+}
+
+// There is an alarm as long as the store is beyond its quota, for every member, since each holds the same.
+TEST_CASE("alarm list says why puts are refused") {
+  cluster c("cli_alarm", {.nodes = 3, .set = {"history.bytes_max=1MiB"}});
+  fill(c);
+  CHECK(output(c, {"alarm", "list"}).empty());
+  CHECK(output(c, {"alarm", "list", "-w", "json"}) == "[]\n");
+  for (const char* key : {"x", "y", "z"}) REQUIRE(c.anywhere({"put", key, "-"}, std::string(1'000'000, 'v')).code == 0);
+  REQUIRE(c.anywhere({"settings", "storage.quota_bytes=2MiB"}).code == 0);
+  CHECK(c.anywhere({"put", "a", "1"}).code == 2);
+  const auto all = [&] {
+    const YAML::Node alarms = YAML::Load(output(c, {"alarm", "list", "-w", "json"}));
+    return alarms.size() == 3 && alarms[0]["alarm"].as<std::string>() == "NOSPACE";
+  };
+  CHECK(eventually(all, seconds(10)));
+  CHECK(output(c, {"alarm", "list"}).find("storage.quota_bytes is 2MiB") != std::string::npos);
+
+  const std::size_t away = c.follower();
+  c.kill(away);
+  const command_result partly = c.at(c.wait_leader(), {"alarm", "list"});
+  CHECK(partly.code == 0);
+  CHECK_MESSAGE(partly.errors.find("nothing is known of " + c.node_name(away)) != std::string::npos, partly.errors);
+  c.start(away);
+  c.wait_all_healthy();
+
+  REQUIRE(c.anywhere({"settings", "storage.quota_bytes=64MiB"}).code == 0);
+  CHECK(c.anywhere({"put", "a", "1"}).code == 0);
+  CHECK(eventually([&] { return output(c, {"alarm", "list"}).empty(); }, seconds(10)));
+  CHECK(c.anywhere({"alarm"}).code == 64);
+  CHECK(c.anywhere({"alarm", "disarm"}).code == 64);
+}

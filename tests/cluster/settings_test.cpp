@@ -2,7 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <string>
+#include <thread>
 #include <vector>
 
 // What all members do alike: how much history is kept, how much the store may take, and whether they hold the same.
@@ -37,7 +39,7 @@ TEST_CASE("settings belong to the cluster") {
                                         "--endpoint", c.endpoint(c.follower()), "--output", "json"});
   REQUIRE_MESSAGE(changed.code == 0, changed.errors);
   REQUIRE(changed.output == R"({"history.keep_revisions":7,"history.bytes_max":268435456,)"
-                            R"("storage.quota_bytes":1073741824})"
+                            R"("history.keep_for":"0ms","storage.quota_bytes":1073741824})"
                             "\n");
   c.kill_all();
   for (std::size_t i = 0; i < 3; ++i) c.start(i, {"history.keep_revisions=9"});
@@ -114,6 +116,54 @@ TEST_CASE("history is bounded by its bytes") {
   REQUIRE(eventually(bounded, seconds(10)));
   const command_result old = c.anywhere({"get", "key", "--revision", "2"});
   REQUIRE_MESSAGE(old.errors.find("compacted") != std::string::npos, old.errors);
+}
+
+// What was superseded longer ago than history.keep_for is compacted, though nothing else is written, and through a
+// change of the leader; what was not is kept, and so is everything once it is zero.
+TEST_CASE("history is bounded by its age") {
+  cluster c("settings_age", {.nodes = 3, .set = {"history.keep_for=2s", "history.keep_revisions=0"}});
+  c.start_all();
+  c.wait_all_healthy();
+  const auto set = [&] { return c.anywhere({"settings"}).output.find("history.keep_for=2s\n") != std::string::npos; };
+  REQUIRE(eventually(set, seconds(10)));
+  using clock = std::chrono::steady_clock;
+  const auto put = [&](const std::string& value) {
+    const command_result r = c.anywhere({"put", "key", value, "--output", "json"});
+    REQUIRE_MESSAGE(r.code == 0, r.errors);
+  };
+  const auto read = [&](std::uint64_t at) { return c.anywhere({"get", "key", "--revision", std::to_string(at)}); };
+  const auto compacted = [&](std::uint64_t at) {
+    const command_result r = read(at);
+    return r.code != 0 && r.errors.find("compacted") != std::string::npos;
+  };
+  const auto revision_now = [&] { return c.status(c.wait_leader())->revision.value(); };
+
+  put("a");
+  const std::uint64_t first = revision_now();
+  put("b");
+  const clock::time_point superseded = clock::now(); // or just before
+  bool kept = true;
+  while (kept && clock::now() < superseded + seconds(1)) kept = read(first).output == "a\n";
+  REQUIRE(kept);
+  REQUIRE(eventually([&] { return compacted(first); }, seconds(10)));
+  REQUIRE(clock::now() > superseded + milliseconds(1500));
+  REQUIRE(read(revision_now()).output == "b\n");
+
+  // The next leader has seen as much as this one.
+  put("c");
+  put("d");
+  const std::uint64_t last = revision_now();
+  c.kill(c.wait_leader());
+  c.wait_leader();
+  REQUIRE(eventually([&] { return compacted(last - 1); }, seconds(10)));
+  REQUIRE(read(last).output == "d\n");
+
+  REQUIRE(c.anywhere({"settings", "history.keep_for=0s"}).code == 0);
+  put("e");
+  std::this_thread::sleep_for(seconds(3));
+  REQUIRE(read(last).output == "d\n");
+  REQUIRE(c.anywhere({"settings", "history.keep_for=10ms"}).code == 2);
+  REQUIRE(c.anywhere({"settings", "history.keep_for=2"}).code == 64);
 }
 
 // Members are compared at an index that all have passed, while writes go on; one that is away is named.

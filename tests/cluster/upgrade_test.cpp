@@ -27,6 +27,29 @@ void restart_with(cluster& c, std::size_t i, const std::string& program) {
 
 } // namespace
 
+// An earlier version could not apply it: refused while there is one, whoever leads, and a way of no return once it is
+// used.
+TEST_CASE("history.keep_for waits until every member knows it") {
+  const std::string old = old_program();
+  if (old.empty()) return;
+  cluster c("upgrade_age");
+  c.run_program(2, old);
+  c.start_all();
+  c.wait_all_healthy();
+  const std::vector<std::string> set{"settings", "history.keep_for=1h"};
+  for (std::size_t i = 0; i < c.size(); ++i) REQUIRE(c.at(i, set).code == 2);
+  REQUIRE(c.anywhere({"settings", "history.keep_revisions=7"}).code == 0);
+  restart_with(c, 2, quorumd_program());
+  REQUIRE(eventually([&] { return c.anywhere(set).code == 0; }, seconds(20)));
+  REQUIRE(c.anywhere({"settings"}).output.find("history.keep_for=1h\n") != std::string::npos);
+  REQUIRE(c.stop(2) == 0);
+  c.run_program(2, old);
+  c.start(2);
+  const auto ended = c.node(2).wait(seconds(20));
+  REQUIRE(ended.has_value());
+  REQUIRE(*ended == 76);
+}
+
 TEST_CASE("a cluster is upgraded node by node under load, and back") {
   const std::string old = old_program();
   if (old.empty()) return;

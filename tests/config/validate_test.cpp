@@ -29,6 +29,11 @@ TEST_CASE("timers must fit each other") {
         lines{"f.yaml:14:14: raft.election_timeout: expected more than twice raft.heartbeat, which is 150ms, got "
               "300ms"});
   CHECK(complaints(sample + "raft: {heartbeat: 140ms}\n").empty());
+  CHECK(complaints(sample, {"history.keep_for=1s"}).empty());
+  CHECK(complaints(sample, {"history.keep_for=0s"}).empty());
+  CHECK(complaints(sample, {"history.keep_for=999ms"}) ==
+        lines{"--set history.keep_for: expected 0s, or at least 1s, got 999ms"});
+  CHECK(complaints(sample, {"history.keep_for=87601h"}).size() == 1);
   CHECK(complaints(sample + "requests: {timeout_max: 1s}\n") ==
         lines{"f.yaml:13:25: requests.timeout_default: expected at most requests.timeout_max, which is 1s, got 5s"});
 }

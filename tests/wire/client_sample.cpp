@@ -107,6 +107,8 @@ metrics_reply sampler::report() {
   }
   for (std::size_t n = below(4); n > 0; --n)
     m.readings.push_back({.name = text(20), .of = text(5), .value = random_()});
+  m.id = node_id(random_());
+  for (std::size_t n = below(4); n > 0; --n) m.members.push_back({.id = node_id(random_()), .name = text(20)});
   return m;
 }
 

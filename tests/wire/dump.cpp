@@ -44,12 +44,14 @@ class out {
   }
   out& operator<<(const entry& e) { return *this << e.encoded(); }
   out& operator<<(const state_mark& m) { return *this << m.index << m.hash; }
-  out& operator<<(const kv::settings& s) { return *this << s.keep_revisions << s.history_bytes_max << s.quota_bytes; }
+  out& operator<<(const kv::settings& s) {
+    return *this << s.keep_revisions << s.history_bytes_max << s.quota_bytes << s.keep_for_ms;
+  }
   out& operator<<(const status_row& r) {
     return *this << r.id << r.name << r.address << r.version << r.group << r.role << r.leader << r.term << r.commit
                  << r.applied << r.revision << r.keys << r.disk_bytes << r.lag << r.accepting << r.store_bytes
                  << r.history_bytes << r.settings.has_value() << r.settings.value_or(kv::settings{}) << r.marks
-                 << r.speaks << r.error;
+                 << r.speaks << r.keys_hash << r.compacted << r.error;
   }
   out& operator<<(const member& m) { return *this << m.id << m.name << m.address; }
 
@@ -115,7 +117,7 @@ class out {
   out& operator<<(const kv::compact& c) { return *this << "compact" << c.revision; }
   out& operator<<(const kv::configure& c) {
     *this << "configure" << c.initial;
-    for (const auto& value : {c.keep_revisions, c.history_bytes_max, c.quota_bytes})
+    for (const auto& value : {c.keep_revisions, c.history_bytes_max, c.quota_bytes, c.keep_for_ms})
       *this << value.has_value() << value.value_or(0);
     return *this;
   }
@@ -209,8 +211,9 @@ class out {
     return *this;
   }
   out& operator<<(const reading& r) { return *this << r.name << r.of << r.value; }
+  out& operator<<(const named_member& m) { return *this << m.id << m.name; }
   out& operator<<(const metrics_reply& m) {
-    return *this << "metrics_reply" << m.node << m.up.count() << m.distributions << m.readings;
+    return *this << "metrics_reply" << m.node << m.up.count() << m.distributions << m.readings << m.id << m.members;
   }
   out& operator<<(const profile_reply& p) { return *this << "profile_reply" << p.note << p.bytes; }
   out& operator<<(const snapshot_reply& s) {

@@ -101,7 +101,8 @@ shared_bytes sampler::blob(std::size_t min, std::size_t max) {
 }
 
 kv::settings sampler::settings() {
-  return {.keep_revisions = random_(), .history_bytes_max = random_(), .quota_bytes = random_()};
+  return {
+      .keep_revisions = random_(), .history_bytes_max = random_(), .quota_bytes = random_(), .keep_for_ms = random_()};
 }
 
 status_row sampler::row() {
@@ -126,6 +127,8 @@ status_row sampler::row() {
           .marks = std::vector<state_mark>(below(state_marks_max + 1), {log_index(number()), random_()}),
           .speaks = static_cast<std::uint16_t>(below(65536)),
           .witness = coin(),
+          .keys_hash = random_(),
+          .compacted = revision(number()),
           .error = text(30)};
 }
 
@@ -305,6 +308,7 @@ kv::command sampler::command(std::size_t depth) {
     if (coin()) c.keep_revisions = random_();
     if (coin()) c.history_bytes_max = random_();
     if (coin()) c.quota_bytes = random_();
+    if (coin()) c.keep_for_ms = random_();
     return c;
   }
 }

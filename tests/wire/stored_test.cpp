@@ -56,6 +56,8 @@ TEST_CASE("a command in the log carries the version that it needs") {
   CHECK(version(kv::expire_lease{lease_id(7), log_index(5)}) == 3);
   CHECK(version(kv::checkpoint_leases{}) == 3);
   CHECK(version(kv::raise_level{kv::lease_level}) == 2);
+  CHECK(version(kv::configure{.keep_revisions = 1}) == 1);
+  CHECK(version(kv::configure{.keep_for_ms = 0}) == 4);
   CHECK(version(kv::put{.key = "key", .lease = lease_id(7)}) == 1);
 }
 
@@ -85,9 +87,9 @@ TEST_CASE("a command of a later version is refused") {
   };
   CHECK(why([](stored_put& p) { store_le<std::uint16_t>(p.kind(), 99); }) == "a command is of an unknown kind");
   CHECK(why([](stored_put& p) { store_le<std::uint16_t>(p.version(), command_version + 1); }) ==
-        "a command is of version 4, and this quorumd knows 1 to 3");
+        "a command is of version 5, and this quorumd knows 1 to 4");
   CHECK(why([](stored_put& p) { store_le<std::uint16_t>(p.version(), 0); }) ==
-        "a command is of version 0, and this quorumd knows 1 to 3");
+        "a command is of version 0, and this quorumd knows 1 to 4");
   const auto of_session = [](std::size_t word, std::uint64_t value) {
     stored_put put({.session = session_id(7), .sequence = 3});
     store_le<std::uint64_t>(put.at(11 + word), value); // the context is behind everything else
@@ -110,7 +112,7 @@ TEST_CASE("snapshot sections come back as they were") {
                                    .level = 3,
                                    .time_ms = 12,
                                    .content_hash = 77};
-  const kv::settings settings{.keep_revisions = 7, .history_bytes_max = 8, .quota_bytes = 9};
+  const kv::settings settings{.keep_revisions = 7, .history_bytes_max = 8, .quota_bytes = 9, .keep_for_ms = 10};
   const std::string members = "not a multiple of 8";
   sampler s(5);
   std::vector<kv::record_view> records;
@@ -134,6 +136,8 @@ TEST_CASE("snapshot sections come back as they were") {
   REQUIRE(section.has_value());
   CHECK(section->kind == snapshot_section::state);
   CHECK(*decode_snapshot_header(section->body) == header);
+  const auto version_of = [](std::span<const std::byte> from) { return load_le<std::uint16_t>(from.data() + 2); };
+  CHECK(version_of(rest) == snapshot_settings_version); // they bound history by its age
   section = take_snapshot_section(rest);
   REQUIRE(section.has_value());
   CHECK(section->kind == snapshot_section::settings);
@@ -150,6 +154,18 @@ TEST_CASE("snapshot sections come back as they were") {
   CHECK(read == records);
   CHECK_FALSE(decode_snapshot_records(section->body.first(section->body.size() / 2 / 8 * 8), read).has_value());
   CHECK(rest.empty());
+
+  // Without an age they are as they always were; no other section is of a second version.
+  byte_buffer plain;
+  with_settings.settings->keep_for_ms = 0;
+  encode_snapshot_header(plain, with_settings);
+  rest = plain.bytes();
+  REQUIRE(take_snapshot_section(rest).has_value());
+  CHECK(version_of(rest) == snapshot_section_version);
+  std::vector<std::byte> later(block.bytes().begin(), block.bytes().end());
+  later[2] = std::byte{2};
+  rest = later;
+  CHECK_FALSE(take_snapshot_section(rest).has_value());
 }
 
 // A session with each kind of answer that is kept, and one with none.

@@ -110,11 +110,18 @@ struct Reading {
   value @2 :UInt64;
 }
 
+struct NamedMember {
+  id @0 :UInt64;
+  name @1 :Text;
+}
+
 struct MetricsReply {
   node @0 :Text;
   upMs @1 :UInt64;
   distributions @2 :List(Distribution);
   readings @3 :List(Reading);
+  id @4 :UInt64;  # the node's; 0: it does not say
+  members @5 :List(NamedMember);
 }
 
 struct ProfileReply {

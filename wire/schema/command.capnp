@@ -101,11 +101,12 @@ struct Settings {
   keepRevisions @0 :UInt64;
   historyBytesMax @1 :UInt64;
   quotaBytes @2 :UInt64;  # 0: none
+  keepForMs @3 :UInt64;  # 0: none
 }
 
 struct Configure {
   values @0 :Settings;
-  given @1 :UInt8;    # which of them: 1 keepRevisions, 2 historyBytesMax, 4 quotaBytes; the others stay
+  given @1 :UInt8;    # which of them: 1 keepRevisions, 2 historyBytesMax, 4 quotaBytes, 8 keepForMs; the others stay
   initial @2 :Bool;   # only if there are none yet
 }
 
@@ -234,4 +235,6 @@ struct StatusRow {
   marks @19 :List(StateMark);  # at some earlier indexes, ascending, and at `applied`
   speaks @20 :UInt16 = 1;  # the members' protocol: what all of them know is used
   witness @21 :Bool;  # it holds no data
+  keysHash @22 :UInt64;  # of the versions that can be read, at `revision` and from `compacted` on; 0: it does not say
+  compacted @23 :UInt64;
 }

@@ -1,6 +1,7 @@
 #include "daemon/clients/http/http_connection.hpp"
 
 #include "daemon/clients/emulated.hpp"
+#include "daemon/clients/http/etcd_metrics.hpp"
 #include "daemon/clients/http/http_text.hpp"
 #include "daemon/clients/http/prometheus.hpp"
 
@@ -170,7 +171,7 @@ void http_connection::take(const parser::value_type& request) {
                   "there is nothing here but /v3, /health, /livez, /readyz, /version and /metrics\n");
   if (request.method() != http::verb::get) return answer(405, "text/plain", "only GET is answered here\n");
   if (path == "/version") return answer(200, "application/json", version_text());
-  if (path == "/metrics") return ask_metrics();
+  if (path == "/metrics") return ask_metrics(has_parameter(query, "compat=etcd"));
   if (path != "/health") return ask_health(asked::ready, path == "/livez");
   const bool but_space = has_parameter(query, "exclude=NOSPACE");
   ask_health(but_space ? asked::health_but_for_space : asked::health, has_parameter(query, "serializable=true"));
@@ -183,15 +184,17 @@ void http_connection::ask_health(asked how, bool serializable) {
   asks().range(health_id, static_cast<std::uint32_t>(how), asks().limits({}), any, true);
 }
 
-void http_connection::ask_metrics() {
+void http_connection::ask_metrics(bool etcd_too) {
   if (reports_ == nullptr || asks().options().only_health)
     return answer(503, "text/plain", "this node has no metrics to give now\n");
   if (!asks().take_place(health_id)) return;
   under_way_ = true;
-  const bool begun = reports_->report(asks().loop(), [this](const wire::metrics_reply& m) {
+  const bool begun = reports_->report(asks().loop(), [this, etcd_too](const wire::metrics_reply& m) {
     asks().leave_place();
     answered();
-    if (!broken()) answer(200, "text/plain; version=0.0.4; charset=utf-8", prometheus_text(m));
+    if (broken()) return;
+    const std::string more = etcd_too ? etcd_metrics_text(m) : std::string();
+    answer(200, "text/plain; version=0.0.4; charset=utf-8", prometheus_text(m) + process_metrics_text(m) + more);
   });
   if (begun) return;
   asks().leave_place();

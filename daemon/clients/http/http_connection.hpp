@@ -71,7 +71,7 @@ class http_connection final : public connection, private etcd::carrier {
   void take(const parser::value_type& request);
   bool reject(unsigned status, std::string_view why);
   void ask_health(asked how, bool serializable);
-  void ask_metrics();
+  void ask_metrics(bool etcd_too);
   void say_health(asked how, std::string_view trouble);
   void stage_health(wire::byte_buffer& out, const node::reply_to& to, std::string_view trouble);
   void answer(unsigned status, std::string_view type, std::string_view body);

@@ -22,9 +22,10 @@ constexpr std::array<std::uint64_t, 10> byte_bounds{256,     1024,      4096,   
                                                     262'144, 1'048'576, 4'194'304, 16'777'216, 67'108'864};
 
 /// Those that only grow.
-constexpr std::array<std::string_view, 7> growing{
-    "log.segments_prepared", "log.segments_recycled",    "log.segments_removed", "log.moved_bytes",
-    "snapshot.sent_bytes",   "snapshot.sent_wire_bytes", "process.cpu_ns"};
+constexpr std::array<std::string_view, 9> growing{
+    "log.segments_prepared", "log.segments_recycled", "log.segments_removed",
+    "log.moved_bytes",       "snapshot.sent_bytes",   "snapshot.sent_wire_bytes",
+    "process.cpu_ns",        "raft.leader_changes",   "client.writes_failed"};
 
 std::string plain(std::uint64_t v) {
   return std::to_string(v);
@@ -32,7 +33,7 @@ std::string plain(std::uint64_t v) {
 
 std::string seconds(std::uint64_t ns) {
   char text[32];
-  std::snprintf(text, sizeof text, "%.9g", static_cast<double>(ns) / 1e9);
+  std::snprintf(text, sizeof text, "%.15g", static_cast<double>(ns) / 1e9);
   return text;
 }
 

@@ -1,3 +1,5 @@
+#include "daemon/cli/alarm.hpp"
+#include "daemon/cli/hash.hpp"
 #include "daemon/cli/progress.hpp"
 #include "daemon/cli/status.hpp"
 
@@ -93,6 +95,85 @@ TEST_CASE("members' states are compared where they can be") {
   CHECK(verified_json(std::vector{n1, n2}, verify(std::vector{n1, n2}))
             .ends_with(R"("index":2048,"same":["n1","n2"],"differ":[],"not_compared":[]})"
                        "\n"));
+}
+
+// Those that are at the same revision are compared, at the one where most are; who is elsewhere or away is named.
+TEST_CASE("members' keys are compared where they can be") {
+  const auto row = [](std::string name, std::uint64_t revision_now, std::uint64_t hash, std::uint64_t compacted = 0) {
+    wire::status_row r;
+    r.id = node_id(0xab);
+    r.name = std::move(name);
+    r.revision = revision(revision_now);
+    r.compacted = revision(compacted);
+    r.keys_hash = hash;
+    return r;
+  };
+  using names = std::vector<std::string>;
+  const std::vector same{row("n1", 9, 5), row("n2", 9, 5), row("n3", 9, 5)};
+  CHECK(compare_hashes(same).whole());
+  CHECK(comparison_text(compare_hashes(same)) == "the keys of n1, n2 and n3 are equal");
+  CHECK(hash_table(std::vector{same[0]}) == "id                name  revision  compacted  hash\n"
+                                            "00000000000000ab  n1    9         0          0000000000000005\n");
+
+  const hash_comparison odd = compare_hashes(std::vector{row("n1", 9, 5), row("n2", 9, 6), row("n3", 9, 5)});
+  CHECK(odd.differ == names{"n2"});
+  CHECK(comparison_text(odd) == "the keys of n2 differ from those of n1 and n3");
+  const hash_comparison two = compare_hashes(std::vector{row("n1", 9, 5), row("n2", 9, 6)});
+  CHECK(comparison_text(two) == "the keys of n1 and n2 differ");
+  // Two that differ where most are not.
+  const hash_comparison aside =
+      compare_hashes(std::vector{row("n1", 9, 5), row("n2", 9, 5), row("n3", 9, 5), row("n4", 8, 1), row("n5", 8, 2)});
+  CHECK(aside.differ == names{"n4", "n5"});
+  CHECK(aside.agree.size() == 3);
+
+  const hash_comparison behind = compare_hashes(std::vector{row("n1", 9, 5), row("n2", 9, 5), row("n3", 8, 4)});
+  CHECK(behind.missing == names{"n3"});
+  CHECK_FALSE(behind.whole());
+  CHECK(comparison_text(behind) == "the keys of n1 and n2 are equal; not compared: n3");
+  const hash_comparison compacted = compare_hashes(std::vector{row("n1", 9, 5, 3), row("n2", 9, 6, 4)});
+  CHECK(compacted.differ.empty()); // one has forgotten what the other has not
+  CHECK_FALSE(compacted.whole());
+
+  wire::status_row away = row("n2", 0, 0);
+  away.error = "no stream to it";
+  const std::vector partly{row("n1", 9, 5), away, row("old", 9, 0)};
+  CHECK(compare_hashes(partly).missing == names{"n2", "old"});
+  CHECK(
+      hash_json(partly, compare_hashes(partly)) ==
+      R"({"members":[{"id":"00000000000000ab","name":"n1","revision":9,"compacted":0,"hash":"0000000000000005"},)"
+      R"({"id":"00000000000000ab","name":"n2","revision":null,"compacted":null,"hash":null,"error":"no stream to it"},)"
+      R"({"id":"00000000000000ab","name":"old","revision":null,"compacted":null,"hash":null}],)"
+      R"("agree":["n1"],"differ":[],"not_compared":["n2","old"]})"
+      "\n");
+  wire::status_row witness = row("w", 0, 0);
+  witness.witness = true;
+  CHECK(compare_hashes(std::vector{row("n1", 9, 5), witness}).whole());
+  CHECK(compare_hashes(std::vector{away}).missing == names{"n2"});
+  CHECK(comparison_text(compare_hashes(std::vector{away})) == "not compared: n2");
+}
+
+// The alarm is raised by a volume or a store that is full, each with its reason; who does not answer raises none.
+TEST_CASE("alarms") {
+  std::vector<wire::status_row> all = rows();
+  all[0].accepting = true;
+  all[0].settings = kv::settings{.quota_bytes = 513};
+  CHECK(alarms_table(all).empty());
+  CHECK(alarms_json(all) == "[]\n");
+  all[0].settings->quota_bytes = 512;
+  CHECK(alarms_table(all) ==
+        "id                name  role    alarm    reason\n"
+        "00000000000000ab  n1    leader  NOSPACE  the store holds 512 bytes, and storage.quota_bytes is 512B: puts are "
+        "refused until keys are deleted or it is raised\n");
+  all[0].settings->quota_bytes = 0;
+  CHECK(alarms_table(all).empty());
+  all[0].accepting = false;
+  CHECK(no_space(all[0]) ==
+        "its volume has no room beyond storage.reserve_bytes: puts are refused until there is some");
+  all[0].role = raft::role::follower;
+  CHECK(alarms_json(all) ==
+        R"([{"id":"00000000000000ab","name":"n1","role":"follower","alarm":"NOSPACE","reason":"its volume has no )"
+        R"(room beyond storage.reserve_bytes: puts are refused if it leads"}])"
+        "\n");
 }
 
 // The bar fits its terminal, and goes without a share where that is not known.

@@ -59,6 +59,82 @@ TEST_CASE("http: health, version and metrics") {
   }
 }
 
+// Who has etcd's dashboards asks for its names too; what they say is what quorumd's own say.
+TEST_CASE("http: metrics under etcd's names") {
+  for (const std::size_t loops : {1U, 2U}) {
+    node_rig rig(with(loops));
+    for (const char* key : {"a", "b", "a"})
+      REQUIRE(served(rig.call(kv::command(kv::put{.key = key, .value = "value"}))));
+    REQUIRE(comes_true([&] { return has(get(rig, "/metrics"), "\nquorumd_store_quota_bytes "); }));
+    CHECK_FALSE(has(get(rig, "/metrics"), "etcd_"));
+    const std::string page = get(rig, "/metrics?compat=etcd");
+    const auto value = [&](const std::string& series) {
+      const std::size_t at = page.find("\n" + series + " ");
+      REQUIRE_MESSAGE(at != std::string::npos, series);
+      return std::stod(page.substr(at + series.size() + 2));
+    };
+    const auto bucket = [](const std::string& name, const std::string& le) {
+      return name + "_bucket{le=\"" + le + "\"}";
+    };
+    CHECK(page.find("\nquorumd_raft_has_leader 1\n") < page.find("# HELP etcd_"));
+    CHECK(value("etcd_server_has_leader") == 1);
+    CHECK(value("etcd_server_is_leader") == 1);
+    CHECK(value("etcd_server_leader_changes_seen_total") == 1);
+    CHECK(value("etcd_server_proposals_committed_total") == value("quorumd_raft_commit"));
+    CHECK(value("etcd_server_proposals_applied_total") == value("quorumd_raft_applied"));
+    CHECK(value("etcd_server_proposals_applied_total") >= 3);
+    CHECK(value("etcd_server_proposals_pending") == 0);
+    CHECK(value("etcd_server_proposals_failed_total") == 0);
+    CHECK(value("etcd_debugging_mvcc_keys_total") == 2);
+    CHECK(value("etcd_mvcc_db_total_size_in_bytes") == value("quorumd_store_bytes"));
+    CHECK(value("etcd_mvcc_db_total_size_in_use_in_bytes") < value("quorumd_store_bytes"));
+    CHECK(value("etcd_server_quota_backend_bytes") == double(std::uint64_t{4} << 30));
+    CHECK(value("etcd_server_version{server_version=\"3.5.21\"}") == 1);
+    const std::string fsync = "etcd_disk_wal_fsync_duration_seconds";
+    CHECK(value(fsync + "_count") == value("quorumd_log_sync_seconds_count"));
+    CHECK(value(fsync + "_count") > 0);
+    CHECK(value(fsync + "_sum") == value("quorumd_log_sync_seconds_sum"));
+    CHECK(value(bucket(fsync, "0.001")) <= value(bucket(fsync, "8.192")));
+    CHECK(value(bucket(fsync, "+Inf")) == value(fsync + "_count"));
+    CHECK(value("process_resident_memory_bytes") > 1'000'000);
+    CHECK(value("process_virtual_memory_bytes") > value("process_resident_memory_bytes"));
+    CHECK(value("process_cpu_seconds_total") > 0);
+    CHECK(value("process_open_fds") > 3);
+    CHECK(value("process_max_fds") >= value("process_open_fds"));
+    const auto now = double(std::chrono::system_clock::to_time_t(std::chrono::system_clock::now()));
+    CHECK(value("process_start_time_seconds") > now - 3600);
+    CHECK(value("process_start_time_seconds") <= now + 1);
+    CHECK_FALSE(has(page, "round_trip")); // with nobody else
+
+    REQUIRE(rig.call(kv::command(kv::configure{.keep_revisions = {}, .history_bytes_max = {}, .quota_bytes = 0}))
+                .has_value());
+    CHECK_FALSE(has(get(rig, "/metrics?compat=etcd"), "etcd_server_quota_backend_bytes")); // there is none
+  }
+}
+
+// A write that comes to nothing is counted, one that is refused is not.
+TEST_CASE("http: writes that fail are counted") {
+  node_rig alone(
+      {.loops = 2, .clients = {.session = {.timeout_default = std::chrono::milliseconds(300)}}, .members = 3});
+  CHECK(has(get(alone, "/metrics?compat=etcd"), "\netcd_server_proposals_failed_total 0\n"));
+  raw_connection c(at(alone));
+  wire::byte_buffer out;
+  std::uint64_t id = 0;
+  for (const char* key : {"a", "", "b"})
+    wire::encode_request(out, ++id, 300ms, kv::command(kv::put{.key = key, .value = "1"}));
+  REQUIRE(c.send(out));
+  for (int i = 0; i < 3; ++i) {
+    const auto r = c.receive(10s);
+    REQUIRE(r.has_value());
+    CHECK(std::holds_alternative<wire::client_error>(r->body));
+  }
+  const std::string page = get(alone, "/metrics?compat=etcd");
+  CHECK(has(page, "\netcd_server_proposals_failed_total 2\n"));
+  CHECK(has(page, "\nquorumd_client_writes_failed_total 2\n"));
+  CHECK(has(page, "\netcd_server_has_leader 0\n"));
+  CHECK(has(page, "\netcd_server_leader_changes_seen_total 0\n"));
+}
+
 TEST_CASE("http: one connection, many requests") {
   node_rig rig(with(2));
   REQUIRE(served(rig.call(wire::health_request{})));
@@ -108,6 +184,9 @@ TEST_CASE("http: a node without a leader, and one that is full") {
   }
   CHECK(get(full, "/health").ends_with("{\"health\":\"false\",\"reason\":\"ALARM NOSPACE\"}"));
   CHECK(get(full, "/health?exclude=NOSPACE").ends_with("{\"health\":\"true\",\"reason\":\"\"}"));
+  const std::string metrics = get(full, "/metrics");
+  CHECK(has(metrics, "\nquorumd_store_full 1\n"));
+  CHECK(has(metrics, "\nquorumd_client_writes_failed_total 0\n")); // refused in good order
 }
 
 TEST_CASE("http: what is none") {

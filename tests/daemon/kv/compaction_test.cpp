@@ -269,6 +269,20 @@ TEST_CASE("settings") {
   CHECK(m.s.content_hash() == before);
   m(configure{.quota_bytes = 0});
   CHECK(m.s.settings()->quota_bytes == 0);
+  // An age: none, or one between the bounds. Without one the hash is as it always was.
+  const std::uint64_t without = m.s.content_hash();
+  CHECK(m(configure{.keep_for_ms = keep_for_ms_least - 1}).find("1s to 87600h") != std::string::npos);
+  CHECK(m(configure{.keep_for_ms = keep_for_ms_most + 1}).find("1s to 87600h") != std::string::npos);
+  m(configure{.keep_for_ms = keep_for_ms_most});
+  CHECK(m.s.settings()->keep_for_ms == keep_for_ms_most);
+  const std::uint64_t longest = m.s.content_hash();
+  CHECK(longest != without);
+  m(configure{.keep_for_ms = keep_for_ms_least});
+  CHECK(m.s.content_hash() != longest);
+  m(configure{.keep_for_ms = 0});
+  CHECK(m.s.content_hash() == without);
+  CHECK(needed_level(configure{.keep_for_ms = 0}, {}) == age_level);
+  CHECK(needed_level(configure{.keep_revisions = 1}, {}) == 0);
   CHECK(m.s.current() == revision(1)); // nothing of it is a revision
 }
 

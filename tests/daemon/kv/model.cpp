@@ -240,8 +240,10 @@ result<reply> model::apply(const command& c, log_index at) {
     if (applies && k->keep_revisions) next.keep_revisions = *k->keep_revisions;
     if (applies && k->history_bytes_max) next.history_bytes_max = *k->history_bytes_max;
     if (applies && k->quota_bytes) next.quota_bytes = *k->quota_bytes;
+    if (applies && k->keep_for_ms) next.keep_for_ms = *k->keep_for_ms;
     const bool fits = next.quota_bytes == 0 || next.history_bytes_max <= next.quota_bytes / 2;
-    if (next.history_bytes_max < 1048576 || !fits) return error(errc::settings_conflict);
+    const bool age = next.keep_for_ms == 0 || (next.keep_for_ms >= 1000 && next.keep_for_ms <= 315'360'000'000);
+    if (next.history_bytes_max < 1048576 || !fits || !age) return error(errc::settings_conflict);
     settings_ = next;
     return reply{revision(current_), configure_reply{next}};
   }

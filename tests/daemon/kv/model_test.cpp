@@ -133,6 +133,7 @@ class generator {
     if (one_in(2)) c.keep_revisions = below(100);
     if (one_in(2)) c.history_bytes_max = below(3) * history_bytes_least;
     if (one_in(2)) c.quota_bytes = below(4) * history_bytes_least;
+    if (one_in(4)) c.keep_for_ms = below(3) * 999;
     return c;
   }
   delete_range draw_delete() { return {key(), one_in(2) ? std::string_view() : range_end(), one_in(2)}; }

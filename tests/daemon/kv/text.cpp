@@ -34,7 +34,7 @@ struct printer {
   std::string operator()(const lease_answer&) const { return "an answer about leases"; }
   std::string operator()(const configure_reply& r) const {
     return "settings " + std::to_string(r.now.keep_revisions) + " " + std::to_string(r.now.history_bytes_max) + " " +
-           std::to_string(r.now.quota_bytes);
+           std::to_string(r.now.quota_bytes) + " " + std::to_string(r.now.keep_for_ms);
   }
 };
 

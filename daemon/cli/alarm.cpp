@@ -1,0 +1,91 @@
+#include "daemon/cli/alarm.hpp"
+
+#include "config/values.hpp"
+#include "consensus/types/hex.hpp"
+#include "daemon/cli/commands.hpp"
+#include "daemon/cli/json.hpp"
+#include "daemon/cli/member_order.hpp"
+#include "daemon/cli/pages.hpp"
+#include "daemon/cli/session.hpp"
+#include "daemon/cli/terminal.hpp"
+#include "daemon/cli/text.hpp"
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace quorumd::cli {
+namespace {
+
+constexpr std::string_view alarm_of_space = "NOSPACE";
+
+coro::task<int> list_alarms(session* s) {
+  const auto rows = co_await ask_members(s);
+  if (rows.has_error()) co_return complain(rows.error());
+  const int code = print(s->json ? alarms_json(*rows) : alarms_table(*rows));
+  std::vector<std::string> silent;
+  for (const wire::status_row& r : *rows)
+    if (!r.error.empty()) silent.push_back(r.name);
+  if (!silent.empty()) remark("nothing is known of " + listed(silent) + ", which did not answer");
+  co_return code;
+}
+
+int run_alarm(const invocation& in) {
+  const std::string action = in.argument(0);
+  if (action != "list") return complain(no_such_action(in.command(), action));
+  return run_client(in, [](session& s) { return list_alarms(&s); });
+}
+
+} // namespace
+
+std::optional<std::string> no_space(const wire::status_row& r) {
+  if (!r.error.empty()) return std::nullopt;
+  const std::uint64_t quota = r.settings ? r.settings->quota_bytes : 0;
+  if (quota != 0 && r.store_bytes >= quota)
+    return "the store holds " + std::to_string(r.store_bytes) + " bytes, and storage.quota_bytes is " +
+           config::format_size(quota) + ": puts are refused until keys are deleted or it is raised";
+  if (r.accepting) return std::nullopt;
+  return std::string("its volume has no room beyond storage.reserve_bytes: puts are refused ") +
+         (r.role == raft::role::leader ? "until there is some" : "if it leads");
+}
+
+std::string alarms_table(std::span<const wire::status_row> rows) {
+  std::vector<std::vector<std::string>> lines{{"id", "name", "role", "alarm", "reason"}};
+  for (const wire::status_row& r : rows) {
+    const auto why = no_space(r);
+    if (!why) continue;
+    std::string name;
+    append_escaped(name, r.name);
+    lines.push_back({hex64(r.id.value()), name, wire::role_of(r), std::string(alarm_of_space), *why});
+  }
+  return lines.size() == 1 ? std::string() : in_columns(lines);
+}
+
+std::string alarms_json(std::span<const wire::status_row> rows) {
+  std::string out;
+  json_writer w(out);
+  w.begin_array();
+  for (const wire::status_row& r : rows) {
+    const auto why = no_space(r);
+    if (!why) continue;
+    w.begin_object().key("id").text(hex64(r.id.value())).key("name").text(r.name).key("role").text(wire::role_of(r));
+    w.key("alarm").text(alarm_of_space).key("reason").text(*why).end_object();
+  }
+  w.end_array();
+  return out + "\n";
+}
+
+command_spec alarm_command() {
+  return {.name = "alarm",
+          .summary = "list what keeps members from taking puts",
+          .arguments = {{.name = "list"}},
+          .details =
+              "A line for each member that would refuse puts for want of space, with the alarm NOSPACE and the\n"
+              "reason; nothing is printed while there is none. An alarm ends by itself with its cause: make room\n"
+              "on the volume, delete keys, or raise storage.quota_bytes. Of members that do not answer nothing is\n"
+              "known, which a note says.",
+          .examples = {"quorumd alarm list", "quorumd alarm list --output json"},
+          .run = run_alarm};
+}
+
+} // namespace quorumd::cli
