@@ -58,6 +58,8 @@ struct listen_settings {
   address peer;
   address client;
   std::filesystem::path admin; ///< the admin Unix socket, at most socket_path_max bytes
+  address metrics;             ///< for those who only look after the node; no host: there is none
+  [[nodiscard]] bool has_metrics() const { return !metrics.host.empty(); }
   friend bool operator==(const listen_settings&, const listen_settings&) = default;
 };
 

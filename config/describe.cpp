@@ -47,7 +47,11 @@ std::string example_entry(const key_spec& key) {
   if (key.required()) return out.append(key.example).append("\n");
   if (key.path == "cluster.join") return out.append("node2.example:2379\n");
   if (!key.default_is.empty())
-    return out.append("node1.example:").append(key.leaf() == "peer" ? "2380" : "2379").append("\n");
+    return out.append("node1.example:")
+        .append(key.leaf() == "peer"      ? "2380"
+                : key.leaf() == "metrics" ? "2381"
+                                          : "2379")
+        .append("\n");
   return out.append(default_of(key)).append("\n");
 }
 

@@ -48,6 +48,10 @@ const key_spec key_specs[] = {
     {"listen.admin", path_value{AT(listen.admin), socket_path_max},
      "The Unix socket of the administrator's commands. The command line looks for it at /run/quorumd/admin.sock", "",
      "/run/quorumd/admin.sock"},
+    {"listen.metrics", address_value{AT(listen.metrics), true},
+     "Where /metrics, /health, /livez and /readyz are served, and nothing else, besides the client port: from the "
+     "start on, also while the node is not ready for clients",
+     "none: on the client port alone"},
 
     {"advertise.peer", address_value{AT(advertise.peer), false},
      "This node's address in cluster.members, written again to say that it differs from listen.peer on purpose",

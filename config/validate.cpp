@@ -68,6 +68,14 @@ class checker {
     const bool same_host = peer.host == client.host || peer.wildcard() || client.wildcard();
     rule(peer.port != client.port || !same_host, {"listen.client", "listen.peer"},
          "expected another port than listen.peer's, got " + client.text() + " for " + peer.text());
+    if (s_.listen.has_metrics()) {
+      const address& metrics = s_.listen.metrics;
+      for (const auto& [other, path] : {std::pair(&peer, "listen.peer"), std::pair(&client, "listen.client")}) {
+        const bool one_host = metrics.host == other->host || metrics.wildcard() || other->wildcard();
+        rule(metrics.port != other->port || !one_host, {"listen.metrics", path},
+             "expected another port than " + std::string(path) + "'s, got " + metrics.text());
+      }
+    }
     const bool others = s_.cluster.members.size() > 1 || s_.cluster.joins();
     rule(!others || !s_.advertise.client.wildcard(), {"listen.client", "advertise.client", "cluster.members"},
          "expected an address that clients can dial, got " + client.text() +

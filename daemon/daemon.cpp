@@ -233,10 +233,18 @@ class server {
     }
     admin_socket_ = std::move(admin.socket);
     admin_acceptor_ = std::move(admin.acceptor);
-    return listen_at("listen.client", settings_.listen.client, [this]() -> boost::system::error_code {
-      auto acceptor = network_.listen(home(), endpoint_of(settings_.listen.client));
+    if (settings_.listen.has_metrics()) {
+      const ended_with failed = listen_for(metrics_acceptor_, "listen.metrics", settings_.listen.metrics);
+      if (failed) return failed;
+    }
+    return listen_for(client_acceptor_, "listen.client", settings_.listen.client);
+  }
+
+  ended_with listen_for(std::unique_ptr<coro::acceptor>& to, const char* key, const config::address& at) {
+    return listen_at(key, at, [&]() -> boost::system::error_code {
+      auto acceptor = network_.listen(home(), endpoint_of(at));
       if (!acceptor) return acceptor.error();
-      client_acceptor_ = std::move(*acceptor);
+      to = std::move(*acceptor);
       return {};
     });
   }
@@ -310,6 +318,7 @@ class server {
 
   coro::task<void> serve_admins() {
     clients_->serve(std::move(admin_acceptor_), [this](const coro::credentials& c) { return admins_.judge(c); });
+    if (metrics_acceptor_) clients_->serve_watched(std::move(metrics_acceptor_));
     tasks_ = std::make_unique<coro::task_group>(home());
     tasks_->spawn(profile::run_freeing_memory(&home()));
     if (const auto interval = manager_.watchdog_interval()) {
@@ -407,6 +416,7 @@ class server {
   std::unique_ptr<admin::admin_socket> admin_socket_;
   std::unique_ptr<coro::acceptor> admin_acceptor_;
   std::unique_ptr<coro::acceptor> client_acceptor_;
+  std::unique_ptr<coro::acceptor> metrics_acceptor_;
   std::unique_ptr<coro::task_group> tasks_;
   std::unique_ptr<telemetry::watchdog> watchdog_;
 };

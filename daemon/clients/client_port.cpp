@@ -21,6 +21,8 @@ namespace quorumd::clients {
 namespace {
 
 constexpr auto pause_after_failure = std::chrono::milliseconds(100);
+/// Connections to listen.metrics.
+constexpr std::size_t watched_max = 64;
 constexpr auto look_every = std::chrono::milliseconds(100); // after each session
 
 /// Such a place is soon free again for the next, if nothing is said.
@@ -94,15 +96,24 @@ client_port::~client_port() = default;
 void client_port::serve(std::unique_ptr<coro::acceptor> a, judge who) {
   std::shared_ptr<coro::acceptor> shared = std::move(a);
   acceptors_.push_back(shared);
-  accepting_.spawn(run_accepting(std::move(shared), std::move(who)));
+  accepting_.spawn(run_accepting(std::move(shared), std::move(who), false));
 }
 
-coro::task<void> client_port::run_accepting(std::shared_ptr<coro::acceptor> a, judge who) {
+void client_port::serve_watched(std::unique_ptr<coro::acceptor> a) {
+  std::shared_ptr<coro::acceptor> shared = std::move(a);
+  acceptors_.push_back(shared);
+  accepting_.spawn(run_accepting(std::move(shared), {}, true));
+}
+
+coro::task<void> client_port::run_accepting(std::shared_ptr<coro::acceptor> a, judge who, bool watched) {
   for (;;) {
     place& p = *places_[next_place_++ % places_.size()];
     auto accepted = co_await a->accept(p.loop);
     if (accepted) {
-      admit(p, std::move(*accepted), who);
+      if (watched)
+        admit_watched(p, std::move(*accepted));
+      else
+        admit(p, std::move(*accepted), who);
       continue;
     }
     observer_.accept_failed(coro::to_string(a->local()), accepted.error().message());
@@ -142,6 +153,17 @@ void client_port::admit(place& p, std::unique_ptr<coro::stream> s, const judge& 
       p.sessions.spawn(session::turn_away(std::move(stream), refusal->first, refusal->second));
     else
       p.sessions.spawn(serve_counted(&p, std::move(stream), o, operator_here, std::move(*one)));
+  });
+}
+
+/// They have places of their own, so that a node that is full of clients is seen.
+void client_port::admit_watched(place& p, std::unique_ptr<coro::stream> s) {
+  std::optional<counted> one = enter(watched_connections_, watched_max);
+  if (!one) return observer_.too_many(s->remote());
+  session_options o = options_.session;
+  o.only_watched = true;
+  p.loop.post([this, &p, stream = std::move(s), one = std::move(one), o]() mutable {
+    if (!p.closing) p.sessions.spawn(serve_counted(&p, std::move(stream), o, false, std::move(*one)));
   });
 }
 
@@ -195,7 +217,12 @@ coro::task<std::unique_ptr<connection>> client_port::welcome(place* p, std::uniq
   if (!said || p->closing) co_return nullptr;
   const service::parts parts{
       .loop = p->loop, .node = node_, .admission = admission_, .memory = memory_, .measured = p->measured};
-  switch (protocol_of(first)) {
+  const spoken protocol = protocol_of(first);
+  if (o.only_watched && protocol != spoken::http_1) {
+    observer_.bad_client(s->remote(), "only HTTP/1.1 is spoken at listen.metrics");
+    co_return nullptr;
+  }
+  switch (protocol) {
   case spoken::native:
     co_return std::make_unique<session>(
         parts, std::move(s), o, observer_,

@@ -50,12 +50,16 @@ class client_port {
   // On the home loop.
   /// Serves whom the acceptor brings; several acceptors may be added.
   void serve(std::unique_ptr<coro::acceptor> a, judge who = {});
+  /// Likewise, but only HTTP/1.1, for those who look after the node: its health and what it measures.
+  void serve_watched(std::unique_ptr<coro::acceptor> a);
   /// Accepts nobody and reads no further request.
   [[nodiscard]] coro::task<void> stop_reading();
   /// Waits until every answer is written, but not longer than that; then ends every session.
   [[nodiscard]] coro::task<void> stop(coro::duration at_most);
 
-  [[nodiscard]] std::size_t connections() const { return connections_.load() + health_connections_.load(); }
+  [[nodiscard]] std::size_t connections() const {
+    return connections_.load() + health_connections_.load() + watched_connections_.load();
+  }
   /// What the requests and replies of all clients hold.
   [[nodiscard]] std::size_t held_bytes() const { return memory_.held(); }
   /// Before the first is served: who answers for what the node measures.
@@ -106,8 +110,9 @@ class client_port {
    private:
     std::atomic<std::size_t>* n_;
   };
-  coro::task<void> run_accepting(std::shared_ptr<coro::acceptor> a, judge who);
+  coro::task<void> run_accepting(std::shared_ptr<coro::acceptor> a, judge who, bool watched);
   void admit(place& p, std::unique_ptr<coro::stream> s, const judge& who);
+  void admit_watched(place& p, std::unique_ptr<coro::stream> s);
   /// A place among so many.
   [[nodiscard]] static std::optional<counted> enter(std::atomic<std::size_t>& places, std::size_t most);
   coro::task<void> run_looking_after(place* p);
@@ -133,6 +138,7 @@ class client_port {
   std::vector<std::shared_ptr<coro::acceptor>> acceptors_;
   std::atomic<std::size_t> connections_{0};
   std::atomic<std::size_t> health_connections_{0};
+  std::atomic<std::size_t> watched_connections_{0};
 };
 
 } // namespace quorumd::clients

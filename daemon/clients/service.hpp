@@ -34,6 +34,7 @@ struct session_options {
   std::size_t request_bytes_max = kv::request_bytes_max; ///< keys and values of one command
   std::chrono::milliseconds handshake_timeout{10'000};   ///< for the first whole request
   std::chrono::milliseconds progress_interval{600'000};  ///< of watches that ask for progress
+  bool only_watched = false;                             ///< it may ask how the node is, and nothing of what it holds
   bool only_health = false; ///< there is no place for it: it may ask for health and status, and not for long
 };
 

@@ -16,12 +16,18 @@ namespace {
 
 constexpr const char* promtool = "/usr/bin/promtool";
 
-/// The body of /metrics.
-std::string metrics_page(cluster& c, std::size_t i, const std::string& query = {}) {
-  raw_connection raw(c.client_place(i));
-  REQUIRE(raw.send("GET /metrics" + query + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
+/// Everything that is answered to one request.
+std::string said_of(const place& at, const std::string& target, const std::string& method = "GET") {
+  raw_connection raw(at);
+  REQUIRE(raw.send(method + " " + target + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
   std::string said;
   REQUIRE(raw.closed_within(seconds(10), &said));
+  return said;
+}
+
+/// The body of /metrics.
+std::string metrics_page(cluster& c, std::size_t i, const std::string& query = {}) {
+  const std::string said = said_of(c.client_place(i), "/metrics" + query);
   REQUIRE(said.starts_with("HTTP/1.1 200 OK\r\n"));
   return said.substr(said.find("\r\n\r\n") + 4);
 }
@@ -35,6 +41,25 @@ std::set<std::string> series_of(const std::string& page) {
 }
 
 } // namespace
+
+// Where only how the node is can be asked, nothing that it holds.
+TEST_CASE("listen.metrics answers those who look after a node, and nobody else") {
+  cluster c("monitoring_port", {.nodes = 1});
+  const place watched{c.client_place(0).ip, 21'381};
+  c.start(0, {"listen.metrics=" + watched.ip + ":21381", "limits.clients_max=1"});
+  c.wait_all_healthy();
+  CHECK(said_of(watched, "/metrics").find("\nquorumd_raft_has_leader 1\n") != std::string::npos);
+  CHECK(said_of(watched, "/health").ends_with("{\"health\":\"true\",\"reason\":\"\"}"));
+  CHECK(said_of(watched, "/livez").starts_with("HTTP/1.1 200 "));
+  CHECK(said_of(watched, "/v3/kv/range", "POST").starts_with("HTTP/1.1 404 "));
+  CHECK(said_of(c.client_place(0), "/v3/kv/range", "POST").starts_with("HTTP/1.1 400 "));
+  CHECK(c.run({"--endpoint", watched.ip + ":21381", "get", "a"}).code != 0);
+  raw_connection other(watched);
+  REQUIRE(other.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"));
+  CHECK(other.closed_within(seconds(10)));
+  CHECK(eventually([&] { return c.log(0).find("only HTTP/1.1 is spoken at listen.metrics") != std::string::npos; },
+                   seconds(5)));
+}
 
 TEST_CASE("the dashboard and the alerts ask for metrics that there are") {
   cluster c("monitoring");

@@ -44,7 +44,7 @@ TEST_CASE("the example file parses to the defaults") {
   settings expected;
   expected.node = {"n1", "/var/lib/quorumd"};
   expected.cluster = {"demo", {{"n1", {"127.0.0.1", 2380}}}};
-  expected.listen = {{"127.0.0.1", 2380}, {"127.0.0.1", 2379}, "/run/quorumd/admin.sock"};
+  expected.listen = {{"127.0.0.1", 2380}, {"127.0.0.1", 2379}, "/run/quorumd/admin.sock", {}};
   expected.advertise = {{"127.0.0.1", 2380}, {"127.0.0.1", 2379}};
   CHECK(*read == expected);
 }

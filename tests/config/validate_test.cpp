@@ -38,6 +38,15 @@ TEST_CASE("timers must fit each other") {
         lines{"f.yaml:13:25: requests.timeout_default: expected at most requests.timeout_max, which is 1s, got 5s"});
 }
 
+TEST_CASE("listen.metrics has a port of its own") {
+  CHECK(complaints(sample, {"listen.metrics=127.0.0.1:12381"}).empty());
+  CHECK(complaints(sample, {"listen.metrics=0.0.0.0:12381"}).empty());
+  CHECK(complaints(sample, {"listen.metrics=0.0.0.0:12379"}) ==
+        lines{"--set listen.metrics: expected another port than listen.client's, got 0.0.0.0:12379"});
+  CHECK(complaints(sample, {"listen.metrics=127.0.0.1:12380"}) ==
+        lines{"--set listen.metrics: expected another port than listen.peer's, got 127.0.0.1:12380"});
+}
+
 // Each bound on bytes or numbers that contains another one.
 TEST_CASE("sizes must fit each other") {
   const auto refused = [](std::vector<std::string> set) { return complaints(sample, std::move(set)).size() == 1; };

@@ -81,8 +81,7 @@ coro::task<bool> recipe::ask_snapshot(wire::snapshot_request r) {
              [&asks = asks_, r](node::group& g, const node::reply_to& to) {
                g.copies().ask(r, [&asks, &g, to](const node::snapshot_answer& a) {
                  asks.reply(g, to, [&](wire::byte_buffer& b) {
-                   if (a.error != wire::request_errc::none)
-                     return stage_end(b, to.id, status_of(a.error, a.text));
+                   if (a.error != wire::request_errc::none) return stage_end(b, to.id, status_of(a.error, a.text));
                    stage_message(b, staged_kind::answer, to.id,
                                  [&](wire::byte_buffer& into) { return append_piece(into, a.reply); });
                  });

@@ -136,7 +136,8 @@ void http_connection::take_head() {
   const auto& request = parser_->get();
   const std::string_view target(request.target().data(), request.target().size());
   const etcd::method what = etcd::find_json_method(target.substr(0, target.find('?')));
-  if (what != etcd::method::none && request.method() == http::verb::post) begin_call(what);
+  const bool call = what != etcd::method::none && request.method() == http::verb::post;
+  if (call && !asks().options().only_watched) begin_call(what);
   if (request.version() < 11 || request[http::field::expect] != "100-continue") return;
   write_text(out(), "HTTP/1.1 100 Continue\r\n\r\n");
   recount();
@@ -158,7 +159,8 @@ void http_connection::take(const parser::value_type& request) {
   const std::string_view target(request.target().data(), request.target().size());
   const std::string_view path = target.substr(0, target.find('?'));
   const std::string_view query = path.size() < target.size() ? target.substr(path.size() + 1) : std::string_view();
-  if (etcd::is_json_path(path)) {
+  const bool only_watched = asks().options().only_watched;
+  if (etcd::is_json_path(path) && !only_watched) {
     const bool known = etcd::find_json_method(path) != etcd::method::none;
     const etcd::grpc_status why = known ? etcd::grpc_status{etcd::grpc_code::unimplemented, "Method Not Allowed"}
                                         : etcd::grpc_status{etcd::grpc_code::not_found, "Not Found"};
@@ -168,7 +170,8 @@ void http_connection::take(const parser::value_type& request) {
       path == "/health" || path == "/livez" || path == "/readyz" || path == "/version" || path == "/metrics";
   if (!known)
     return answer(404, "text/plain",
-                  "there is nothing here but /v3, /health, /livez, /readyz, /version and /metrics\n");
+                  std::string("there is nothing here but ") + (only_watched ? "" : "/v3, ") +
+                      "/health, /livez, /readyz, /version and /metrics\n");
   if (request.method() != http::verb::get) return answer(405, "text/plain", "only GET is answered here\n");
   if (path == "/version") return answer(200, "application/json", version_text());
   if (path == "/metrics") return ask_metrics(has_parameter(query, "compat=etcd"));
