@@ -4,7 +4,7 @@ FROM debian:bookworm-slim AS build
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
       clang-16 lld-16 cmake ninja-build libboost1.81-dev libboost-json1.81-dev libboost-program-options1.81-dev \
-      capnproto libcapnp-dev libyaml-cpp-dev libspdlog-dev libabsl-dev libxxhash-dev libzstd-dev libnghttp2-dev libssl-dev libprotobuf-dev protobuf-compiler libsystemd-dev libgoogle-perftools-dev pkgconf \
+      capnproto libcapnp-dev libyaml-cpp-dev libspdlog-dev libabsl-dev libxxhash-dev libzstd-dev libnghttp2-dev libssl-dev libwslay-dev libprotobuf-dev protobuf-compiler libsystemd-dev libgoogle-perftools-dev pkgconf \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
@@ -18,7 +18,7 @@ FROM debian:bookworm-slim
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
       libboost-container1.81.0 libboost-json1.81.0 libboost-program-options1.81.0 libcapnp-0.9.2 libyaml-cpp0.7 libspdlog1.10 libfmt9 \
-      libabsl20220623 libzstd1 libnghttp2-14 libssl3 libprotobuf32 libsystemd0 libgoogle-perftools4 \
+      libabsl20220623 libzstd1 libnghttp2-14 libssl3 libwslay1 libprotobuf32 libsystemd0 libgoogle-perftools4 \
  && rm -rf /var/lib/apt/lists/* \
  && groupadd --system --gid 990 quorumd \
  && useradd --system --uid 990 --gid quorumd --home-dir /var/lib/quorumd --shell /usr/sbin/nologin quorumd \

@@ -13,9 +13,20 @@ using namespace quorumd::clients::etcd;
 
 namespace {
 
-constexpr std::array calls{method::range,         method::put,   method::delete_range, method::txn,   method::compact,
-                           method::watch,         method::alarm, method::lease_grant,  method::lock,  method::campaign,
-                           method::lease_keep_alive, method::observe, method::member_update, method::snapshot};
+constexpr std::array calls{method::range,
+                           method::put,
+                           method::delete_range,
+                           method::txn,
+                           method::compact,
+                           method::watch,
+                           method::alarm,
+                           method::lease_grant,
+                           method::lock,
+                           method::campaign,
+                           method::lease_keep_alive,
+                           method::observe,
+                           method::member_update,
+                           method::snapshot};
 
 struct outcome {
   bool good = true;

@@ -24,7 +24,7 @@ constexpr std::array named_mutants{
     named_mutant{"cut-without-sync", {.storage = storage::mutant::cut_without_sync}},
     named_mutant{"complete-by-index", {.node = {.complete_by_index = true}}},
     named_mutant{"ignore-sessions", {.node = {.ignore_sessions = true}}},
-    named_mutant{"age-by-answer", {.node = {.age_by_answer = true}}},
+    named_mutant{"age-by-answer", {.node = {.age_by_answer = true}}, 400},
     named_mutant{"skip-on-resume", {.node = {.watches = {.skip_on_resume = true}}}},
     named_mutant{"split-revision", {.node = {.watches = {.split_revision = true}}}},
     named_mutant{"expire-by-follower", {.node = {.expire_by_follower = true}}},

@@ -65,6 +65,8 @@ class json_call {
   /// What is kept of an object that is not whole.
   [[nodiscard]] std::size_t bytes() const { return text_.size(); }
 
+  /// The one message that it takes is whole: what comes is ignored.
+  [[nodiscard]] bool has_all() const { return taken_ && !goes_on(what_); }
   [[nodiscard]] bool answers_go_on() const { return quorumd::clients::etcd::answers_go_on(what_); }
   /// It waits for others, or for ever.
   [[nodiscard]] bool lasts() const { return answers_go_on() || is_recipe(what_); }

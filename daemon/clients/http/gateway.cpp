@@ -37,6 +37,49 @@ void http_connection::begin_call(etcd::method what) {
   if (!call_->chunked) keep_ = false; // the answer's end is the connection's
 }
 
+void http_connection::begin_socket(etcd::method what) {
+  const auto key = parser_->get()["Sec-WebSocket-Key"];
+  begin_call(what);
+  under_way_ = true;
+  call_->chunked = false;
+  keep_ = false;
+  heard();
+  write_text(out(), "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                    "Sec-WebSocket-Accept: " +
+                        websocket::accept_of({key.data(), key.size()}) + "\r\n\r\n");
+  socket_ = std::make_unique<websocket>(2 * etcd::message_bytes_max(asks().options()),
+                                        [this](std::string_view text) { take_text(text); });
+  flush_socket();
+}
+
+/// False: nothing more is to be read.
+bool http_connection::take_frames() {
+  const bool open = socket_->receive(read_.bytes());
+  read_.clear();
+  flush_socket();
+  if (open && call_) return true;
+  if (call_) { // the other end has enough
+    ended_ = call_->id;
+    call_.reset();
+    hold_text(0);
+    answered();
+  }
+  close_ended();
+  return false;
+}
+
+void http_connection::take_text(std::string_view text) {
+  if (!call_ || call_->whole) return;
+  std::string body(text);
+  static_cast<void>(feed_call(body, false));
+}
+
+void http_connection::flush_socket() {
+  socket_->send(out());
+  recount();
+  wake_writer();
+}
+
 /// What came of its body, which is taken. False: nothing more is to be read.
 bool http_connection::feed_call(std::string& body, bool whole) {
   std::string messages;
@@ -47,6 +90,7 @@ bool http_connection::feed_call(std::string& body, bool whole) {
     return fail_call({etcd::grpc_code::resource_exhausted, "etcdserver: request is too large"});
   bool good = json.take(std::as_bytes(std::span(body)), messages);
   body.clear();
+  whole = whole || (socket_ && json.has_all());
   if (good && whole) good = json.finish(messages);
   hold_text(json.bytes());
   call_->whole = whole;
@@ -81,18 +125,27 @@ void http_connection::answer(std::int32_t id, std::span<const std::byte> message
                       {reinterpret_cast<const char*>(content.data()) + 1, content.size() - 1});
   }
   const std::string text = call_->json.answer(message);
-  if (goes_on()) return say(text, message.size());
+  if (goes_on() || socket_) return say(text, message.size());
   call_->begun = true;
   answer(200, json_type, text);
 }
 
 /// A part of an answer that goes on.
 void http_connection::say(std::string_view text, std::size_t message_bytes) {
+  if (socket_) {
+    socket_->say(text.ends_with('\n') ? text.substr(0, text.size() - 1) : text);
+    socket_->send(out());
+    return said_part(message_bytes);
+  }
   if (!std::exchange(call_->begun, true))
     write_head(out(), {.type = json_type, .chunked = call_->chunked, .keep = keep_});
   if (call_->chunked) write_text(out(), chunk_size(text.size()));
   write_text(out(), text);
   if (call_->chunked) write_text(out(), "\r\n");
+  said_part(message_bytes);
+}
+
+void http_connection::said_part(std::size_t message_bytes) {
   parts_.push_back({.end = left_ + out().size(), .message_bytes = message_bytes, .id = call_->id});
   recount();
   wake_writer();
@@ -101,7 +154,11 @@ void http_connection::say(std::string_view text, std::size_t message_bytes) {
 void http_connection::end(std::int32_t id, const etcd::grpc_status& s) {
   if (!call_ || id != call_->id) return;
   const bool good = s.code == etcd::grpc_code::ok;
-  if (!call_->begun) {
+  if (socket_) {
+    if (!good) say(goes_on() ? etcd::json_call::last_line(s) : etcd::json_error(s), 0);
+    socket_->close();
+    flush_socket();
+  } else if (!call_->begun) {
     const std::string text = good ? std::string() : goes_on() ? etcd::json_call::last_line(s) : etcd::json_error(s);
     if (!call_->whole) keep_ = false;
     answer(good ? 200 : etcd::http_status_of(s.code), json_type, text);
@@ -143,6 +200,7 @@ void http_connection::hold_text(std::size_t bytes) {
 }
 
 void http_connection::take_left() {
+  if (asks().may_ask()) answered_.set();
   calls_.take_left();
   close_ended();
 }

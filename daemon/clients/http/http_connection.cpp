@@ -8,6 +8,7 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/verb.hpp>
+#include <boost/beast/websocket/rfc6455.hpp>
 
 #include <algorithm>
 #include <cstring>
@@ -67,7 +68,8 @@ void http_connection::expect_request() {
 }
 
 coro::task<bool> http_connection::read_once() {
-  if (under_way_ && !lasts()) {
+  // Who does not read its answers, or asks for more than there is room for, is not read either.
+  if ((under_way_ && !lasts()) || !asks().may_ask()) {
     co_await answered_.wait();
     co_return true;
   }
@@ -91,6 +93,7 @@ coro::task<bool> http_connection::read_once() {
 
 /// False: nothing more is to be read.
 bool http_connection::take_bytes() {
+  if (socket_) return take_frames();
   while ((!under_way_ || (lasts() && !call_->whole)) && (keep_ || lasts()) && !read_.empty()) {
     begun_ = true;
     boost::system::error_code wrong;
@@ -99,6 +102,7 @@ bool http_connection::take_bytes() {
     const bool large = wrong == http::error::header_limit || wrong == http::error::body_limit;
     if (wrong && wrong != http::error::need_more) return reject(large ? 413 : 400, wrong.message());
     if (parser_->is_header_done() && !std::exchange(routed_, true)) take_head();
+    if (socket_) return take_frames();
     if (!take_parsed()) return false;
     if (used == 0 || wrong) break;
   }
@@ -136,8 +140,10 @@ void http_connection::take_head() {
   const auto& request = parser_->get();
   const std::string_view target(request.target().data(), request.target().size());
   const etcd::method what = etcd::find_json_method(target.substr(0, target.find('?')));
-  const bool call = what != etcd::method::none && request.method() == http::verb::post;
-  if (call && !asks().options().only_watched) begin_call(what);
+  if (what != etcd::method::none && !asks().options().only_watched) {
+    if (boost::beast::websocket::is_upgrade(request)) return begin_socket(what);
+    if (request.method() == http::verb::post) begin_call(what);
+  }
   if (request.version() < 11 || request[http::field::expect] != "100-continue") return;
   write_text(out(), "HTTP/1.1 100 Continue\r\n\r\n");
   recount();

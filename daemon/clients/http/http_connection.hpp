@@ -3,6 +3,7 @@
 #include "daemon/clients/connection.hpp"
 #include "daemon/clients/etcd/calls.hpp"
 #include "daemon/clients/etcd/json.hpp"
+#include "daemon/clients/http/websocket.hpp"
 #include "daemon/clients/reporter.hpp"
 
 #include <boost/beast/http/parser.hpp>
@@ -18,7 +19,7 @@
 namespace quorumd::clients {
 
 /// A connection that speaks HTTP/1.1: /health, /livez, /readyz, /version and /metrics for those who look after a node,
-/// and etcd's API in JSON. One request at a time is under way.
+/// and etcd's API in JSON, or a WebSocket for a call of it. One request at a time is under way.
 class http_connection final : public connection, private etcd::carrier {
  public:
   /// `begun` is what was read of it so far. Without a reporter there are no metrics. The encoder is all connections'.
@@ -94,15 +95,20 @@ class http_connection final : public connection, private etcd::carrier {
     std::int32_t id;
   };
   void begin_call(etcd::method what);
+  void begin_socket(etcd::method what);
+  [[nodiscard]] bool take_frames();
+  void take_text(std::string_view text);
+  void flush_socket();
   [[nodiscard]] bool feed_call(std::string& body, bool whole);
   bool fail_call(const etcd::grpc_status& s);
   void say(std::string_view text, std::size_t message_bytes);
+  void said_part(std::size_t message_bytes);
   void end_call();
   void close_ended();
   void hold_text(std::size_t bytes);
   [[nodiscard]] bool goes_on() const { return call_ && call_->json.answers_go_on(); }
   /// It may last, and more of the client's may come meanwhile: its leave, if nothing else.
-  [[nodiscard]] bool lasts() const { return call_ && call_->json.lasts(); }
+  [[nodiscard]] bool lasts() const { return call_ && (socket_ || call_->json.lasts()); }
 
   reporter* const reports_;
   etcd::calls calls_;
@@ -117,6 +123,7 @@ class http_connection final : public connection, private etcd::carrier {
   bool keep_ = true;       ///< another may follow
   bool stopping_ = false;  ///< this end closes
   std::optional<json_request> call_;
+  std::unique_ptr<websocket> socket_; ///< its messages are texts of one of those
   std::int32_t last_call_ = 0;        ///< its number
   std::optional<std::int32_t> ended_; ///< a call that is to be closed
   std::size_t text_held_ = 0;         ///< of JSON that is not whole

@@ -366,3 +366,90 @@ TEST_CASE("json: over HTTP/2 too, beside gRPC") {
     CHECK(rig.bad_clients() == 0);
   }
 }
+
+namespace {
+
+/// A frame of a client: all of one are masked, here by a key that changes nothing but is there.
+std::string client_frame(std::uint8_t first, std::string_view text) {
+  std::string f(1, static_cast<char>(first));
+  if (text.size() < 126) {
+    f += static_cast<char>(0x80 | text.size());
+  } else {
+    f += '\xfe';
+    f += static_cast<char>(text.size() >> 8);
+    f += static_cast<char>(text.size() & 0xff);
+  }
+  const std::string_view key("\x11\x22\x33\x44", 4);
+  f += key;
+  for (std::size_t i = 0; i < text.size(); ++i) f += static_cast<char>(text[i] ^ key[i % 4]);
+  return f;
+}
+
+constexpr std::uint8_t ws_text = 0x81;
+constexpr std::string_view ws_key = "dGhlIHNhbXBsZSBub25jZQ=="; // RFC 6455, 1.3
+
+std::string upgrade(std::string_view path) {
+  return "GET " + std::string(path) + " HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + std::string(ws_key) + "\r\n\r\n";
+}
+
+} // namespace
+
+TEST_CASE("json: a WebSocket has a text for each message, both ways") {
+  for (const std::size_t loops : {1U, 2U}) {
+    node_rig rig(with(loops));
+    REQUIRE(served(rig.call(wire::health_request{})));
+    json_client writer(rig);
+    raw_connection c(at(rig));
+    std::string said;
+    const std::string create = R"({"create_request":{"key":"YQ=="}})";
+    REQUIRE(c.send(upgrade("/v3/watch") + client_frame(ws_text, create)));
+    REQUIRE(c.says("\"created\":true}}", said));
+    CHECK(said.starts_with("HTTP/1.1 101 Switching Protocols\r\n"));
+    CHECK(has(said, "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"));
+    static_cast<void>(writer.ask(200, "/v3/kv/put", R"({"key":"YQ==","value":"MQ=="})"));
+    REQUIRE(c.says(R"("value":"MQ=="}}]}})", said));
+    // In two frames, with a ping between them.
+    const std::string more = R"({"create_request":{"key":"Yg==","watch_id":7}})";
+    REQUIRE(c.send(client_frame(0x01, more.substr(0, 20)) + client_frame(0x89, "hi") +
+                   client_frame(0x80, more.substr(20))));
+    REQUIRE(c.says(R"("watch_id":"7","created":true)", said));
+    CHECK(has(said, std::string("\x8a\x02hi", 4)));
+    REQUIRE(c.send(client_frame(0x88, std::string("\x03\xe8", 2)))); // it closes
+    std::string last;
+    CHECK(c.closed_within(10s, &last));
+    CHECK(last.starts_with(std::string("\x88\x02\x03\xe8", 4)));
+
+    raw_connection one(at(rig));
+    REQUIRE(one.send(upgrade("/v3/kv/range") + client_frame(ws_text, R"({"key":"YQ=="} {"key":"Yg=="})")));
+    std::string range;
+    CHECK(one.closed_within(10s, &range));
+    CHECK(has(range, R"("kvs":[{"key":"YQ==")"));
+    CHECK_FALSE(has(range, R"("kvs":[{"key":"Yg==")"));
+
+    // What does not keep to it, and nonsense in it.
+    for (const std::string& bad :
+         {client_frame(0x83, "x"), std::string("\x81\x01x", 3), client_frame(0x02, "abc") + client_frame(ws_text, "x"),
+          client_frame(ws_text, "nonsense"), client_frame(ws_text, "\xff\xfe")}) {
+      raw_connection wrong(at(rig));
+      REQUIRE(wrong.send(upgrade("/v3/watch") + bad));
+      CHECK(wrong.closed_within(10s));
+    }
+    CHECK(has(writer.ask(200, "/v3/kv/range", R"({"key":"YQ=="})"), R"("count":"1")"));
+  }
+}
+
+TEST_CASE("http: who asks and never reads is not read") {
+  node_rig rig(with(1));
+  REQUIRE(served(rig.call(wire::health_request{})));
+  raw_connection c(at(rig), 4096);
+  std::string many;
+  for (int i = 0; i < 2000; ++i) many += "GET /version HTTP/1.1\r\nHost: x\r\n\r\n";
+  bool taken = true;
+  for (int i = 0; taken && i < 2000; ++i) taken = c.send(many, 300ms);
+  CHECK_FALSE(taken);
+  CHECK(rig.held_bytes() < std::size_t{24} * 1024 * 1024);
+  CHECK(rig.slow_clients() == 0); // it may read later
+  json_client other(rig);
+  CHECK(has(other.ask(200, "/v3/maintenance/status", "{}"), "3.5.21"));
+}
