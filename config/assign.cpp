@@ -138,8 +138,8 @@ complaint assign(const value_spec& value, settings& to, std::string_view text) {
 
 complaint assign_list(const list_value& value, settings& to, std::vector<std::string> items) {
   for (const std::string& item : items)
-    if (item.empty() || item.find_first_of(" \t\n:,") != std::string::npos)
-      return "expected a user's or group's name or number, got " + in_quotes(item);
+    if (item.empty() || item.find_first_of(value.colons ? " \t\n," : " \t\n:,") != std::string::npos)
+      return "expected " + std::string(value.item) + ", got " + in_quotes(item);
   value.at(to) = std::move(items);
   return std::nullopt;
 }
@@ -204,7 +204,7 @@ std::string expectation(const value_spec& value) {
           [&](const name_value&) { return std::string(name_form); },
           [&](const path_value&) { return "a path of " + range; },
           [&](const address_value&) { return std::string("HOST:PORT, such as 127.0.0.1:2379"); },
-          [&](const list_value&) { return std::string("a list of names, such as [ann, bob]"); },
+          [&](const list_value& v) { return "a list of names, such as " + std::string(v.example); },
           [&]<class E>(const choice_value<E>&) { return "one of " + range; },
           [&](const members_value&) {
             return "a mapping from " + range + "' names to their addresses, such as `n1: 127.0.0.1:2380`";

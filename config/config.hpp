@@ -130,6 +130,13 @@ struct requests_settings {
   friend bool operator==(const requests_settings&, const requests_settings&) = default;
 };
 
+/// What web pages may do, over HTTP/1.1.
+struct http_settings {
+  std::vector<std::string> cors_origins;   ///< whose pages may read answers; `*`: all
+  std::vector<std::string> host_whitelist; ///< by which names; none: any
+  friend bool operator==(const http_settings&, const http_settings&) = default;
+};
+
 /// Who may use the admin socket besides root and the daemon's own user: names or numbers.
 struct admin_settings {
   std::vector<std::string> users;
@@ -160,6 +167,7 @@ struct settings {
   runtime_settings runtime;
   limits_settings limits;
   requests_settings requests;
+  http_settings http;
   admin_settings admin;
   log_settings log;
   shutdown_settings shutdown;

@@ -212,7 +212,7 @@ class reader {
       settings scratch;
       complaint what;
       if (item.is != yaml_node::kind::scalar)
-        what = "expected a user's or group's name or number, got " + item.described();
+        what = "expected " + std::string(list.item) + ", got " + item.described();
       else
         what = assign_list(list, scratch, {item.text});
       if (what) note(key.path, item.at, what);

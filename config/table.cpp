@@ -153,6 +153,15 @@ const key_spec key_specs[] = {
     {"requests.timeout_max", duration_value{AT(requests.timeout_max), ms(1), seconds(3600)},
      "A longer deadline is cut to this"},
 
+    {"http.cors_origins",
+     list_value{AT(http.cors_origins), "an origin, such as https://console.example, or *",
+                "[https://console.example]", true},
+     "Origins of web pages that may read what is answered over HTTP/1.1: *, or as in https://console.example"},
+    {"http.host_whitelist",
+     list_value{AT(http.host_whitelist), "a host's name or address without its port, or *", "[db.example]", true},
+     "Names by which the port may be called in HTTP/1.1, without the port; none: by any. It keeps out web pages whose "
+     "own name was made to point here"},
+
     {"admin.users", list_value{AT(admin.users)},
      "Users, by name or number, who may use the admin socket besides root and the daemon's own"},
     {"admin.groups", list_value{AT(admin.groups)}, "Groups whose members may use the admin socket"},
@@ -180,6 +189,7 @@ constexpr std::array sections{
     section_spec{"runtime", "Threads"},
     section_spec{"limits", "Bounds of queues and connections"},
     section_spec{"requests", "Deadlines"},
+    section_spec{"http", "What web pages may do"},
     section_spec{"admin", "Who may administer"},
     section_spec{"log", "Logging"},
     section_spec{"shutdown", "Stopping"},

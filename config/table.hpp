@@ -38,6 +38,9 @@ struct address_value {
 };
 struct list_value {
   std::vector<std::string>& (*at)(settings&);
+  std::string_view item = "a user's or group's name or number";
+  std::string_view example = "[ann, bob]";
+  bool colons = false; ///< whether an item may have some
 };
 /// One of the words of an enumeration.
 template <class E>

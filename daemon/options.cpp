@@ -3,8 +3,10 @@
 #include "config/exit_codes.hpp"
 #include "config/identity.hpp"
 #include "config/values.hpp"
+#include "daemon/clients/web_rules.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <thread>
 
 namespace quorumd::daemon {
@@ -89,7 +91,9 @@ clients::client_port::options client_options_of(const config::settings& s) {
                       .inflight_max = s.limits.inflight_per_client_max,
                       .queue_bytes_max = s.limits.client_queue_bytes_max,
                       .request_bytes_max = s.limits.request_bytes_max,
-                      .handshake_timeout = s.limits.handshake_timeout},
+                      .handshake_timeout = s.limits.handshake_timeout,
+                      .web = std::make_shared<const clients::web_rules>(
+                          clients::web_rules{.origins = s.http.cors_origins, .hosts = s.http.host_whitelist})},
           .clients_max = s.limits.clients_max,
           .inflight_max = s.limits.inflight_requests_max,
           .queues_bytes_max = s.limits.client_queues_bytes_max};

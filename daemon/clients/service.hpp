@@ -16,6 +16,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,8 @@ namespace quorumd::clients {
 
 /// What a client is told for whom there is no place.
 inline constexpr const char* too_many_clients = "this node has as many clients as limits.clients_max allows";
+
+struct web_rules;
 
 struct session_options {
   std::chrono::milliseconds timeout_default{5'000}; ///< of a request that brings none
@@ -34,6 +37,7 @@ struct session_options {
   std::size_t request_bytes_max = kv::request_bytes_max; ///< keys and values of one command
   std::chrono::milliseconds handshake_timeout{10'000};   ///< for the first whole request
   std::chrono::milliseconds progress_interval{600'000};  ///< of watches that ask for progress
+  std::shared_ptr<const web_rules> web{}; ///< over HTTP/1.1; none: any host, and no other origin
   bool only_watched = false;                             ///< it may ask how the node is, and nothing of what it holds
   bool only_health = false; ///< there is no place for it: it may ask for health and status, and not for long
 };

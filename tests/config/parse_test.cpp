@@ -80,6 +80,9 @@ TEST_CASE("a wrong type is named with what was expected") {
         lines{"f.yaml:14:10: admin.users: expected a list of names, such as [ann, bob], got `ann`"});
   CHECK(complaints(sample + "admin:\n  users: [ann, [bob]]\n") ==
         lines{"f.yaml:14:16: admin.users: expected a user's or group's name or number, got a list"});
+  CHECK(complaints(sample + "http: {cors_origins: ['https://a:1'], host_whitelist: ['::1', b]}\n").empty());
+  CHECK(complaints(sample + "http: {host_whitelist: b}\n") ==
+        lines{"f.yaml:13:24: http.host_whitelist: expected a list of names, such as [db.example], got `b`"});
   CHECK(complaints(sample + "runtime: {loops: two}\n") ==
         lines{"f.yaml:13:18: runtime.loops: expected a whole number from 0 to 64, got `two`"});
   CHECK(complaints(sample + "log:\n  level: loud\n") ==

@@ -138,7 +138,7 @@ void http_connection::say(std::string_view text, std::size_t message_bytes) {
     return said_part(message_bytes);
   }
   if (!std::exchange(call_->begun, true))
-    write_head(out(), {.type = json_type, .chunked = call_->chunked, .keep = keep_});
+    write_head(out(), {.type = json_type, .chunked = call_->chunked, .keep = keep_, .more = cors_});
   if (call_->chunked) write_text(out(), chunk_size(text.size()));
   write_text(out(), text);
   if (call_->chunked) write_text(out(), "\r\n");

@@ -4,6 +4,7 @@
 #include "daemon/clients/http/etcd_metrics.hpp"
 #include "daemon/clients/http/http_text.hpp"
 #include "daemon/clients/http/prometheus.hpp"
+#include "daemon/clients/web_rules.hpp"
 
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/error.hpp>
@@ -140,7 +141,8 @@ void http_connection::take_head() {
   const auto& request = parser_->get();
   const std::string_view target(request.target().data(), request.target().size());
   const etcd::method what = etcd::find_json_method(target.substr(0, target.find('?')));
-  if (what != etcd::method::none && !asks().options().only_watched) {
+  take_web_rules();
+  if (what != etcd::method::none && !asks().options().only_watched && !astray_) {
     if (boost::beast::websocket::is_upgrade(request)) return begin_socket(what);
     if (request.method() == http::verb::post) begin_call(what);
   }
@@ -148,6 +150,23 @@ void http_connection::take_head() {
   write_text(out(), "HTTP/1.1 100 Continue\r\n\r\n");
   recount();
   wake_writer();
+}
+
+/// What a web page may do that sends it, and whether it is meant for this node.
+void http_connection::take_web_rules() {
+  const auto& request = parser_->get();
+  const web_rules* const rules = asks().options().web.get();
+  const auto text_of = [&](http::field f) {
+    const auto text = request[f];
+    return std::string_view(text.data(), text.size());
+  };
+  cors_.clear();
+  astray_ = rules != nullptr && !rules->is_called(text_of(http::field::host));
+  const std::string_view origin = text_of(http::field::origin);
+  if (rules == nullptr || astray_ || !rules->reads(origin)) return;
+  cors_ = "Access-Control-Allow-Origin: " + std::string(origin) +
+          "\r\nAccess-Control-Allow-Methods: POST, GET, OPTIONS\r\n"
+          "Access-Control-Allow-Headers: accept, content-type, authorization\r\nVary: Origin\r\n";
 }
 
 /// It does not keep to HTTP.
@@ -165,6 +184,8 @@ void http_connection::take(const parser::value_type& request) {
   const std::string_view target(request.target().data(), request.target().size());
   const std::string_view path = target.substr(0, target.find('?'));
   const std::string_view query = path.size() < target.size() ? target.substr(path.size() + 1) : std::string_view();
+  if (astray_) return answer(421, "text/plain", "the host that is asked for is none of http.host_whitelist\n");
+  if (!cors_.empty() && request.method() == http::verb::options) return answer(200, "text/plain", {});
   const bool only_watched = asks().options().only_watched;
   if (etcd::is_json_path(path) && !only_watched) {
     const bool known = etcd::find_json_method(path) != etcd::method::none;
@@ -212,7 +233,7 @@ void http_connection::ask_metrics(bool etcd_too) {
 }
 
 void http_connection::answer(unsigned status, std::string_view type, std::string_view body) {
-  write_head(out(), {.status = status, .type = type, .length = body.size(), .keep = keep_});
+  write_head(out(), {.status = status, .type = type, .length = body.size(), .keep = keep_, .more = cors_});
   write_text(out(), body);
   recount();
   wake_writer();

@@ -69,6 +69,7 @@ class http_connection final : public connection, private etcd::carrier {
   [[nodiscard]] bool take_bytes();
   [[nodiscard]] bool take_parsed();
   void take_head();
+  void take_web_rules();
   void take(const parser::value_type& request);
   bool reject(unsigned status, std::string_view why);
   void ask_health(asked how, bool serializable);
@@ -122,6 +123,8 @@ class http_connection final : public connection, private etcd::carrier {
   bool more_ = false;      ///< was read behind it
   bool keep_ = true;       ///< another may follow
   bool stopping_ = false;  ///< this end closes
+  bool astray_ = false;    ///< the request calls this by a name that is not its own
+  std::string cors_;       ///< what the answer's head has for a page of another origin
   std::optional<json_request> call_;
   std::unique_ptr<websocket> socket_; ///< its messages are texts of one of those
   std::int32_t last_call_ = 0;        ///< its number

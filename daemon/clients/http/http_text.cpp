@@ -22,6 +22,7 @@ void write_head(wire::byte_buffer& out, const response_head& h) {
   head += "\r\nX-Content-Type-Options: nosniff\r\n";
   if (h.status == 405) head += h.type == "application/json" ? "Allow: POST\r\n" : "Allow: GET\r\n";
   if (!h.keep) head += "Connection: close\r\n";
+  head += h.more;
   head += "\r\n";
   write_text(out, head);
 }

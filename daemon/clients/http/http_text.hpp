@@ -16,7 +16,8 @@ struct response_head {
   std::string_view type{};
   std::optional<std::size_t> length{}; ///< of the body
   bool chunked = false;
-  bool keep = true; ///< the connection goes on
+  bool keep = true;        ///< the connection goes on
+  std::string_view more{}; ///< whole lines
 };
 void write_head(wire::byte_buffer& out, const response_head& h);
 void write_text(wire::byte_buffer& out, std::string_view text);

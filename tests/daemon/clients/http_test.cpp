@@ -1,9 +1,11 @@
+#include "daemon/clients/web_rules.hpp"
 #include "tests/cluster/raw_client.hpp"
 #include "tests/daemon/clients/port_client.hpp"
 #include "tests/daemon/fixture/node_rig.hpp"
 
 #include <doctest/doctest.h>
 
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -201,4 +203,37 @@ TEST_CASE("http: what is none") {
   CHECK(said_to(rig, "GET /health HTTP/1.1\r\nX: never ends").empty()); // within its time
   CHECK(rig.bad_clients() == 5);
   CHECK(get(rig, "/health").starts_with("HTTP/1.1 200 "));
+}
+
+TEST_CASE("http: web pages of other origins, and names that are not this node's") {
+  const auto asked = [](const node_rig& rig, const std::string& method, const std::string& target,
+                        const std::string& headers) {
+    return said_to(rig, method + " " + target + " HTTP/1.1\r\n" + headers +
+                            "Content-Length: 2\r\nConnection: close\r\n\r\n{}");
+  };
+  const std::string of_console = "Host: db.example:2379\r\nOrigin: https://console.example\r\n";
+  const std::string allowed = "\r\nAccess-Control-Allow-Origin: https://console.example\r\n";
+  node_rig open(with(1));
+  REQUIRE(served(open.call(wire::health_request{})));
+  CHECK_FALSE(has(asked(open, "POST", "/v3/maintenance/status", of_console), "Access-Control"));
+  CHECK(asked(open, "OPTIONS", "/v3/kv/range", of_console).starts_with("HTTP/1.1 405 "));
+
+  const clients::web_rules rules{.origins = {"https://console.example"}, .hosts = {"db.example", "::1"}};
+  node_rig rig({.loops = 1, .clients = {.session = {.web = std::make_shared<const clients::web_rules>(rules)}}});
+  REQUIRE(served(rig.call(wire::health_request{})));
+  const std::string status = asked(rig, "POST", "/v3/maintenance/status", of_console);
+  CHECK(status.starts_with("HTTP/1.1 200 "));
+  CHECK(has(status, allowed));
+  CHECK(has(asked(rig, "POST", "/v3/lease/keepalive", of_console), allowed)); // in parts
+  CHECK(has(asked(rig, "POST", "/v3/nothing", of_console), allowed));
+  CHECK(has(asked(rig, "OPTIONS", "/v3/kv/range", of_console), allowed));
+  CHECK(asked(rig, "OPTIONS", "/v3/kv/range", of_console).starts_with("HTTP/1.1 200 "));
+  CHECK_FALSE(has(asked(rig, "GET", "/health", "Host: db.example\r\nOrigin: https://other.example\r\n"), "Access-"));
+  CHECK(asked(rig, "GET", "/health", "Host: [::1]:2379\r\n").starts_with("HTTP/1.1 200 "));
+  for (const char* host : {"Host: evil.example\r\n", "Host: db.example.evil:2379\r\n", "Host: [::2]\r\n", ""})
+    for (const char* target : {"/health", "/v3/kv/put", "/metrics"}) {
+      const std::string said = asked(rig, "POST", target, host);
+      CHECK(said.starts_with("HTTP/1.1 421 Misdirected Request\r\n"));
+      CHECK(has(said, "http.host_whitelist"));
+    }
 }
