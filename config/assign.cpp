@@ -19,12 +19,16 @@ using words = std::span<const std::string_view>;
 
 constexpr std::string_view level_words[]{"trace", "debug", "info", "warn", "error"};
 constexpr std::string_view compression_words[]{"none", "zstd"};
+constexpr std::string_view etcd_version_words[]{"3.4.23", "3.5.21"};
 /// In the order of the enumerators.
 words words_of(const level_value&) {
   return level_words;
 }
 words words_of(const compression_value&) {
   return compression_words;
+}
+words words_of(const etcd_version_value&) {
+  return etcd_version_words;
 }
 
 constexpr std::string_view name_form =
@@ -170,6 +174,7 @@ std::string type_name(const value_spec& value) {
                         [](const list_value&) { return "list"; },
                         [](const level_value&) { return "level"; },
                         [](const compression_value&) { return "compression"; },
+                        [](const etcd_version_value&) { return "version"; },
                         [](const members_value&) { return "name: address"; },
                     },
                     value);

@@ -36,6 +36,8 @@ struct member {
 enum class log_level : std::uint8_t { trace, debug, info, warn, error };
 /// Of what is sent to other members.
 enum class compression : std::uint8_t { none, zstd };
+/// Of etcd.
+enum class etcd_version : std::uint8_t { v3_4_23, v3_5_21 };
 
 struct node_settings {
   std::string name; ///< of a member
@@ -130,6 +132,12 @@ struct requests_settings {
   friend bool operator==(const requests_settings&, const requests_settings&) = default;
 };
 
+/// How etcd's clients are answered.
+struct etcd_settings {
+  etcd_version version = etcd_version::v3_5_21; ///< that this node answers as
+  friend bool operator==(const etcd_settings&, const etcd_settings&) = default;
+};
+
 /// What web pages may do, over HTTP/1.1.
 struct http_settings {
   std::vector<std::string> cors_origins;   ///< whose pages may read answers; `*`: all
@@ -167,6 +175,7 @@ struct settings {
   runtime_settings runtime;
   limits_settings limits;
   requests_settings requests;
+  etcd_settings etcd;
   http_settings http;
   admin_settings admin;
   log_settings log;

@@ -153,6 +153,8 @@ const key_spec key_specs[] = {
     {"requests.timeout_max", duration_value{AT(requests.timeout_max), ms(1), seconds(3600)},
      "A longer deadline is cut to this"},
 
+    {"etcd.version", etcd_version_value{AT(etcd.version)},
+     "The version of etcd that this node answers as, to clients that ask for it before they use what is newer"},
     {"http.cors_origins",
      list_value{AT(http.cors_origins), "an origin, such as https://console.example, or *",
                 "[https://console.example]", true},
@@ -189,6 +191,7 @@ constexpr std::array sections{
     section_spec{"runtime", "Threads"},
     section_spec{"limits", "Bounds of queues and connections"},
     section_spec{"requests", "Deadlines"},
+    section_spec{"etcd", "etcd's API"},
     section_spec{"http", "What web pages may do"},
     section_spec{"admin", "Who may administer"},
     section_spec{"log", "Logging"},

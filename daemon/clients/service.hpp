@@ -3,6 +3,7 @@
 #include "consensus/types/chunk.hpp"
 #include "coro/loop.hpp"
 #include "daemon/clients/admission.hpp"
+#include "daemon/clients/emulated.hpp"
 #include "daemon/clients/reply_channel.hpp"
 #include "daemon/clients/session_metrics.hpp"
 #include "daemon/clients/shared_memory.hpp"
@@ -37,6 +38,7 @@ struct session_options {
   std::size_t request_bytes_max = kv::request_bytes_max; ///< keys and values of one command
   std::chrono::milliseconds handshake_timeout{10'000};   ///< for the first whole request
   std::chrono::milliseconds progress_interval{600'000};  ///< of watches that ask for progress
+  const emulated_etcd* etcd = &etcd_3_5;
   std::shared_ptr<const web_rules> web{}; ///< over HTTP/1.1; none: any host, and no other origin
   bool only_watched = false;                             ///< it may ask how the node is, and nothing of what it holds
   bool only_health = false; ///< there is no place for it: it may ask for health and status, and not for long

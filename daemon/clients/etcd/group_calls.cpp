@@ -1,4 +1,3 @@
-#include "daemon/clients/emulated.hpp"
 #include "daemon/clients/etcd/calls.hpp"
 
 #include "rpc.pb.h"
@@ -52,7 +51,6 @@ void add_members(Response& to, const wire::members_reply& all) {
 
 void fill_status(node::group& g, pb::StatusResponse& r) {
   const wire::status_row row = g.status().own_row();
-  r.set_version(emulated_version);
   r.set_dbsize(static_cast<std::int64_t>(row.store_bytes));
   r.set_dbsizeinuse(static_cast<std::int64_t>(row.store_bytes - row.history_bytes));
   r.set_leader(row.leader.value());
@@ -173,14 +171,16 @@ void calls::ask_group(std::int32_t id, const call& c, service::time_limits until
       return nothing;
     });
   case method::status:
-    return report<pb::StatusResponse>(id, [=](node::group& g, auto& r) {
+    return report<pb::StatusResponse>(id, [nothing, version = asks().options().etcd->version](node::group& g, auto& r) {
       fill_status(g, r);
+      r.set_version(version);
       return nothing;
     });
   case method::alarm:
     return parse<pb::AlarmRequest>(id, message, [&](const auto&) {
-      report<pb::AlarmResponse>(id, [=](node::group& g, auto& r) {
+      report<pb::AlarmResponse>(id, [nothing, old = asks().options().etcd->before_3_5](node::group& g, auto& r) {
         fill_alarms(g, r);
+        if (old) r.clear_header();
         return nothing;
       });
     });
@@ -213,7 +213,10 @@ void calls::ask_group(std::int32_t id, const call& c, service::time_limits until
   case method::auth_disable:
     return report<pb::AuthDisableResponse>(id, [=](node::group&, auto&) { return nothing; });
   default: // defragment: nothing ever needs it
-    return report<pb::DefragmentResponse>(id, [=](node::group&, auto&) { return nothing; });
+    return report<pb::DefragmentResponse>(id, [=](node::group&, auto& r) {
+      r.clear_header(); // as etcd has it
+      return nothing;
+    });
   }
 }
 

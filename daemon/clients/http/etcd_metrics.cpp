@@ -1,7 +1,6 @@
 #include "daemon/clients/http/etcd_metrics.hpp"
 
 #include "consensus/types/hex.hpp"
-#include "daemon/clients/emulated.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -26,11 +25,11 @@ class page {
   explicit page(const wire::metrics_reply& m)
       : m_(m) {}
 
-  std::string take() {
+  std::string take(std::string_view version) {
     raft();
     store();
     one("etcd_server_version", "gauge", "Which version of etcd this node answers as.",
-        "{server_version=\"" + std::string(emulated_version) + "\"}", "1");
+        "{server_version=\"" + std::string(version) + "\"}", "1");
     if (m_.id) one("etcd_server_id", "gauge", "The member's number.", "{server_id=\"" + hex(m_.id) + "\"}", "1");
     begin("etcd_disk_wal_fsync_duration_seconds", "histogram", "Syncs of the log.");
     distribution("etcd_disk_wal_fsync_duration_seconds", "log.sync", {}, {}, fsync_buckets);
@@ -169,8 +168,8 @@ std::string process_metrics_text(const wire::metrics_reply& m) {
   return page(m).take_process();
 }
 
-std::string etcd_metrics_text(const wire::metrics_reply& m) {
-  return page(m).take();
+std::string etcd_metrics_text(const wire::metrics_reply& m, std::string_view version) {
+  return page(m).take(version);
 }
 
 } // namespace quorumd::clients

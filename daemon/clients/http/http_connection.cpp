@@ -1,6 +1,5 @@
 #include "daemon/clients/http/http_connection.hpp"
 
-#include "daemon/clients/emulated.hpp"
 #include "daemon/clients/http/etcd_metrics.hpp"
 #include "daemon/clients/http/http_text.hpp"
 #include "daemon/clients/http/prometheus.hpp"
@@ -26,8 +25,8 @@ constexpr std::uint32_t header_bytes_max = 16 * 1024;
 constexpr std::size_t body_bytes_max = std::size_t{64} * 1024;
 
 /// As etcd answers.
-std::string version_text() {
-  return std::string(R"({"etcdserver":")") + emulated_version + R"(","etcdcluster":")" + emulated_cluster_version +
+std::string version_text(const emulated_etcd& as) {
+  return std::string(R"({"etcdserver":")") + as.version + R"(","etcdcluster":")" + as.cluster_version +
          "\"}";
 }
 
@@ -200,7 +199,7 @@ void http_connection::take(const parser::value_type& request) {
                   std::string("there is nothing here but ") + (only_watched ? "" : "/v3, ") +
                       "/health, /livez, /readyz, /version and /metrics\n");
   if (request.method() != http::verb::get) return answer(405, "text/plain", "only GET is answered here\n");
-  if (path == "/version") return answer(200, "application/json", version_text());
+  if (path == "/version") return answer(200, "application/json", version_text(*asks().options().etcd));
   if (path == "/metrics") return ask_metrics(has_parameter(query, "compat=etcd"));
   if (path != "/health") return ask_health(asked::ready, path == "/livez");
   const bool but_space = has_parameter(query, "exclude=NOSPACE");
@@ -223,7 +222,7 @@ void http_connection::ask_metrics(bool etcd_too) {
     asks().leave_place();
     answered();
     if (broken()) return;
-    const std::string more = etcd_too ? etcd_metrics_text(m) : std::string();
+    const std::string more = etcd_too ? etcd_metrics_text(m, asks().options().etcd->version) : std::string();
     answer(200, "text/plain; version=0.0.4; charset=utf-8", prometheus_text(m) + process_metrics_text(m) + more);
   });
   if (begun) return;
@@ -249,8 +248,9 @@ void http_connection::say_health(asked how, std::string_view trouble) {
   const bool healthy = trouble.empty();
   const unsigned status = healthy ? 200 : 503;
   if (how == asked::ready) return answer(status, "text/plain", healthy ? "ok" : std::string(trouble) + "\n");
-  answer(status, "application/json",
-         std::string(R"({"health":")") + (healthy ? "true" : "false") + R"(","reason":")" + json_text(trouble) + "\"}");
+  std::string body = std::string(R"({"health":")") + (healthy ? "true" : "false") + '"';
+  if (!asks().options().etcd->before_3_5) body += R"(,"reason":")" + json_text(trouble) + '"';
+  answer(status, "application/json", body + '}');
 }
 
 /// On the group's loop: what say_health() is to say.

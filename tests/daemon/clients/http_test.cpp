@@ -237,3 +237,17 @@ TEST_CASE("http: web pages of other origins, and names that are not this node's"
       CHECK(has(said, "http.host_whitelist"));
     }
 }
+
+TEST_CASE("http: a node that answers as etcd 3.4") {
+  node_rig rig({.loops = 1, .clients = {.session = {.etcd = &clients::etcd_3_4}}});
+  REQUIRE(served(rig.call(wire::health_request{})));
+  CHECK(get(rig, "/health").ends_with("\r\n\r\n{\"health\":\"true\"}"));
+  CHECK(get(rig, "/version").ends_with("{\"etcdserver\":\"3.4.23\",\"etcdcluster\":\"3.4.0\"}"));
+  CHECK(has(get(rig, "/metrics?compat=etcd"), "etcd_server_version{server_version=\"3.4.23\"} 1"));
+  const auto post = [&](const std::string& path) {
+    return said_to(rig, "POST " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+  };
+  CHECK(has(post("/v3/maintenance/status"), "\"version\":\"3.4.23\""));
+  CHECK(post("/v3/maintenance/alarm").ends_with("\r\n\r\n{}"));
+  CHECK(post("/v3/maintenance/defragment").ends_with("\r\n\r\n{}"));
+}
