@@ -156,9 +156,10 @@ const key_spec key_specs[] = {
     {"etcd.version", etcd_version_value{AT(etcd.version)},
      "The version of etcd that this node answers as, to clients that ask for it before they use what is newer"},
     {"http.cors_origins",
-     list_value{AT(http.cors_origins), "an origin, such as https://console.example, or *",
-                "[https://console.example]", true},
-     "Origins of web pages that may read what is answered over HTTP/1.1: *, or as in https://console.example"},
+     list_value{AT(http.cors_origins), "an origin, such as https://console.example, or *", "[https://console.example]",
+                true},
+     "Origins of web pages that may call etcd's API over HTTP/1.1 and read the answers: *, or as in "
+     "https://console.example. Pages of no other origin may"},
     {"http.host_whitelist",
      list_value{AT(http.host_whitelist), "a host's name or address without its port, or *", "[db.example]", true},
      "Names by which the port may be called in HTTP/1.1, without the port; none: by any. It keeps out web pages whose "

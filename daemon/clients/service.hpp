@@ -40,7 +40,7 @@ struct session_options {
   std::chrono::milliseconds progress_interval{600'000};  ///< of watches that ask for progress
   const emulated_etcd* etcd = &etcd_3_5;
   std::shared_ptr<const web_rules> web{}; ///< over HTTP/1.1; none: any host, and no other origin
-  bool only_watched = false;                             ///< it may ask how the node is, and nothing of what it holds
+  bool only_watched = false;              ///< it may ask how the node is, and nothing of what it holds
   bool only_health = false; ///< there is no place for it: it may ask for health and status, and not for long
 };
 

@@ -13,6 +13,10 @@ struct web_rules {
   std::vector<std::string> hosts;   ///< by which names this may be called; none, or `*`: any
 
   [[nodiscard]] bool reads(std::string_view origin) const { return !origin.empty() && has(origins, origin); }
+  /// Whether a page of that origin may call this, which is `host` to it. Who is no page names no origin.
+  [[nodiscard]] bool may_call(std::string_view origin, std::string_view host) const {
+    return origin.empty() || reads(origin) || origin == "http://" + std::string(host);
+  }
   /// As a request names it: maybe with a port.
   [[nodiscard]] bool is_called(std::string_view host) const { return hosts.empty() || has(hosts, without_port(host)); }
 

@@ -141,7 +141,8 @@ void many_at_once(client& c) {
 
 void large(client& c) {
   for (int i = 0; i < 5; ++i)
-    static_cast<void>(c.ask<pb::PutResponse>(put_path, put_of("cpp/large/" + std::to_string(i), std::string(1 << 20, 'l'))));
+    static_cast<void>(
+        c.ask<pb::PutResponse>(put_path, put_of("cpp/large/" + std::to_string(i), std::string(1 << 20, 'l'))));
   pb::RangeRequest all;
   all.set_key("cpp/large/");
   all.set_range_end("cpp/large0");

@@ -105,7 +105,8 @@ void calls::begin_recipe(std::int32_t id, call& c, std::string_view message) {
   if (!asks().take_place(static_cast<std::uint64_t>(id))) return;
   const coro::time_point now = asks().loop().now();
   c.steps = std::make_shared<recipe>(recipe::parts{.asks = asks(), .by = carrier_, .events = events_, .id = id},
-                                     c.head.timeout.count() > 0 ? now + std::min(c.head.timeout, for_ever) : coro::time_point::max());
+                                     c.head.timeout.count() > 0 ? now + std::min(c.head.timeout, for_ever)
+                                                                : coro::time_point::max());
   carrier_.run(recipe::run(c.steps, c.head.what, std::string(message)));
 }
 

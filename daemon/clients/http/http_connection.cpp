@@ -26,8 +26,7 @@ constexpr std::size_t body_bytes_max = std::size_t{64} * 1024;
 
 /// As etcd answers.
 std::string version_text(const emulated_etcd& as) {
-  return std::string(R"({"etcdserver":")") + as.version + R"(","etcdcluster":")" + as.cluster_version +
-         "\"}";
+  return std::string(R"({"etcdserver":")") + as.version + R"(","etcdcluster":")" + as.cluster_version + "\"}";
 }
 
 /// What may stand in a JSON string, of a text for people.
@@ -141,7 +140,7 @@ void http_connection::take_head() {
   const std::string_view target(request.target().data(), request.target().size());
   const etcd::method what = etcd::find_json_method(target.substr(0, target.find('?')));
   take_web_rules();
-  if (what != etcd::method::none && !asks().options().only_watched && !astray_) {
+  if (what != etcd::method::none && !asks().options().only_watched && !astray_ && !foreign_) {
     if (boost::beast::websocket::is_upgrade(request)) return begin_socket(what);
     if (request.method() == http::verb::post) begin_call(what);
   }
@@ -154,15 +153,18 @@ void http_connection::take_head() {
 /// What a web page may do that sends it, and whether it is meant for this node.
 void http_connection::take_web_rules() {
   const auto& request = parser_->get();
-  const web_rules* const rules = asks().options().web.get();
+  static const web_rules none;
+  const web_rules& rules = asks().options().web ? *asks().options().web : none;
   const auto text_of = [&](http::field f) {
     const auto text = request[f];
     return std::string_view(text.data(), text.size());
   };
   cors_.clear();
-  astray_ = rules != nullptr && !rules->is_called(text_of(http::field::host));
+  const std::string_view host = text_of(http::field::host);
   const std::string_view origin = text_of(http::field::origin);
-  if (rules == nullptr || astray_ || !rules->reads(origin)) return;
+  astray_ = !rules.is_called(host);
+  foreign_ = !rules.may_call(origin, host);
+  if (astray_ || !rules.reads(origin)) return;
   cors_ = "Access-Control-Allow-Origin: " + std::string(origin) +
           "\r\nAccess-Control-Allow-Methods: POST, GET, OPTIONS\r\n"
           "Access-Control-Allow-Headers: accept, content-type, authorization\r\nVary: Origin\r\n";
@@ -186,6 +188,9 @@ void http_connection::take(const parser::value_type& request) {
   if (astray_) return answer(421, "text/plain", "the host that is asked for is none of http.host_whitelist\n");
   if (!cors_.empty() && request.method() == http::verb::options) return answer(200, "text/plain", {});
   const bool only_watched = asks().options().only_watched;
+  if (foreign_ && etcd::is_json_path(path))
+    return answer(403, "text/plain",
+                  "pages of that origin may not call this: http.cors_origins names those that may\n");
   if (etcd::is_json_path(path) && !only_watched) {
     const bool known = etcd::find_json_method(path) != etcd::method::none;
     const etcd::grpc_status why = known ? etcd::grpc_status{etcd::grpc_code::unimplemented, "Method Not Allowed"}

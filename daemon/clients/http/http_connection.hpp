@@ -124,6 +124,7 @@ class http_connection final : public connection, private etcd::carrier {
   bool keep_ = true;       ///< another may follow
   bool stopping_ = false;  ///< this end closes
   bool astray_ = false;    ///< the request calls this by a name that is not its own
+  bool foreign_ = false;   ///< it is of a web page that may not call this
   std::string cors_;       ///< what the answer's head has for a page of another origin
   std::optional<json_request> call_;
   std::unique_ptr<websocket> socket_; ///< its messages are texts of one of those

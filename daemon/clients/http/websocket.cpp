@@ -67,9 +67,8 @@ bool websocket::receive(std::span<const std::byte> bytes) {
 }
 
 void websocket::say(std::string_view text) {
-  const wslay_event_msg m{.opcode = WSLAY_TEXT_FRAME,
-                          .msg = reinterpret_cast<const std::uint8_t*>(text.data()),
-                          .msg_length = text.size()};
+  const wslay_event_msg m{
+      .opcode = WSLAY_TEXT_FRAME, .msg = reinterpret_cast<const std::uint8_t*>(text.data()), .msg_length = text.size()};
   wslay_event_queue_msg(context_, &m);
 }
 

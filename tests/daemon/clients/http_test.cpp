@@ -215,8 +215,17 @@ TEST_CASE("http: web pages of other origins, and names that are not this node's"
   const std::string allowed = "\r\nAccess-Control-Allow-Origin: https://console.example\r\n";
   node_rig open(with(1));
   REQUIRE(served(open.call(wire::health_request{})));
-  CHECK_FALSE(has(asked(open, "POST", "/v3/maintenance/status", of_console), "Access-Control"));
-  CHECK(asked(open, "OPTIONS", "/v3/kv/range", of_console).starts_with("HTTP/1.1 405 "));
+  const std::string refused = asked(open, "POST", "/v3/maintenance/status", of_console);
+  CHECK(refused.starts_with("HTTP/1.1 403 "));
+  CHECK_FALSE(has(refused, "Access-Control"));
+  CHECK(asked(open, "OPTIONS", "/v3/kv/range", of_console).starts_with("HTTP/1.1 403 "));
+  CHECK(asked(open, "GET", "/v3/watch",
+              of_console + "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                           "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n")
+            .starts_with("HTTP/1.1 403 "));
+  CHECK(asked(open, "POST", "/v3/maintenance/status", "Host: a:1\r\nOrigin: http://a:1\r\n")
+            .starts_with("HTTP/1.1 200 "));
+  CHECK(asked(open, "GET", "/health", of_console).starts_with("HTTP/1.1 200 "));
 
   const clients::web_rules rules{.origins = {"https://console.example"}, .hosts = {"db.example", "::1"}};
   node_rig rig({.loops = 1, .clients = {.session = {.web = std::make_shared<const clients::web_rules>(rules)}}});
