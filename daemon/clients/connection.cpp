@@ -41,6 +41,7 @@ coro::task<void> connection::serve() {
   if (reads_always()) writing_.spawn(run_taking());
   co_await reading_.join();
   reading_ended();
+  service_.submit(); // what was gathered when it was cut off: its places are given back with the answers
   // It stays until its requests are answered: the answers refer to it.
   while (!settled()) co_await settled_.wait();
   writing_.cancel();

@@ -120,7 +120,8 @@ class service final : public node::reply_sink {
   void submit();
 
   [[nodiscard]] bool may_ask() const;
-  [[nodiscard]] bool idle() const { return inflight_ == 0; }
+  /// Nothing is under way, nor gathered to be.
+  [[nodiscard]] bool idle() const { return inflight_ == 0 && writes_.empty() && reads_.empty(); }
   /// Appends what came; how many requests it answers.
   [[nodiscard]] std::size_t take(wire::byte_buffer& out);
   /// When the oldest of what take() gives was made.

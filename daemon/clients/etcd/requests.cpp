@@ -15,6 +15,11 @@ std::uint64_t from_zero(std::int64_t v) {
   return v > 0 ? static_cast<std::uint64_t>(v) : 0;
 }
 
+/// A bound from above: below zero it leaves no key, since none is as old as the revision of the empty store.
+revision upper_bound_of(std::int64_t v) {
+  return revision(v >= 0 ? static_cast<std::uint64_t>(v) : 1);
+}
+
 kv::range_request range_of(const pb::RangeRequest& r) {
   return {.key = r.key(),
           .range_end = r.range_end(),
@@ -25,9 +30,9 @@ kv::range_request range_of(const pb::RangeRequest& r) {
           .target = static_cast<kv::sort_target>(std::clamp<int>(r.sort_target(), -1, 255)),
           .order = static_cast<kv::sort_order>(std::clamp<int>(r.sort_order(), -1, 255)),
           .min_mod_revision = revision(from_zero(r.min_mod_revision())),
-          .max_mod_revision = revision(from_zero(r.max_mod_revision())),
+          .max_mod_revision = upper_bound_of(r.max_mod_revision()),
           .min_create_revision = revision(from_zero(r.min_create_revision())),
-          .max_create_revision = revision(from_zero(r.max_create_revision()))};
+          .max_create_revision = upper_bound_of(r.max_create_revision())};
 }
 
 /// An operand of another kind than the target counts as zero.
@@ -52,6 +57,13 @@ bool is_unknown(const pb::Compare& c) {
 }
 
 kv::compare compare_of(const pb::Compare& c) {
+  if (is_unknown(c)) // it counts among the operations, and no version is below zero
+    return {.key = c.key(),
+            .range_end = c.range_end(),
+            .target = kv::compare_target::version,
+            .relation = kv::compare_relation::greater,
+            .number = -1,
+            .value = {}};
   return {.key = c.key(),
           .range_end = c.range_end(),
           .target = static_cast<kv::compare_target>(c.target()),
@@ -87,7 +99,7 @@ kv::result<kv::txn> txn_at(const pb::TxnRequest& r, std::size_t depth) {
   t.compares.reserve(static_cast<std::size_t>(r.compare_size()));
   for (const pb::Compare& c : r.compare()) {
     if (c.key().empty()) return kv::error(kv::errc::key_not_provided);
-    if (!is_unknown(c)) t.compares.push_back(compare_of(c));
+    t.compares.push_back(compare_of(c));
   }
   for (auto [from, to] : {std::pair(&r.success(), &t.success), std::pair(&r.failure(), &t.failure)}) {
     to->reserve(static_cast<std::size_t>(from->size()));

@@ -130,10 +130,13 @@ TEST_CASE("etcd: what is below zero, unknown or absent in a request") {
   range.set_limit(-1);
   range.set_revision(-5);
   range.set_min_mod_revision(-1);
+  range.set_max_mod_revision(-1);
   const auto read = read_of(range);
   CHECK(read.request.limit == 0);
   CHECK(read.request.revision == revision());
   CHECK(read.request.min_mod_revision == revision());
+  CHECK(read.request.max_mod_revision == revision(1)); // of which there is no key
+  CHECK(read.request.max_create_revision == revision());
   range.set_sort_order(static_cast<pb::RangeRequest::SortOrder>(7));
   CHECK(static_cast<int>(read_of(range).request.order) > 2);
   range.set_sort_order(static_cast<pb::RangeRequest::SortOrder>(1 << 30));
@@ -148,7 +151,9 @@ TEST_CASE("etcd: what is below zero, unknown or absent in a request") {
   CHECK(txn_of(t)->compares.at(0).number == 0);
   CHECK(txn_of(t)->compares.at(0).value.data() == c.value().data()); // a view
   c.set_target(static_cast<pb::Compare::CompareTarget>(9));
-  CHECK(txn_of(t)->compares.empty()); // always holds
+  CHECK(txn_of(t)->compares.at(0).target == kv::compare_target::version); // one that always holds
+  CHECK(txn_of(t)->compares.at(0).relation == kv::compare_relation::greater);
+  CHECK(txn_of(t)->compares.at(0).number == -1);
   static_cast<void>(t.add_failure());
   CHECK(txn_of(t).error().code() == kv::errc::key_not_found);
 }
