@@ -13,6 +13,7 @@ import grpc
 from etcd3 import etcdrpc as rpc
 
 PATIENCE = 10.0  # seconds for events that are due
+LOOK_BACK_SECONDS = 0.3  # after which etcd, which looks each 0.1 s, has seen that a watch from the past is in step
 MESSAGES = {"range": rpc.RangeRequest, "put": rpc.PutRequest, "delete": rpc.DeleteRangeRequest, "txn": rpc.TxnRequest,
             "compact": rpc.CompactionRequest, "grant": rpc.LeaseGrantRequest, "revoke": rpc.LeaseRevokeRequest,
             "ttl": rpc.LeaseTimeToLiveRequest, "leases": rpc.LeaseLeasesRequest, "keepalive": rpc.LeaseKeepAliveRequest}
@@ -47,11 +48,13 @@ def in_range(key, first, end):
 class Watch:
     """What one watch was asked for, has got, and is still to get by the history of all events."""
 
-    def __init__(self, step, start, compacted):
+    def __init__(self, step, start, now, compacted):
         self.step = step
-        self.start = start
+        self.start = start or now + 1
+        self.from_past = 0 < start <= now
         self.compacted = compacted
         self.cancel_due = 0 < start < compacted
+        self.made = time.monotonic()
         self.events = []
         self.pieces = 0  # responses that went on with the revision of the one before
         self.told = 0
@@ -85,8 +88,9 @@ class Stream:
         self.player = player
         self.requests = queue.SimpleQueue()
         self.watches = {}
+        self.compacted = set()  # ids of watches that began too far back
         self.opening = None
-        self.created = None
+        self.created = self.made = None
         self.controls = []
         self.call = rpc.WatchStub(player.channels[at]).Watch(iter(self.requests.get, None))
         threading.Thread(target=self.read, daemon=True).start()
@@ -107,11 +111,11 @@ class Stream:
 
     def take(self, response):
         if response.created:
-            self.created = response
+            self.created, self.made = response, None
             if not response.canceled:
                 step, start = self.opening
-                self.watches[response.watch_id] = Watch(step, start or response.header.revision + 1,
-                                                        self.player.compacted)
+                self.made = Watch(step, start, response.header.revision, self.player.compacted)
+                self.watches[response.watch_id] = self.made
         elif response.canceled or not response.events or response.watch_id not in self.watches:
             self.watches.pop(response.watch_id, None)
             self.controls.append(response)
@@ -192,6 +196,8 @@ class Player:
 
     def step(self, step):
         kind = step["do"]
+        if kind == "compact":
+            self.look_back()
         said = self.settle() if kind in SETTLED or kind == "settle" else None
         if kind == "settle":
             return said
@@ -274,15 +280,31 @@ class Player:
         with self.changed:
             stream.created = None
             stream.opening = step, fields["start_revision"]
-        stream.send_create(fields, step.get("watch_id", 0))
+        # In etcd the id of a watch that compaction ended is taken until it is cancelled, here it is free: see
+        # docs/etcd-compatibility.md. So such a watch has an id of its own, which is not asked for again.
+        watch_id = step.get("watch_id", 0)
+        if watch_id in stream.compacted or 0 < fields["start_revision"] < self.compacted:
+            watch_id = 0
+        stream.send_create(fields, watch_id)
         self.wait(lambda: stream.created or stream.call is None)
-        return self.normal(stream.created) if stream.created else "no answer"
+        if not stream.created:
+            return "no answer"
+        made, created = stream.made, self.normal(stream.created)
+        if made is None or not made.cancel_due:
+            return created
+        stream.compacted.add(created.watch_id)
+        if not self.wait(lambda: stream.controls):
+            return created, "no end by compaction"
+        with self.changed:
+            return created, self.control(stream.controls.pop(0))
 
     def cancel(self, step):
         number, watch_id = step["stream"], step.get("watch_id", 0)
         if number not in self.streams:
             return "no stream"
         stream = self.streams[number]
+        if watch_id in stream.compacted:
+            return "ended by compaction"
         self.catch_up(number % len(self.channels))
         with self.changed:
             known = watch_id in stream.watches
@@ -317,6 +339,12 @@ class Player:
                 if watch.lacks(history) > 0:
                     return f"stream {number}, watch {watch_id}: {watch.due - len(watch.events)} of {watch.due} events"
         return ""
+
+    def look_back(self):
+        """Has etcd see that a watch from the past has nothing more to get, before a compaction ends it."""
+        with self.changed:
+            made = max((w.made for s in self.streams.values() for w in s.watches.values() if w.from_past), default=0)
+        time.sleep(max(0, made + LOOK_BACK_SECONDS - time.monotonic()))
 
     def settle(self):
         """What each watch has got since the last time, once it has what is due."""

@@ -34,6 +34,7 @@ SHRINK_SECONDS = 90.0
 # - Leases last for a thousand seconds at least: the shortest TTL differs, and nothing must end by itself.
 # - Leases, and the keys of one, are compared in order (differential_player.py), since etcd has none.
 # - The header's revision of responses with events is not compared: here it says what a watch has seen.
+# - The id of a watch that compaction ended is not used again (Player.watch): in etcd it stays taken.
 # - A deletion in the very revision that was compacted is left out of a watch from there (Watch.forgotten).
 
 
@@ -78,19 +79,86 @@ def overlooked(ops):
     return False
 
 
+def txns(step):
+    """A transaction and those in it."""
+    if step.get("do") == "txn" or "compare" in step or "success" in step or "failure" in step:
+        yield step
+    for branch in branches(step):
+        for op in branch:
+            if "request_txn" in op:
+                yield from txns({**op["request_txn"], "do": "txn"})
+
+
+def ranges(step):
+    """A range, or those in a transaction."""
+    if step["do"] == "range":
+        yield step
+    for txn in txns(step):
+        for branch in branches(txn):
+            yield from (op["request_range"] for op in branch if "request_range" in op)
+
+
+def negative(fields, *names):
+    return any(int(fields.get(name, 0)) < 0 and not isinstance(fields[name], Now) for name in names)
+
+
+def is_unknown(compare):
+    return compare.get("target", 0) > 4 or compare.get("result", 0) > 3
+
+
+def compares(step):
+    return (compare for txn in txns(step) for compare in txn.get("compare", []))
+
+
+def has_empty_operation(step):
+    return any(op == {} for txn in txns(step) for branch in branches(txn) for op in branch)
+
+
+# What is never sent, since the keys or watches would differ from there on.
 UNSENT = (
     ("etcd overlooks some puts and deletions of one key in a transaction",
      lambda step: step["do"] == "txn" and any(overlooked(branch) for branch in branches(step))),
     ("a watch from below revision 0 is one from 0 on in etcd 3.4, and refused from 3.5.24 on",
-     lambda step: step["do"] == "watch" and int(step.get("start_revision", 0)) < 0
-     and not isinstance(step["start_revision"], Now)),
+     lambda step: step["do"] == "watch" and negative(step, "start_revision")),
+    ("etcd takes the first keys up to the limit, and one more, and then sorts them, if a target has no order",
+     lambda step: any(r.get("limit", 0) > 0 and r.get("sort_target", 0) > 0 and not r.get("sort_order", 0)
+                      for r in ranges(step))),
+    ("a fault to be mended: a range in a transaction at a revision below 0 is compacted in etcd, the present one here",
+     lambda step: step["do"] == "txn" and any(negative(r, "revision") for r in ranges(step))),
+    ("a fault to be mended: a max_mod_revision or max_create_revision below 0 leaves no key in etcd, all of them here",
+     lambda step: any(negative(r, "max_mod_revision", "max_create_revision") for r in ranges(step))),
+    ("a fault to be mended: compares of an unknown kind do not count here for the most that a transaction may have",
+     lambda step: any(len(t.get("compare", [])) > 64 and any(map(is_unknown, t["compare"])) for t in txns(step))),
+    ("a fault to be mended: a compare of an unknown target is one of 0 with 0 in etcd, true here",
+     lambda step: any(c.get("target", 0) > 4 and c.get("result", 0) > 0 for c in compares(step))),
+    ("a fault to be mended: an unknown compare with the value of a key that is not there is false in etcd, true here",
+     lambda step: any(c.get("target", 0) == 3 and c.get("result", 0) > 3 for c in compares(step))),
 )
 
+NO_KEY = "INVALID_ARGUMENT: etcdserver: key not found"
+NO_LEASE = "NOT_FOUND: etcdserver: requested lease not found"
+NO_REVISION = ("OUT_OF_RANGE: etcdserver: mvcc: required revision has been compacted",
+               "OUT_OF_RANGE: etcdserver: mvcc: required revision is a future revision")
+
+# Answers that count as the same: of two mistakes in a transaction the one is named, or the other.
 ALIKE = (
     ("a fault to be mended: of a put in a transaction etcd looks for the key that ignore_value needs, then for the lease",
-     lambda step, a, b: step["do"] == "txn" and a == "INVALID_ARGUMENT: etcdserver: key not found"
-     and b == "NOT_FOUND: etcdserver: requested lease not found"),
+     lambda step, a, b: step["do"] == "txn" and a == NO_KEY and b == NO_LEASE),
+    ("a fault to be mended: etcd looks at all puts of a transaction, then at the revisions of its ranges",
+     lambda step, a, b: step["do"] == "txn" and a in (NO_KEY, NO_LEASE) and b in NO_REVISION),
+    ("a fault to be mended: empty operations and keys of compares are looked for in a whole transaction, before all else",
+     lambda step, a, b: step["do"] == "txn" and str(a).startswith("INVALID_ARGUMENT: ")
+     and (b == NO_KEY and has_empty_operation(step)
+          or b == "INVALID_ARGUMENT: etcdserver: key is not provided" and any(not c.get("key") for c in compares(step)))),
+    ("a fault to be mended: etcd looks at the range of a watch, then for its id",
+     lambda step, a, b: step["do"] == "watch" and reasons(a, b) == ("mvcc: watcher range is empty",
+                                                                    "mvcc: duplicate watch ID provided on the WatchStream")),
 )
+
+
+def reasons(*answers):
+    return tuple(getattr(a, "cancel_reason", "") for a in answers)
+
 
 
 def alike(step, a, b):
@@ -203,22 +271,47 @@ def differences(servers, seed, steps, seconds=SHRINK_SECONDS):
         found = shrunk(servers, some, difference, seconds)
         if found is None:
             at, a, b = difference
-            yield report(f"seed {seed}, steps from {begin} on, once and not again", some, difference)
+            yield report(f"seed {seed}, steps from {begin} on, at step {at + 1} once and not again",
+                         some[at:at + 1], (0, a, b))
         else:
             yield report(f"seed {seed}, steps from {begin} on", *found)
+
+
+def without_previous(step, answer):
+    if step["do"] == "put" and not isinstance(answer, str):
+        answer.ClearField("prev_kv")
+    return answer
+
+
+def without_last_event(step, answer):
+    if step["do"] == "settle":
+        return {name: said[:-1] if isinstance(said, list) else said for name, said in answer.items()}
+    return answer
+
+
+def with_other_revision(step, answer):
+    if step["do"] == "txn" and not isinstance(answer, str) and answer.responses:
+        answer.header.revision += 1
+    return answer
+
+
+def with_other_text(_, answer):
+    return answer.replace("required", "requested") if isinstance(answer, str) else answer
 
 
 class Differential(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.servers = Servers()
+        cls.failed = False
 
     @classmethod
     def tearDownClass(cls):
-        cls.servers.stop()
+        cls.servers.stop(cls.failed)
 
     def alike(self, seed):
         for text in differences(self.servers, seed, STEPS):
+            type(self).failed = True
             self.fail(text)
 
     def test_fixed_seeds(self):
@@ -230,6 +323,22 @@ class Differential(unittest.TestCase):
         seed = random.SystemRandom().randrange(10 ** 9)
         print(f"the fresh seed: {seed} (differential_test.py --seed {seed})", flush=True)
         self.alike(seed)
+
+    def test_planted_differences_are_found_and_made_small(self):
+        """Whoever falsifies an answer is told in the fewest steps that can show it."""
+        for plant, kinds in ((without_previous, ["put", "put"]), (without_last_event, ["watch", "put"]),
+                             (with_other_revision, ["txn"]), (with_other_text, ["range"])):
+            with self.subTest(plant=plant.__name__):
+                steps = [s for s in Steps("planted").some(STEPS_TOGETHER) if sendable(s)]
+                self.servers.players[1].plant = plant
+                try:
+                    difference = self.servers.difference(steps)
+                    self.assertIsNotNone(difference)
+                    small, difference = shrunk(self.servers, steps, difference)
+                finally:
+                    self.servers.players[1].plant = lambda _, answer: answer
+                self.assertLessEqual(len(small), len(kinds), report("planted", small, difference))
+                self.assertIsNone(self.servers.difference(small))
 
 
 def main():
