@@ -51,19 +51,26 @@ std::int64_t number_of(const pb::Compare& c) {
   }
 }
 
-/// Whether it is one that always holds, as etcd has it of a target or relation that it does not know.
-bool is_unknown(const pb::Compare& c) {
-  return !pb::Compare::CompareTarget_IsValid(c.target()) || !pb::Compare::CompareResult_IsValid(c.result());
+bool is_known(const pb::Compare& c) {
+  return pb::Compare::CompareTarget_IsValid(c.target()) && pb::Compare::CompareResult_IsValid(c.result());
+}
+
+/// As etcd has it of a target or relation that it does not know: a target is 0, and compared with 0; a relation holds,
+/// but by the value of a key that is not there. No version is below zero, and that of such a key is zero.
+kv::compare unknown_compare_of(const pb::Compare& c) {
+  const bool known_relation = pb::Compare::CompareResult_IsValid(c.result());
+  const bool never = known_relation && c.result() != pb::Compare::EQUAL;
+  const bool by_value = !known_relation && c.target() == pb::Compare::VALUE;
+  return {.key = c.key(),
+          .range_end = c.range_end(),
+          .target = kv::compare_target::version,
+          .relation = never ? kv::compare_relation::less : kv::compare_relation::greater,
+          .number = by_value ? 0 : -1,
+          .value = {}};
 }
 
 kv::compare compare_of(const pb::Compare& c) {
-  if (is_unknown(c)) // it counts among the operations, and no version is below zero
-    return {.key = c.key(),
-            .range_end = c.range_end(),
-            .target = kv::compare_target::version,
-            .relation = kv::compare_relation::greater,
-            .number = -1,
-            .value = {}};
+  if (!is_known(c)) return unknown_compare_of(c);
   return {.key = c.key(),
           .range_end = c.range_end(),
           .target = static_cast<kv::compare_target>(c.target()),

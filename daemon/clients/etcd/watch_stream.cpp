@@ -32,6 +32,8 @@ void watch_stream::begin() {
 
 void watch_stream::create(const watch_create& w) {
   if (ended()) return;
+  const bool to_the_end = w.range_end == std::string_view("\0", 1);
+  if (!w.range_end.empty() && !to_the_end && w.range_end <= w.key) return refuse("mvcc: watcher range is empty");
   if (w.id != 0 && watches_.contains(w.id)) return refuse("mvcc: duplicate watch ID provided on the WatchStream");
   const std::size_t held = w.key.size() + w.range_end.size() + watch_overhead;
   if (held > asks().memory().watches.left())

@@ -154,6 +154,12 @@ TEST_CASE("etcd: what is below zero, unknown or absent in a request") {
   CHECK(txn_of(t)->compares.at(0).target == kv::compare_target::version); // one that always holds
   CHECK(txn_of(t)->compares.at(0).relation == kv::compare_relation::greater);
   CHECK(txn_of(t)->compares.at(0).number == -1);
+  c.set_result(pb::Compare::NOT_EQUAL);
+  CHECK(txn_of(t)->compares.at(0).relation == kv::compare_relation::less); // one that never does
+  c.set_target(pb::Compare::VALUE);
+  c.set_result(static_cast<pb::Compare::CompareResult>(9));
+  CHECK(txn_of(t)->compares.at(0).target == kv::compare_target::version); // one that holds if the key is there
+  CHECK(txn_of(t)->compares.at(0).number == 0);
   static_cast<void>(t.add_failure());
   CHECK(txn_of(t).error().code() == kv::errc::key_not_found);
 }
