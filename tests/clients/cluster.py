@@ -45,7 +45,7 @@ class Cluster:
 
     def __init__(self, name, nodes=3, settings=(), ip_offset=0):
         pid = os.getpid() + 30_000 * ip_offset
-        self.ip = f"127.{200 + (pid >> 16) % 50}.{(pid >> 8) % 256}.{1 + pid % 254}"
+        self.ip = f"127.{200 + (pid >> 16) % 50}.{(pid >> 8) % 256}.{pid % 256}"
         self.folder = tempfile.mkdtemp(prefix=f"quorumd-{name}-")
         self.name = name
         self.nodes = nodes

@@ -1,6 +1,6 @@
 """Plays steps to a server that speaks etcd's API, and says what it answered in terms that two servers have in common.
 
-A step is a dictionary: what to `do`, the number of the member to ask (`at`), and the fields of the request. Revisions in a
+A step is a dictionary: what to `do`, the number of the member to ask (`at`), the fields of the request. Revisions in a
 request that are a `Now` count from the server's present one. In answers they count as if the store had been empty, at
 revision 1, when the steps began.
 """

@@ -11,10 +11,10 @@ KEYS = [b"a", b"a\0", b"a\0\0", b"ab", b"abc", b"b", b"b\0", b"ba", b"c", b"\0",
 ENDS = [*KEYS, b"ac", b"\0", b"\0", b"\0"]
 VALUES = [b"", b"1", b"2", b"11", b"\0\xff"]
 LEASES = [7, 8, 9, -3, 2 ** 63 - 1]
-TTLS = [1000, 5000, 9_000_000_000, 9_000_000_001, 2 ** 63 - 1]
+TTLS = [1000, 1000, 5000, 5000, 9_000_000_000, 9_000_000_001, 2 ** 63 - 1]
 WATCH_IDS = [0, 0, 0, 1, 2, 5, -1, -7]
-WEIGHTS = {"put": 26, "range": 22, "delete": 9, "txn": 24, "compact": 1, "grant": 3, "revoke": 1.5, "ttl": 3, "leases": 1,
-           "keepalive": 1, "watch": 4, "cancel": 1, "close": 0.3}
+WEIGHTS = {"put": 26, "range": 22, "delete": 9, "txn": 24, "compact": 1.5, "grant": 3, "revoke": 1.5, "ttl": 3,
+           "leases": 1, "keepalive": 1, "watch": 5, "cancel": 2, "close": 0.3}
 TXN_OPS_MAX = 128
 
 
@@ -43,7 +43,10 @@ class Steps:
     def keys(self, single):
         if self.maybe(single):
             return {"key": self.key()}
-        return {"key": self.key(), "range_end": self.one(ENDS)}
+        key, end = self.key(), self.one(ENDS)
+        if end != b"\0" and self.maybe(0.7):
+            key, end = sorted((key, end))
+        return {"key": key, "range_end": end}
 
     def past(self):
         return Now(-int(self.random.expovariate(0.15)))
