@@ -38,6 +38,10 @@ struct call_head {
   std::chrono::milliseconds timeout{0}; ///< 0: it gave none
   std::string encoding;                 ///< its messages are compressed
   bool needs_leader = false;            ///< if it goes on: it ends when there is none for long
+  // What its carrier notes of it.
+  std::size_t header_bytes = 0;
+  bool is_grpc = false;
+  bool is_post = false;
 };
 
 /// The calls of etcd's API that one connection has under way, whatever carries them there: what each means, and what it

@@ -34,7 +34,7 @@ grpc_connection::grpc_connection(const service::parts& p, std::unique_ptr<coro::
 }
 
 grpc_connection::~grpc_connection() {
-  for (auto& [id, r] : requests_) hold_text(r, 0);
+  for (auto& [id, r] : json_) hold_text(r, 0);
 }
 
 coro::task<bool> grpc_connection::read_once() {
@@ -111,7 +111,7 @@ std::string grpc_connection::complaint(coro::time_point now) {
   calls_.look(now);
   const coro::duration patience = asks().options().handshake_timeout;
   std::vector<std::int32_t> late = calls_.late(now, patience);
-  for (const auto& [id, r] : requests_)
+  for (const auto& [id, r] : json_)
     if (r.text_bytes != 0 && now - r.since >= patience) late.push_back(id);
   for (const std::int32_t id : late) http2_.reset(id, NGHTTP2_ENHANCE_YOUR_CALM);
   if (!late.empty()) pump();
@@ -120,23 +120,20 @@ std::string grpc_connection::complaint(coro::time_point now) {
 
 void grpc_connection::stream_begun(std::int32_t id) {
   calls_.begin(id);
-  requests_[id].since = asks().read_at();
 }
 
 bool grpc_connection::header(std::int32_t id, std::string_view name, std::string_view value) {
-  const auto found = requests_.find(id);
   call_head* const call = calls_.find(id);
-  if (found == requests_.end() || call == nullptr) return false;
-  request& r = found->second;
-  r.header_bytes += name.size() + value.size();
-  if (r.header_bytes > header_bytes_max) return false;
+  if (call == nullptr) return false;
+  call->header_bytes += name.size() + value.size();
+  if (call->header_bytes > header_bytes_max) return false;
   if (name == ":path") {
     call->path = value;
     call->what = find_method(value);
   } else if (name == ":method") {
-    r.is_post = value == "POST";
+    call->is_post = value == "POST";
   } else if (name == "content-type") {
-    r.is_grpc = value.starts_with("application/grpc");
+    call->is_grpc = value.starts_with("application/grpc");
   } else if (name == "grpc-timeout") {
     const auto t = parse_timeout(value);
     if (!t) return false;
@@ -149,21 +146,24 @@ bool grpc_connection::header(std::int32_t id, std::string_view name, std::string
   return true;
 }
 
-grpc_connection::request* grpc_connection::find_call(std::int32_t id) {
-  const auto found = requests_.find(id);
-  if (found == requests_.end() || calls_.find(id) == nullptr) return nullptr;
-  request& r = found->second;
-  return r.is_grpc || r.json || begin_json(id, r) ? &r : nullptr;
+bool grpc_connection::is_call(std::int32_t id) {
+  call_head* const head = calls_.find(id);
+  return head != nullptr && (head->is_grpc || find_json(id) != nullptr || begin_json(id, *head));
+}
+
+grpc_connection::json_stream* grpc_connection::find_json(std::int32_t id) {
+  if (json_.empty()) return nullptr;
+  const auto found = json_.find(id);
+  return found != json_.end() ? &found->second : nullptr;
 }
 
 /// False: it is none of those, and answered.
-bool grpc_connection::begin_json(std::int32_t id, request& r) {
-  call_head& head = *calls_.find(id);
+bool grpc_connection::begin_json(std::int32_t id, call_head& head) {
   const std::string_view path = std::string_view(head.path).substr(0, head.path.find('?'));
   const method what = find_json_method(path);
-  if (what != method::none && r.is_post) {
+  if (what != method::none && head.is_post) {
     head.what = what;
-    r.json = std::make_unique<json_call>(what);
+    json_.emplace(id, json_stream{.json = json_call(what)});
     return true;
   }
   const bool gateway = is_json_path(path);
@@ -180,45 +180,42 @@ bool grpc_connection::begin_json(std::int32_t id, request& r) {
 }
 
 void grpc_connection::data(std::int32_t id, std::span<const std::byte> bytes) {
-  request* const r = find_call(id);
-  if (r == nullptr) return;
-  if (r->json) return take_json(id, *r, bytes, false);
+  if (!is_call(id)) return;
+  if (json_stream* const r = find_json(id)) return take_json(id, *r, bytes, false);
   calls_.data(id, bytes);
 }
 
 void grpc_connection::request_ended(std::int32_t id) {
-  request* const r = find_call(id);
-  if (r == nullptr) return;
-  if (r->json) return take_json(id, *r, {}, true);
+  if (!is_call(id)) return;
+  if (json_stream* const r = find_json(id)) return take_json(id, *r, {}, true);
   calls_.whole(id);
 }
 
-void grpc_connection::take_json(std::int32_t id, request& r, std::span<const std::byte> bytes, bool whole) {
+void grpc_connection::take_json(std::int32_t id, json_stream& r, std::span<const std::byte> bytes, bool whole) {
   r.since = asks().read_at();
   const std::size_t most = 2 * message_bytes_max(asks().options());
-  const bool fits = r.json->bytes() + bytes.size() <= most && bytes.size() <= asks().memory().requests.left();
+  const bool fits = r.json.bytes() + bytes.size() <= most && bytes.size() <= asks().memory().requests.left();
   std::string messages;
-  const bool good = fits && r.json->take(bytes, messages) && (!whole || r.json->finish(messages));
-  hold_text(r, good ? r.json->bytes() : 0);
+  const bool good = fits && r.json.take(bytes, messages) && (!whole || r.json.finish(messages));
+  hold_text(r, good ? r.json.bytes() : 0);
   if (!good) {
     calls_.closed(id);
-    return end(id, fits ? grpc_status{grpc_code::invalid_argument, r.json->wrong()}
+    return end(id, fits ? grpc_status{grpc_code::invalid_argument, r.json.wrong()}
                         : grpc_status{grpc_code::resource_exhausted, "etcdserver: request is too large"});
   }
   if (!messages.empty()) calls_.data(id, std::as_bytes(std::span(messages)));
   if (whole) calls_.whole(id);
 }
 
-void grpc_connection::hold_text(request& r, std::size_t bytes) {
+void grpc_connection::hold_text(json_stream& r, std::size_t bytes) {
   asks().memory().requests.take(bytes);
   asks().memory().requests.give(r.text_bytes);
   r.text_bytes = bytes;
 }
 
 void grpc_connection::body_left(std::int32_t id, std::size_t bytes) {
-  const auto found = requests_.find(id);
-  if (found == requests_.end()) return;
-  calls_.left(id, found->second.json ? found->second.parts.left(bytes) : bytes);
+  json_stream* const r = find_json(id);
+  calls_.left(id, r != nullptr ? r->parts.left(bytes) : bytes);
 }
 
 void grpc_connection::take_left() {
@@ -227,9 +224,9 @@ void grpc_connection::take_left() {
 }
 
 void grpc_connection::stream_closed(std::int32_t id) {
-  if (const auto found = requests_.find(id); found != requests_.end()) {
-    hold_text(found->second, 0);
-    requests_.erase(found);
+  if (json_stream* const r = find_json(id)) {
+    hold_text(*r, 0);
+    json_.erase(id);
   }
   calls_.closed(id);
 }
@@ -243,23 +240,19 @@ std::size_t grpc_connection::take_from(service& s) {
 }
 
 void grpc_connection::answer(std::int32_t id, std::span<const std::byte> message) {
-  const auto found = requests_.find(id);
-  if (found == requests_.end()) return;
-  request& r = found->second;
-  if (!r.json) {
+  json_stream* const r = find_json(id);
+  if (r == nullptr) {
     http2_.begin_answer(id, {{":status", "200"}, {"content-type", "application/grpc"}});
     return http2_.add(id, message);
   }
-  const std::string text = r.json->answer(message);
-  r.parts.add(text.size(), message.size());
+  const std::string text = r->json.answer(message);
+  r->parts.add(text.size(), message.size());
   http2_.begin_answer(id, {{":status", "200"}, {"content-type", "application/json"}});
   http2_.add(id, std::as_bytes(std::span(text)));
 }
 
 void grpc_connection::end(std::int32_t id, const grpc_status& s) {
-  const auto found = requests_.find(id);
-  if (found == requests_.end()) return;
-  if (found->second.json) return end_json(id, found->second, s);
+  if (const json_stream* const r = find_json(id)) return end_json(id, *r, s);
   const std::string code = std::to_string(static_cast<std::uint32_t>(s.code));
   const std::string text = percent_encoded(s.text);
   if (http2_.is_answered(id)) return http2_.end(id, {{"grpc-status", code}, {"grpc-message", text}});
@@ -267,11 +260,11 @@ void grpc_connection::end(std::int32_t id, const grpc_status& s) {
       id, {{":status", "200"}, {"content-type", "application/grpc"}, {"grpc-status", code}, {"grpc-message", text}});
 }
 
-void grpc_connection::end_json(std::int32_t id, const request& r, const grpc_status& s) {
+void grpc_connection::end_json(std::int32_t id, const json_stream& r, const grpc_status& s) {
   if (s.code != grpc_code::ok) {
     const std::string status = std::to_string(http_status_of(s.code));
-    const std::string text = r.json->answers_go_on() ? json_call::last_line(s) : json_error(s);
-    if (!http2_.is_answered(id) || r.json->answers_go_on()) {
+    const std::string text = r.json.answers_go_on() ? json_call::last_line(s) : json_error(s);
+    if (!http2_.is_answered(id) || r.json.answers_go_on()) {
       http2_.begin_answer(id, {{":status", status}, {"content-type", "application/json"}});
       http2_.add(id, std::as_bytes(std::span(text)));
     }

@@ -71,24 +71,23 @@ class grpc_connection final : public connection, private http2_session::handler,
   void run(coro::task<void> t) override { connection::run(std::move(t)); }
   void said() override;
 
-  /// What is known of a request beside its call.
-  struct request {
-    std::size_t header_bytes = 0;
-    bool is_grpc = false;
-    bool is_post = false;
-    std::unique_ptr<json_call> json; ///< it is one of those
-    coro::time_point since;          ///< bytes of it came
-    std::size_t text_bytes = 0;      ///< held of JSON that is not whole
-    answer_parts parts;              ///< of an answer in JSON
+  /// What a call in JSON has beside.
+  struct json_stream {
+    json_call json;
+    coro::time_point since{};   ///< bytes of it came
+    std::size_t text_bytes = 0; ///< held of JSON that is not whole
+    answer_parts parts{};       ///< of its answer
   };
 
   [[nodiscard]] bool feed(std::span<const std::byte> bytes);
-  /// Nothing: it is answered, or forgotten.
-  [[nodiscard]] request* find_call(std::int32_t id);
-  [[nodiscard]] bool begin_json(std::int32_t id, request& r);
-  void take_json(std::int32_t id, request& r, std::span<const std::byte> bytes, bool whole);
-  void end_json(std::int32_t id, const request& r, const grpc_status& s);
-  void hold_text(request& r, std::size_t bytes);
+  /// False: it is answered, or forgotten.
+  [[nodiscard]] bool is_call(std::int32_t id);
+  [[nodiscard]] bool begin_json(std::int32_t id, call_head& head);
+  /// Nothing: it is none in JSON.
+  [[nodiscard]] json_stream* find_json(std::int32_t id);
+  void take_json(std::int32_t id, json_stream& r, std::span<const std::byte> bytes, bool whole);
+  void end_json(std::int32_t id, const json_stream& r, const grpc_status& s);
+  void hold_text(json_stream& r, std::size_t bytes);
   /// Puts what can be sent into out().
   void pump();
   /// What is held for this client changed.
@@ -96,7 +95,7 @@ class grpc_connection final : public connection, private http2_session::handler,
 
   http2_session http2_;
   calls calls_;
-  std::map<std::int32_t, request> requests_;
+  std::map<std::int32_t, json_stream> json_;
   wire::byte_buffer read_;
   std::size_t counted_ = 0; ///< bytes of replies that the service knows of
   bool stopping_ = false;   ///< this end closes
