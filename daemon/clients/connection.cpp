@@ -112,6 +112,19 @@ void connection::room_came() {
   if (settled()) settled_.set();
 }
 
+void connection::answers_hold(std::size_t bytes) {
+  if (bytes > held_)
+    service_.holds(bytes - held_);
+  else if (bytes < held_)
+    service_.left(held_ - bytes);
+  held_ = bytes;
+}
+
+void connection::answers_left(std::size_t bytes) {
+  held_ -= bytes;
+  service_.left(bytes);
+}
+
 void connection::drop_replies() {
   service_.left(out_.size());
   out_.clear();

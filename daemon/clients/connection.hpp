@@ -68,6 +68,12 @@ class connection : protected service::protocol {
   void run(coro::task<void> t) { writing_.spawn(std::move(t)); }
   /// Hands on what was gathered of a read, and lets the others of the loop have their turn.
   [[nodiscard]] coro::task<void> end_turn();
+  /// For a protocol whose answers change their form here: so many bytes came as they were made, and so many are held
+  /// now of what came and what became of it.
+  void answers_came(std::size_t bytes) { held_ += bytes; }
+  void answers_hold(std::size_t bytes);
+  /// Of those, so many were written.
+  void answers_left(std::size_t bytes);
   /// It said something whole.
   void heard() { heard_ = true; }
   void wake_writer() { wake_.set(); }
@@ -104,6 +110,7 @@ class connection : protected service::protocol {
   const coro::time_point since_;
   coro::time_point replies_since_; ///< the oldest reply that is not written was handed over
   std::size_t replies_unwritten_ = 0;
+  std::size_t held_ = 0; ///< what the service knows to be, see answers_hold()
   coro::time_point stalled_since_;
   bool heard_ = false;
   bool stalled_ = false; ///< the socket takes no more

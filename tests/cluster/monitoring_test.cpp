@@ -5,10 +5,12 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <memory>
 #include <regex>
 #include <set>
 #include <sstream>
 #include <string>
+#include <vector>
 
 // What docs/monitoring asks for is what nodes say, and Prometheus can read it.
 namespace quorumd::testing {
@@ -54,6 +56,16 @@ TEST_CASE("listen.metrics answers those who look after a node, and nobody else")
   CHECK(said_of(watched, "/v3/kv/range", "POST").starts_with("HTTP/1.1 404 "));
   CHECK(said_of(c.client_place(0), "/v3/kv/range", "POST").starts_with("HTTP/1.1 400 "));
   CHECK(c.run({"--endpoint", watched.ip + ":21381", "get", "a"}).code != 0);
+  {
+    std::vector<std::unique_ptr<raw_connection>> many; // its places are 64
+    for (int i = 0; i < 70; ++i) many.push_back(std::make_unique<raw_connection>(watched));
+    CHECK(many.back()->closed_within(seconds(5)));
+    CHECK_FALSE(many.front()->closed_within(milliseconds(200)));
+    CHECK(c.run({"--endpoint", c.endpoint(0), "put", "a", "1"}).code == 0);
+  }
+  const auto has_place = [&] { return !raw_connection(watched).closed_within(milliseconds(100)); };
+  CHECK(eventually(has_place, seconds(5)));
+  CHECK(said_of(watched, "/livez").starts_with("HTTP/1.1 200 "));
   raw_connection other(watched);
   REQUIRE(other.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"));
   CHECK(other.closed_within(seconds(10)));

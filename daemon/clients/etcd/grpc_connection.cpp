@@ -87,17 +87,11 @@ void grpc_connection::make_more() {
 }
 
 void grpc_connection::recount() {
-  const std::size_t now = http2_.unsent() + out().size() + calls_.page_bytes();
-  if (now > counted_)
-    asks().holds(now - counted_);
-  else if (now < counted_)
-    asks().left(counted_ - now);
-  counted_ = now;
+  answers_hold(http2_.unsent() + out().size() + calls_.page_bytes());
 }
 
 void grpc_connection::sent(std::size_t bytes) {
-  counted_ -= bytes;
-  asks().left(bytes);
+  answers_left(bytes);
 }
 
 void grpc_connection::drop_replies() {
@@ -234,7 +228,7 @@ void grpc_connection::stream_closed(std::int32_t id) {
 std::size_t grpc_connection::take_from(service& s) {
   std::size_t bytes = 0;
   const std::size_t answered = calls_.take_from(s, bytes);
-  counted_ += bytes;
+  answers_came(bytes);
   pump();
   return answered;
 }

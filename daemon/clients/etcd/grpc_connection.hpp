@@ -97,8 +97,7 @@ class grpc_connection final : public connection, private http2_session::handler,
   calls calls_;
   std::map<std::int32_t, json_stream> json_;
   wire::byte_buffer read_;
-  std::size_t counted_ = 0; ///< bytes of replies that the service knows of
-  bool stopping_ = false;   ///< this end closes
+  bool stopping_ = false; ///< this end closes
 };
 
 } // namespace quorumd::clients::etcd

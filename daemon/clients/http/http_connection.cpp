@@ -300,7 +300,7 @@ void http_connection::refuse(std::uint64_t id, const kv::error& why) {
 std::size_t http_connection::take_from(service& s) {
   std::size_t bytes = 0;
   const std::size_t answers = calls_.take_from(s, bytes);
-  counted_ += bytes;
+  answers_came(bytes);
   recount();
   close_ended();
   return answers;
@@ -319,20 +319,14 @@ void http_connection::reading_ended() {
 }
 
 void http_connection::sent(std::size_t bytes) {
-  counted_ -= bytes;
-  asks().left(bytes);
+  answers_left(bytes);
   left_ += bytes;
   for (; !parts_.empty() && parts_.front().end <= left_; parts_.pop_front())
     calls_.left(parts_.front().id, parts_.front().message_bytes);
 }
 
 void http_connection::recount() {
-  const std::size_t now = out().size() + calls_.page_bytes();
-  if (now > counted_)
-    asks().holds(now - counted_);
-  else if (now < counted_)
-    asks().left(counted_ - now);
-  counted_ = now;
+  answers_hold(out().size() + calls_.page_bytes());
 }
 
 void http_connection::drop_replies() {

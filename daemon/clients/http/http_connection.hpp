@@ -131,7 +131,6 @@ class http_connection final : public connection, private etcd::carrier {
   std::int32_t last_call_ = 0;        ///< its number
   std::optional<std::int32_t> ended_; ///< a call that is to be closed
   std::size_t text_held_ = 0;         ///< of JSON that is not whole
-  std::size_t counted_ = 0;           ///< bytes of replies that the service knows of
   std::size_t left_ = 0;              ///< of all that is ever written, what the socket took
   std::deque<part> parts_;            ///< that it did not take yet
 };
