@@ -87,3 +87,30 @@ function(quorumd_test name)
     "  set_tests_properties(${name}_NOT_BUILT PROPERTIES LABELS \"${arg_LABELS}\")\nendif()\n")
   set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES ${CMAKE_CURRENT_BINARY_DIR}/test_${target}_include.cmake)
 endfunction()
+
+# Not by its CMake package, which wants OpenSSL for a part that is not used here.
+find_program(CAPNP_EXECUTABLE capnp REQUIRED)
+find_path(CAPNP_INCLUDE_DIRECTORY capnp/c++.capnp REQUIRED)
+find_library(CAPNP_LIBRARY capnp REQUIRED)
+find_library(KJ_LIBRARY kj REQUIRED)
+
+# quorumd_schema(NAME schema ...): the library quorumd_NAME_schema of schema/*.capnp, included by their path from the
+# root. The generated code is compiled once, without this project's warnings.
+function(quorumd_schema name)
+  file(RELATIVE_PATH folder ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
+  set(sources)
+  foreach(schema ${ARGN})
+    set(generated ${CMAKE_CURRENT_BINARY_DIR}/schema/${schema}.capnp.c++ ${CMAKE_CURRENT_BINARY_DIR}/schema/${schema}.capnp.h)
+    add_custom_command(OUTPUT ${generated}
+      COMMAND ${CAPNP_EXECUTABLE} compile -I${PROJECT_SOURCE_DIR} -I${CAPNP_INCLUDE_DIRECTORY} -oc++:${PROJECT_BINARY_DIR}
+              ${folder}/schema/${schema}.capnp
+      WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
+      DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/schema/${schema}.capnp ${PROJECT_SOURCE_DIR}/daemon/kv/codec/schema/command.capnp
+      VERBATIM)
+    list(APPEND sources ${generated})
+  endforeach()
+  add_library(quorumd_${name}_schema STATIC ${sources})
+  target_compile_options(quorumd_${name}_schema PRIVATE -w "SHELL:-include ${PROJECT_SOURCE_DIR}/wire/capnp.hpp")
+  target_link_libraries(quorumd_${name}_schema PUBLIC ${CAPNP_LIBRARY} ${KJ_LIBRARY})
+  target_include_directories(quorumd_${name}_schema SYSTEM PUBLIC ${PROJECT_BINARY_DIR})
+endfunction()

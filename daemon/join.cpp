@@ -2,7 +2,7 @@
 
 #include "consensus/storage/data_directory.hpp"
 #include "coro/loop.hpp"
-#include "wire/client.hpp"
+#include "daemon/client/client.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_future.hpp>
@@ -24,21 +24,21 @@ constexpr std::chrono::seconds question_timeout{5};
 
 /// What the member answered, or why there is no answer.
 struct told {
-  std::optional<wire::members_reply> reply;
+  std::optional<client::members_reply> reply;
   std::string why;
 };
 
 coro::task<told> ask(coro::loop* l, const newcomer* who, const join_seams* s) {
-  wire::client_options o;
+  client::client_options o;
   o.endpoints = {{.tcp = {who->member.host, who->member.port}, .socket_path = {}}};
-  const auto c = std::make_unique<wire::client>(*l, s->network, s->entropy, o);
-  wire::client_body body = wire::join_request{.name = who->name, .address = who->peer.text()};
+  const auto c = std::make_unique<client::client>(*l, s->network, s->entropy, o);
+  client::client_body body = client::join_request{.name = who->name, .address = who->peer.text()};
   const coro::time_point deadline = l->now() + question_timeout;
-  const wire::call_result answer = co_await c->call(std::move(body), deadline);
+  const client::call_result answer = co_await c->call(std::move(body), deadline);
   told t;
   if (answer.has_error())
     t.why = answer.error().message();
-  else if (const auto* m = std::get_if<wire::members_reply>(&answer->reply.body))
+  else if (const auto* m = std::get_if<client::members_reply>(&answer->reply.body))
     t.reply = *m;
   else
     t.why = c->endpoint() + ": the server answered another question";
@@ -74,14 +74,14 @@ storage::result<void> find_cluster(const newcomer& who, node::node_options& opti
     waiting();
     told t = ask_once(who, s);
     if (t.reply) {
-      const wire::members_reply& m = *t.reply;
+      const client::members_reply& m = *t.reply;
       if (!self.cluster_name.empty() && self.cluster_name != m.cluster_name)
         return storage::error(storage::error_code::foreign, who.member.text(),
                               "it is a member of cluster '" + m.cluster_name + "', and cluster.name is '" +
                                   self.cluster_name + "': correct the one or the other");
       self.cluster = m.cluster;
       self.cluster_name = m.cluster_name;
-      for (const wire::member_row& row : m.rows)
+      for (const client::member_row& row : m.rows)
         if (row.name == who.name) self.id = row.id;
       options.joined = node::introduction_from(m);
       spdlog::info("cluster {} knows {} as a member: {} in all", m.cluster_name, who.name, m.rows.size());

@@ -76,7 +76,8 @@ void log_observer::members_changed(const node::roster& now) {
 }
 
 void log_observer::role_changed(const raft::soft_state& s) {
-  spdlog::info("{} in term {}, leader: {}", wire::name_of(s.role), s.term.value(), s.leader ? name(s.leader) : "none");
+  spdlog::info("{} in term {}, leader: {}", client::name_of(s.role), s.term.value(),
+               s.leader ? name(s.leader) : "none");
 }
 void log_observer::snapshot_taken(log_index index, std::uint64_t bytes) {
   spdlog::info("snapshot taken at index {}, {} bytes", index.value(), bytes);

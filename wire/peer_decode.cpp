@@ -3,7 +3,6 @@
 #include "consensus/types/crc32c.hpp"
 #include "wire/message_read.hpp"
 #include "wire/schema/peer.capnp.h"
-#include "wire/status_schema.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -188,6 +187,20 @@ snapshot_chunk read_chunk(schema::SnapshotChunk::Reader from, frame_reader& sour
   return m;
 }
 
+/// A copy of what is behind the pointer, whatever it says, as a message of one segment.
+std::vector<std::byte> read_row(capnp::AnyPointer::Reader from) {
+  if (from.isNull()) return {};
+  const std::uint64_t words = 1 + from.targetSize().wordCount;
+  require(words <= status_bytes_max / sizeof(capnp::word), codec_errc::length,
+          "a status is longer than a member sends");
+  capnp::MallocMessageBuilder copy(static_cast<unsigned>(words));
+  copy.setRoot(from.getAs<capnp::AnyStruct>());
+  const auto segments = copy.getSegmentsForOutput();
+  require(segments.size() == 1, codec_errc::malformed, "a status is not of the size it says");
+  const std::span<const std::byte> bytes = std::as_bytes(std::span(segments[0].begin(), segments[0].size()));
+  return {bytes.begin(), bytes.end()};
+}
+
 snapshot_credit read_credit(schema::SnapshotCredit::Reader from) {
   snapshot_credit m;
   m.group = group_id(from.getGroup());
@@ -315,7 +328,7 @@ class peer_reader {
     }
     case schema::PeerMessage::STATUS_ANSWER: {
       const auto answer = from.getStatusAnswer();
-      out_.emplace_back(status_answer{.id = answer.getId(), .row = detail::read(answer.getRow())});
+      out_.emplace_back(status_answer{.id = answer.getId(), .row = read_row(answer.getRow())});
       break;
     }
     default:

@@ -2,8 +2,8 @@
 
 #include "consensus/types/crc32c.hpp"
 #include "wire/message_build.hpp"
+#include "wire/message_read.hpp"
 #include "wire/schema/peer.capnp.h"
-#include "wire/status_schema.hpp"
 
 #include <algorithm>
 
@@ -242,12 +242,13 @@ struct peer_encoder {
     });
   }
   void operator()(const status_answer& m) const {
-    const std::size_t words =
-        struct_words<schema::StatusAnswer> + struct_words<schema::StatusRow> + words_behind(m.row);
-    append(out, words, [&](root r) {
+    append(out, struct_words<schema::StatusAnswer> + data_words(m.row.size()), [&](root r) {
       auto to = r.initStatusAnswer();
       to.setId(m.id);
-      fill(to.initRow(), m.row);
+      if (m.row.empty()) return;
+      const auto copied = decode_segment<capnp::AnyStruct>(
+          m.row, nesting_max, [&](capnp::AnyStruct::Reader row) { to.initRow().setAs<capnp::AnyStruct>(row); });
+      QUORUMD_INVARIANT(copied.has_value(), "a status that is sent was encoded here");
     });
   }
 };

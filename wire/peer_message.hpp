@@ -6,7 +6,7 @@
 #include "consensus/types/entry.hpp"
 #include "consensus/types/ids.hpp"
 #include "wire/request_error.hpp"
-#include "wire/status.hpp"
+#include "wire/shared_bytes.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -14,14 +14,9 @@
 #include <span>
 #include <string>
 #include <variant>
+#include <vector>
 
 namespace quorumd::wire {
-
-/// Bytes that keep their chunk alive.
-struct shared_bytes {
-  chunk_ref chunk;
-  std::span<const std::byte> bytes;
-};
 
 /// A message between the cores of one group. Entries that arrive are slices of the chunk they were read into.
 struct raft_message {
@@ -93,8 +88,10 @@ struct status_query {
 
 struct status_answer {
   std::uint64_t id = 0;
-  status_row row;
+  std::vector<std::byte> row; ///< as client::encode_status() wrote it: a segment; what it says is not this folder's
 };
+/// Of a row.
+inline constexpr std::size_t status_bytes_max = std::size_t{64} * 1024;
 
 using peer_message = std::variant<raft_message, forward_request, forward_reply, snapshot_chunk, snapshot_credit,
                                   status_query, status_answer>;

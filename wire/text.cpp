@@ -1,8 +1,6 @@
 #include "wire/codec_error.hpp"
-#include "wire/members.hpp"
 #include "wire/message_read.hpp"
 #include "wire/request_error.hpp"
-#include "wire/status.hpp"
 
 #include <boost/throw_exception.hpp>
 
@@ -54,55 +52,6 @@ const char* name_of(request_errc code) {
     return "refused";
   }
   return "unknown error";
-}
-
-const char* name_of(raft::role role) {
-  switch (role) {
-  case raft::role::follower:
-    return "follower";
-  case raft::role::pre_candidate:
-  case raft::role::candidate:
-    return "candidate";
-  case raft::role::leader:
-    return "leader";
-  }
-  return "unknown";
-}
-
-const char* role_of(const status_row& r) {
-  return r.witness ? "witness" : name_of(r.role);
-}
-
-const char* name_of(member_action action) {
-  switch (action) {
-  case member_action::add:
-    return "add";
-  case member_action::remove:
-    return "remove";
-  case member_action::promote:
-    return "promote";
-  case member_action::demote:
-    return "demote";
-  case member_action::update:
-    return "update";
-  case member_action::replace:
-    return "replace";
-  }
-  return "unknown";
-}
-
-const char* name_of(member_role role) {
-  switch (role) {
-  case member_role::voter:
-    return "voter";
-  case member_role::learner:
-    return "learner";
-  case member_role::incoming:
-    return "joining";
-  case member_role::outgoing:
-    return "leaving";
-  }
-  return "unknown";
 }
 
 } // namespace quorumd::wire

@@ -24,7 +24,7 @@ coro::task<int> list_alarms(session* s) {
   if (rows.has_error()) co_return complain(rows.error());
   const int code = print(s->json ? alarms_json(*rows) : alarms_table(*rows));
   std::vector<std::string> silent;
-  for (const wire::status_row& r : *rows)
+  for (const client::status_row& r : *rows)
     if (!r.error.empty()) silent.push_back(r.name);
   if (!silent.empty()) remark("nothing is known of " + listed(silent) + ", which did not answer");
   co_return code;
@@ -38,7 +38,7 @@ int run_alarm(const invocation& in) {
 
 } // namespace
 
-std::optional<std::string> no_space(const wire::status_row& r) {
+std::optional<std::string> no_space(const client::status_row& r) {
   if (!r.error.empty()) return std::nullopt;
   const std::uint64_t quota = r.settings ? r.settings->quota_bytes : 0;
   if (quota != 0 && r.store_bytes >= quota)
@@ -49,26 +49,26 @@ std::optional<std::string> no_space(const wire::status_row& r) {
          (r.role == raft::role::leader ? "until there is some" : "if it leads");
 }
 
-std::string alarms_table(std::span<const wire::status_row> rows) {
+std::string alarms_table(std::span<const client::status_row> rows) {
   std::vector<std::vector<std::string>> lines{{"id", "name", "role", "alarm", "reason"}};
-  for (const wire::status_row& r : rows) {
+  for (const client::status_row& r : rows) {
     const auto why = no_space(r);
     if (!why) continue;
     std::string name;
     append_escaped(name, r.name);
-    lines.push_back({hex64(r.id.value()), name, wire::role_of(r), std::string(alarm_of_space), *why});
+    lines.push_back({hex64(r.id.value()), name, client::role_of(r), std::string(alarm_of_space), *why});
   }
   return lines.size() == 1 ? std::string() : in_columns(lines);
 }
 
-std::string alarms_json(std::span<const wire::status_row> rows) {
+std::string alarms_json(std::span<const client::status_row> rows) {
   std::string out;
   json_writer w(out);
   w.begin_array();
-  for (const wire::status_row& r : rows) {
+  for (const client::status_row& r : rows) {
     const auto why = no_space(r);
     if (!why) continue;
-    w.begin_object().key("id").text(hex64(r.id.value())).key("name").text(r.name).key("role").text(wire::role_of(r));
+    w.begin_object().key("id").text(hex64(r.id.value())).key("name").text(r.name).key("role").text(client::role_of(r));
     w.key("alarm").text(alarm_of_space).key("reason").text(*why).end_object();
   }
   w.end_array();

@@ -21,7 +21,7 @@
 namespace quorumd::cli {
 namespace {
 
-using clients_list = std::vector<std::unique_ptr<wire::client>>;
+using clients_list = std::vector<std::unique_ptr<client::client>>;
 
 /// splitmix64: the same sequence for the same seed everywhere.
 class random_numbers {
@@ -59,7 +59,7 @@ struct bench_run {
 /// One connection with its share of the clients. A client is a slot that is free or has an operation in flight.
 class bench_driver {
  public:
-  bench_driver(bench_run& run, wire::client& c, std::uint64_t index)
+  bench_driver(bench_run& run, client::client& c, std::uint64_t index)
       : run_(run)
       , client_(c)
       , schedule_(run.options, run.count, index, run.shared)
@@ -73,7 +73,7 @@ class bench_driver {
   }
 
   coro::task<void> run() {
-    std::vector<wire::client::completion> batch;
+    std::vector<client::client::completion> batch;
     while (!finished()) {
       if (run_.options.rate == 0) co_await start_or_connect();
       if (finished()) break;
@@ -153,7 +153,7 @@ class bench_driver {
       std::memcpy(value_.data(), &dice, std::min(sizeof dice, value_.size()));
       sent = client_.submit(kv::command(kv::put{.key = key_view, .value = value_}), deadline, slot);
     } else {
-      wire::range_read read;
+      client::range_read read;
       read.request.key = key_view;
       sent = client_.submit(read, deadline, slot);
     }
@@ -161,7 +161,7 @@ class bench_driver {
   }
 
   /// Whether the server refused for the moment.
-  bool take(const wire::client::completion& c) {
+  bool take(const client::client::completion& c) {
     const operation& done = operations_[c.tag];
     free_.push_back(c.tag);
     ++run_.completed;
@@ -182,7 +182,7 @@ class bench_driver {
   }
 
   bench_run& run_;
-  wire::client& client_;
+  client::client& client_;
   bench_schedule schedule_;
   random_numbers random_;
   std::string value_;
@@ -205,7 +205,7 @@ coro::task<void> execute(bench_run* run, const clients_list* clients) {
 }
 
 /// The endpoints, the leader's first if it is among them.
-coro::task<std::vector<wire::client_endpoint>> leader_first(session* s) {
+coro::task<std::vector<client::client_endpoint>> leader_first(session* s) {
   auto endpoints = s->options.endpoints;
   if (endpoints.size() < 2) co_return endpoints;
   const auto rows = co_await ask_members(s);
@@ -241,11 +241,11 @@ coro::task<int> measure(session* s, bench_options o, const clients_list* clients
 }
 
 coro::task<int> bench(session* s, bench_options o) {
-  wire::client_options options = s->options;
+  client::client_options options = s->options;
   options.endpoints = co_await leader_first(s);
   clients_list clients;
   for (std::uint64_t i = 0; i < o.connections; ++i)
-    clients.push_back(std::make_unique<wire::client>(s->loop, s->network, s->entropy, options));
+    clients.push_back(std::make_unique<client::client>(s->loop, s->network, s->entropy, options));
   int code = config::exit_code::unavailable;
   std::string failure;
   try {

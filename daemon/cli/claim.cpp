@@ -52,14 +52,14 @@ claim::claim(session& s, std::string name, std::string value, std::chrono::secon
 claim::~claim() = default;
 
 /// Done twice, each of what is asked here has the effect of once.
-coro::task<wire::call_result> claim::ask(wire::client_body body) {
+coro::task<client::call_result> claim::ask(client::client_body body) {
   const coro::time_point deadline = session_.deadline();
-  wire::call_result r = co_await session_.client.call(std::move(body), deadline, wire::client::repeat::idempotent);
+  client::call_result r = co_await session_.client.call(std::move(body), deadline, client::client::repeat::idempotent);
   co_return r;
 }
 
 coro::task<std::optional<int>> claim::stand() {
-  const wire::call_result granted =
+  const client::call_result granted =
       co_await send(&session_, kv::grant_lease{.id = {}, .ttl_s = ttl_.count()}, again::no);
   if (granted.has_error()) co_return complain(granted.error());
   const auto* done = body_of<kv::reply>(granted);
@@ -73,8 +73,8 @@ coro::task<std::optional<int>> claim::stand() {
   t.compares.push_back({.key = key_, .range_end = {}, .target = kv::compare_target::create, .number = 0, .value = {}});
   t.success.push_back({kv::put{.key = key_, .value = value_, .lease = lease_}});
   t.failure.push_back({kv::range_request{.key = key_, .range_end = {}}});
-  wire::client_body body = kv::command(std::move(t));
-  const wire::call_result stood = co_await ask(std::move(body));
+  client::client_body body = kv::command(std::move(t));
+  const client::call_result stood = co_await ask(std::move(body));
   if (stood.has_error()) co_return complain(stood.error());
   const auto* reply = body_of<kv::reply>(stood);
   const auto* ran = reply == nullptr ? nullptr : std::get_if<kv::txn_reply>(&reply->body);
@@ -90,15 +90,15 @@ coro::task<std::optional<int>> claim::wait(bool (*over)()) {
   const std::string end = kv::prefix_end(prefix);
   while (!over()) {
     if (lost_) co_return complain(error(config::exit_code::unavailable, why_));
-    wire::client_body body = wire::range_read{.request = {.key = prefix,
-                                                          .range_end = end,
-                                                          .limit = 1,
-                                                          .keys_only = true,
-                                                          .target = kv::sort_target::create,
-                                                          .order = kv::sort_order::descend,
-                                                          .max_create_revision = created_.prev()},
-                                              .serializable = false};
-    const wire::call_result answer = co_await ask(std::move(body));
+    client::client_body body = client::range_read{.request = {.key = prefix,
+                                                              .range_end = end,
+                                                              .limit = 1,
+                                                              .keys_only = true,
+                                                              .target = kv::sort_target::create,
+                                                              .order = kv::sort_order::descend,
+                                                              .max_create_revision = created_.prev()},
+                                                  .serializable = false};
+    const client::call_result answer = co_await ask(std::move(body));
     if (answer.has_error()) {
       co_await session_.loop.timers().sleep_for(try_every);
       continue;
@@ -122,9 +122,9 @@ coro::task<std::optional<int>> claim::wait(bool (*over)()) {
 
 /// Whether its key is there; it is lost if not.
 coro::task<bool> claim::stands() {
-  wire::client_body body =
-      wire::range_read{.request = {.key = key_, .range_end = {}, .count_only = true}, .serializable = false};
-  const wire::call_result answer = co_await ask(std::move(body));
+  client::client_body body =
+      client::range_read{.request = {.key = key_, .range_end = {}, .count_only = true}, .serializable = false};
+  const client::call_result answer = co_await ask(std::move(body));
   const auto* found = answer.has_error() ? nullptr : body_of<kv::range_reply>(answer);
   if (found == nullptr) { // it is asked again
     co_await session_.loop.timers().sleep_for(try_every);
@@ -141,17 +141,17 @@ coro::task<bool> claim::stands() {
 coro::task<bool> claim::gone(std::string key, revision from, bool (*over)()) {
   kv::change_place next{from};
   while (!over() && !lost_) {
-    wire::client_body body = wire::watch_request{.key = key,
-                                                 .range_end = {},
-                                                 .start = next,
-                                                 .no_put = true,
-                                                 .wait = std::min(change_wait, session_.timeout / 2)};
-    const wire::call_result answer = co_await ask(std::move(body));
+    client::client_body body = client::watch_request{.key = key,
+                                                     .range_end = {},
+                                                     .start = next,
+                                                     .no_put = true,
+                                                     .wait = std::min(change_wait, session_.timeout / 2)};
+    const client::call_result answer = co_await ask(std::move(body));
     if (answer.has_error()) {
       co_await session_.loop.timers().sleep_for(try_every);
       co_return true;
     }
-    const auto* changes = body_of<wire::watch_reply>(answer);
+    const auto* changes = body_of<client::watch_reply>(answer);
     if (changes == nullptr || !changes->events.empty()) co_return true;
     next = changes->next;
   }
@@ -166,8 +166,8 @@ coro::task<void> claim::renew() {
     co_await session_.loop.timers().sleep_for(pause);
     pause = try_every;
     const coro::time_point asked = session_.loop.now();
-    wire::client_body body = kv::command(kv::lease_question{.what = kv::lease_question::kind::renew, .id = lease_});
-    const wire::call_result answer = co_await ask(std::move(body));
+    client::client_body body = kv::command(kv::lease_question{.what = kv::lease_question::kind::renew, .id = lease_});
+    const client::call_result answer = co_await ask(std::move(body));
     const auto* reply = answer.has_error() ? nullptr : body_of<kv::reply>(answer);
     const auto* lease = reply == nullptr ? nullptr : std::get_if<kv::lease_answer>(&reply->body);
     if (lease != nullptr && lease->ttl_s >= 0) {
@@ -186,8 +186,8 @@ coro::task<void> claim::leave() {
   renewing_.cancel();
   co_await renewing_.join();
   if (!lease_) co_return;
-  wire::client_body body = kv::command(kv::revoke_lease{lease_});
-  const wire::call_result answer = co_await ask(std::move(body)); // else it ends by itself
+  client::client_body body = kv::command(kv::revoke_lease{lease_});
+  const client::call_result answer = co_await ask(std::move(body)); // else it ends by itself
 }
 
 } // namespace quorumd::cli

@@ -32,7 +32,7 @@ class claim {
  private:
   coro::task<void> renew();
   [[nodiscard]] coro::task<bool> stands();
-  coro::task<wire::call_result> ask(wire::client_body body);
+  coro::task<client::call_result> ask(client::client_body body);
   [[nodiscard]] coro::task<bool> gone(std::string key, revision from, bool (*over)());
 
   session& session_;

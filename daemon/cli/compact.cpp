@@ -10,9 +10,9 @@ namespace quorumd::cli {
 namespace {
 
 coro::task<int> compact(session* s, revision at) {
-  wire::client_body body = kv::command(kv::compact{at});
+  client::client_body body = kv::command(kv::compact{at});
   const coro::time_point deadline = s->deadline();
-  const wire::call_result answer = co_await s->client.call(std::move(body), deadline);
+  const client::call_result answer = co_await s->client.call(std::move(body), deadline);
   if (answer.has_error()) co_return complain(answer.error());
   if (body_of<kv::reply>(answer) == nullptr) co_return complain(unexpected_answer(*s));
   std::string out;

@@ -21,7 +21,7 @@ struct del_options {
 
 coro::task<int> del(session* s, const del_options* o) {
   kv::command command = kv::delete_range{.key = o->range.key, .range_end = o->range.range_end, .prev_kv = o->prev_kv};
-  const wire::call_result answer = co_await send(s, std::move(command), o->retry);
+  const client::call_result answer = co_await send(s, std::move(command), o->retry);
   if (answer.has_error()) co_return complain(answer.error());
   const auto* done = body_of<kv::reply>(answer);
   const auto* gone = done == nullptr ? nullptr : std::get_if<kv::delete_range_reply>(&done->body);

@@ -12,16 +12,16 @@ namespace quorumd::cli {
 namespace {
 
 /// How many keys there are, for the progress bar; and the revision, so that both speak of the same.
-coro::task<wire::call_result> count_keys(session* s, const range_pages::what* w) {
+coro::task<client::call_result> count_keys(session* s, const range_pages::what* w) {
   kv::range_request r;
   r.key = w->key;
   r.range_end = w->range_end;
   r.revision = w->revision;
   r.count_only = true;
-  wire::client_body body =
-      wire::range_read{.request = r, .serializable = w->serializable, .max_age = {}, .keep = std::chrono::seconds(30)};
+  client::client_body body = client::range_read{
+      .request = r, .serializable = w->serializable, .max_age = {}, .keep = std::chrono::seconds(30)};
   const coro::time_point deadline = s->deadline();
-  wire::call_result answer = co_await s->client.call(std::move(body), deadline);
+  client::call_result answer = co_await s->client.call(std::move(body), deadline);
   co_return answer;
 }
 
@@ -36,7 +36,7 @@ coro::task<int> export_pairs(session* s, range_pages::what w, pair_format format
   progress_bar bar("exported", s->loop.now());
   std::uint64_t total = 0;
   if (with_bar) {
-    const wire::call_result counted = co_await count_keys(s, &w);
+    const client::call_result counted = co_await count_keys(s, &w);
     if (counted.has_error()) co_return complain(counted.error());
     const auto* found = body_of<kv::range_reply>(counted);
     if (found == nullptr) co_return complain(unexpected_answer(*s));
@@ -49,7 +49,7 @@ coro::task<int> export_pairs(session* s, range_pages::what w, pair_format format
   std::string out;
   int code = config::exit_code::ok;
   while (!pages.done()) {
-    const wire::call_result answer = co_await pages.next();
+    const client::call_result answer = co_await pages.next();
     if (answer.has_error()) {
       bar.clear();
       const int failed = complain(answer.error());

@@ -33,10 +33,10 @@ coro::task<int> count(session* s, range_pages::what w) {
   r.range_end = w.range_end;
   r.revision = w.revision;
   r.count_only = true;
-  wire::client_body body =
-      wire::range_read{.request = r, .serializable = w.serializable, .max_age = w.max_age, .keep = {}};
+  client::client_body body =
+      client::range_read{.request = r, .serializable = w.serializable, .max_age = w.max_age, .keep = {}};
   const coro::time_point deadline = s->deadline();
-  const wire::call_result answer = co_await s->client.call(std::move(body), deadline);
+  const client::call_result answer = co_await s->client.call(std::move(body), deadline);
   if (answer.has_error()) co_return complain(answer.error());
   const auto* found = body_of<kv::range_reply>(answer);
   if (found == nullptr) co_return complain(unexpected_answer(*s));
@@ -111,7 +111,7 @@ coro::task<int> get(session* s, get_options o) {
   get_printer printer(o, s->json);
   sorted_keys sorted(o.by, o.order, o.limit);
   while (!pages.done()) {
-    const wire::call_result answer = co_await pages.next();
+    const client::call_result answer = co_await pages.next();
     if (answer.has_error()) co_return complain(answer.error());
     const auto* page = body_of<kv::range_reply>(answer);
     if (page == nullptr) co_return complain(unexpected_answer(*s));

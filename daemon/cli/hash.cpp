@@ -39,7 +39,7 @@ const std::vector<std::string>* most_of(const holders_of& holders) {
   return nullptr;
 }
 
-int show_hashes(const session& s, std::span<const wire::status_row> rows, const hash_comparison& c) {
+int show_hashes(const session& s, std::span<const client::status_row> rows, const hash_comparison& c) {
   const std::string text = comparison_text(c);
   const int code = print(s.json ? hash_json(rows, c) : hash_table(rows) + text + "\n");
   if (code != config::exit_code::ok || c.whole()) return code;
@@ -63,10 +63,10 @@ int run_hash(const invocation& in) {
 
 } // namespace
 
-hash_comparison compare_hashes(std::span<const wire::status_row> rows) {
+hash_comparison compare_hashes(std::span<const client::status_row> rows) {
   hash_comparison c;
   std::map<std::pair<revision, revision>, holders_of> at;
-  for (const wire::status_row& r : rows) {
+  for (const client::status_row& r : rows) {
     if (r.error.empty() && r.witness) continue;
     if (r.error.empty() && r.keys_hash != 0)
       at[{r.revision, r.compacted}][r.keys_hash].push_back(r.name);
@@ -97,9 +97,9 @@ std::string comparison_text(const hash_comparison& c) {
   return out;
 }
 
-std::string hash_table(std::span<const wire::status_row> rows) {
+std::string hash_table(std::span<const client::status_row> rows) {
   std::vector<std::vector<std::string>> lines{{"id", "name", "revision", "compacted", "hash"}};
-  for (const wire::status_row& r : rows) {
+  for (const client::status_row& r : rows) {
     std::string name;
     append_escaped(name, r.name);
     std::vector<std::string> line{hex64(r.id.value()), name};
@@ -117,11 +117,11 @@ std::string hash_table(std::span<const wire::status_row> rows) {
   return in_columns(lines);
 }
 
-std::string hash_json(std::span<const wire::status_row> rows, const hash_comparison& c) {
+std::string hash_json(std::span<const client::status_row> rows, const hash_comparison& c) {
   std::string out;
   json_writer w(out);
   w.begin_object().key("members").begin_array();
-  for (const wire::status_row& r : rows) {
+  for (const client::status_row& r : rows) {
     w.begin_object().key("id").text(hex64(r.id.value())).key("name").text(r.name);
     if (r.error.empty() && r.keys_hash != 0) {
       w.key("revision").number(r.revision.value()).key("compacted").number(r.compacted.value());

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "wire/status.hpp"
+#include "daemon/client/status.hpp"
 
 #include <span>
 #include <string>
@@ -19,13 +19,13 @@ struct hash_comparison {
   [[nodiscard]] bool whole() const { return differ.empty() && missing.empty(); }
 };
 /// Witnesses hold no keys and are passed over. Two of two that differ are both in `differ`.
-[[nodiscard]] hash_comparison compare_hashes(std::span<const wire::status_row> rows);
+[[nodiscard]] hash_comparison compare_hashes(std::span<const client::status_row> rows);
 
 /// A line for a person.
 [[nodiscard]] std::string comparison_text(const hash_comparison& c);
 /// A heading and a line a member.
-[[nodiscard]] std::string hash_table(std::span<const wire::status_row> rows);
+[[nodiscard]] std::string hash_table(std::span<const client::status_row> rows);
 /// An object: the members with their hashes, and who agrees.
-[[nodiscard]] std::string hash_json(std::span<const wire::status_row> rows, const hash_comparison& c);
+[[nodiscard]] std::string hash_json(std::span<const client::status_row> rows, const hash_comparison& c);
 
 } // namespace quorumd::cli

@@ -9,11 +9,11 @@ namespace quorumd::cli {
 namespace {
 
 coro::task<int> health(session* s) {
-  wire::client_body body = wire::health_request{};
+  client::client_body body = client::health_request{};
   const coro::time_point deadline = s->deadline();
-  const wire::call_result answer = co_await s->client.call(std::move(body), deadline);
+  const client::call_result answer = co_await s->client.call(std::move(body), deadline);
   if (answer.has_error()) co_return complain(answer.error());
-  const auto* h = body_of<wire::health_reply>(answer);
+  const auto* h = body_of<client::health_reply>(answer);
   if (h == nullptr) co_return complain(unexpected_answer(*s));
   if (!h->serving && !s->json)
     complain(s->client.endpoint() + ": cannot serve a linearizable read: " + std::string(h->reason));

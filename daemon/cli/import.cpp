@@ -134,7 +134,7 @@ class importer {
       if (!failure_.empty()) co_return;
       keys_.insert((*pair)->key);
       bytes_ += (*pair)->key.size() + (*pair)->value.size();
-      auto turn = cluster_session_.is_open() ? cluster_session_.begin() : wire::client_session::turn();
+      auto turn = cluster_session_.is_open() ? cluster_session_.begin() : client::client_session::turn();
       puts_.spawn(put(std::move((*pair)->key), std::move((*pair)->value), std::move(turn)));
       show();
     }
@@ -152,12 +152,13 @@ class importer {
     return keys_.size() < window_puts && bytes_ < window_bytes && cluster_session_.has_room() && keys_.count(key) == 0;
   }
 
-  coro::task<void> put(std::string key, std::string value, wire::client_session::turn turn) {
-    const auto repeat = cluster_session_.is_open() ? wire::client::repeat::idempotent : wire::client::repeat::certain;
+  coro::task<void> put(std::string key, std::string value, client::client_session::turn turn) {
+    const auto repeat =
+        cluster_session_.is_open() ? client::client::repeat::idempotent : client::client::repeat::certain;
     while (failure_.empty()) {
-      wire::client_body body = kv::command(kv::put{.key = key, .value = value});
+      client::client_body body = kv::command(kv::put{.key = key, .value = value});
       const coro::time_point deadline = session_.deadline();
-      const wire::call_result answer = co_await session_.client.call(std::move(body), deadline, repeat, turn.call());
+      const client::call_result answer = co_await session_.client.call(std::move(body), deadline, repeat, turn.call());
       if (answer.has_value()) {
         ++acknowledged_;
         progress_at_ = session_.loop.now();
@@ -180,7 +181,7 @@ class importer {
     room_.set();
   }
 
-  [[nodiscard]] bool may_repeat(const wire::call_error& e) const {
+  [[nodiscard]] bool may_repeat(const client::call_error& e) const {
     using enum wire::request_errc;
     const auto code = e.code();
     const bool passing = code == none || code == timeout || code == unknown || wire::worth_retrying(code);
@@ -226,7 +227,7 @@ class importer {
   }
 
   session& session_;
-  wire::client_session cluster_session_;
+  client::client_session cluster_session_;
   const input_file& input_;
   pair_lines lines_;
   coro::thread_worker reader_;

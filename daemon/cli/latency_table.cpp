@@ -16,16 +16,16 @@ constexpr std::size_t bar_width = 32;
 struct line {
   std::string label;
   metrics::histogram values;
-  wire::metric_unit unit = wire::metric_unit::nanoseconds;
+  client::metric_unit unit = client::metric_unit::nanoseconds;
   double from = 0; ///< of the bar, in the unit of the section
   double to = 0;
 };
 
-std::string amount(double value, wire::metric_unit unit) {
+std::string amount(double value, client::metric_unit unit) {
   switch (unit) {
-  case wire::metric_unit::nanoseconds:
+  case client::metric_unit::nanoseconds:
     return short_time(value);
-  case wire::metric_unit::bytes:
+  case client::metric_unit::bytes:
     return short_bytes(value);
   default:
     return short_number(value);
@@ -66,7 +66,7 @@ void append_section(std::string& out, const char* title, std::span<const line> l
 /// Builds the sections of one node.
 class node_table {
  public:
-  node_table(const node_sight& n, const wire::metrics_reply* earlier)
+  node_table(const node_sight& n, const client::metrics_reply* earlier)
       : now_(*n.metrics)
       , earlier_(earlier) {}
 
@@ -172,8 +172,8 @@ class node_table {
     if (!lines.empty()) append_section(out_, title, lines, scale);
   }
 
-  const wire::metrics_reply& now_;
-  const wire::metrics_reply* earlier_;
+  const client::metrics_reply& now_;
+  const client::metrics_reply* earlier_;
   std::string out_;
 };
 
@@ -187,7 +187,7 @@ std::string span_text(std::chrono::milliseconds span) {
   return text;
 }
 
-std::chrono::milliseconds window(const wire::metrics_reply& now, const wire::metrics_reply* earlier) {
+std::chrono::milliseconds window(const client::metrics_reply& now, const client::metrics_reply* earlier) {
   return earlier == nullptr ? now.up : now.up - earlier->up;
 }
 
@@ -198,14 +198,14 @@ bool of_a_mailbox(std::string_view name) {
   return name.starts_with("mailbox.") || name == "loop.lag";
 }
 
-void append_node_json(json_writer& w, const node_sight& n, const wire::metrics_reply* earlier,
+void append_node_json(json_writer& w, const node_sight& n, const client::metrics_reply* earlier,
                       bool (*wanted)(std::string_view)) {
   w.begin_object().key("node").text(n.row.name).key("role");
   if (!n.metrics) {
     w.null().key("error").text(n.error).end_object();
     return;
   }
-  w.text(wire::name_of(n.row.role)).key("seconds");
+  w.text(client::name_of(n.row.role)).key("seconds");
   w.number(static_cast<double>(window(*n.metrics, earlier).count()) / 1000, 3).key("since_start");
   w.boolean(earlier == nullptr).key("distributions").begin_array();
   for (const auto& d : n.metrics->distributions) {
@@ -227,7 +227,7 @@ void append_node_json(json_writer& w, const node_sight& n, const wire::metrics_r
 
 } // namespace
 
-std::string latency_table(const node_sight& n, const wire::metrics_reply* earlier) {
+std::string latency_table(const node_sight& n, const client::metrics_reply* earlier) {
   std::string out;
   append_escaped(out, n.row.name);
   if (!n.metrics) {
@@ -240,20 +240,20 @@ std::string latency_table(const node_sight& n, const wire::metrics_reply* earlie
     const auto count = static_cast<double>(measured(*n.metrics, earlier, name).count());
     return span.count() == 0 ? std::string("0") : short_number(count / (static_cast<double>(span.count()) / 1000));
   };
-  out += std::string(", ") + wire::name_of(n.row.role) + ", " + (earlier == nullptr ? "since its start " : "over ") +
+  out += std::string(", ") + client::name_of(n.row.role) + ", " + (earlier == nullptr ? "since its start " : "over ") +
          span_text(span) + (earlier == nullptr ? " ago" : "") + ": " + per_second("put.whole") + " puts/s, " +
          per_second("read.whole") + " reads/s\n";
   return out + node_table(n, earlier).text();
 }
 
-std::string mailbox_table(const node_sight& n, const wire::metrics_reply* earlier) {
+std::string mailbox_table(const node_sight& n, const client::metrics_reply* earlier) {
   std::string out;
   append_escaped(out, n.row.name);
   out += ", " + span_text(window(*n.metrics, earlier)) + "\n";
   return out + node_table(n, earlier).mailboxes();
 }
 
-std::string mailbox_json(const node_sight& n, const wire::metrics_reply* earlier) {
+std::string mailbox_json(const node_sight& n, const client::metrics_reply* earlier) {
   std::string out;
   json_writer w(out);
   append_node_json(w, n, earlier, of_a_mailbox);

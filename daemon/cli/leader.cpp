@@ -14,8 +14,8 @@ namespace {
 
 constexpr auto look_interval = std::chrono::milliseconds(100);
 
-int show(const session& s, const wire::members_reply& m) {
-  const wire::member_row* leader = leader_of(m);
+int show(const session& s, const client::members_reply& m) {
+  const client::member_row* leader = leader_of(m);
   if (leader == nullptr)
     return complain(error(config::exit_code::unavailable, s.client.endpoint() + ": it knows of no leader"));
   if (s.json) return print(members_json(m));
@@ -25,17 +25,17 @@ int show(const session& s, const wire::members_reply& m) {
 }
 
 /// Shows who leads. After a transfer nobody may for a moment, which is waited for.
-coro::task<int> ask(session* s, wire::client_body first) {
-  const bool transfers = std::holds_alternative<wire::leader_transfer>(first);
+coro::task<int> ask(session* s, client::client_body first) {
+  const bool transfers = std::holds_alternative<client::leader_transfer>(first);
   const coro::time_point deadline = s->deadline();
-  for (wire::client_body body = std::move(first);;) {
-    const wire::call_result answer = co_await s->client.call(std::move(body), deadline);
+  for (client::client_body body = std::move(first);;) {
+    const client::call_result answer = co_await s->client.call(std::move(body), deadline);
     if (answer.has_error()) co_return complain(answer.error());
-    const auto* m = body_of<wire::members_reply>(answer);
+    const auto* m = body_of<client::members_reply>(answer);
     if (m == nullptr) co_return complain(unexpected_answer(*s));
     if (!transfers || leader_of(*m) != nullptr || s->loop.now() + look_interval >= deadline) co_return show(*s, *m);
     co_await s->loop.timers().sleep_for(look_interval);
-    body = wire::members_request{};
+    body = client::members_request{};
   }
 }
 
@@ -45,9 +45,9 @@ int run_leader(const invocation& in) {
   if (action == "show") {
     if (in.argument_count() > 1)
       return complain(usage("leader show: " + shown(in.argument(1)) + " is one argument too many"));
-    return run_client(in, [](session& s) { return ask(&s, wire::members_request{}); });
+    return run_client(in, [](session& s) { return ask(&s, client::members_request{}); });
   }
-  wire::leader_transfer t;
+  client::leader_transfer t;
   if (in.argument_count() > 1) {
     t.to = in.argument(1);
     if (const std::string wrong = mistake_in_member_name(t.to); !wrong.empty())

@@ -33,7 +33,7 @@ int print_json(const std::function<void(json_writer&)>& fill) {
 }
 
 coro::task<int> grant(session* s, kv::grant_lease g) {
-  const wire::call_result answer = co_await send(s, g, again::no);
+  const client::call_result answer = co_await send(s, g, again::no);
   if (answer.has_error()) co_return complain(answer.error());
   const auto* done = body_of<kv::reply>(answer);
   const auto* made = done == nullptr ? nullptr : std::get_if<kv::grant_lease_reply>(&done->body);
@@ -45,7 +45,7 @@ coro::task<int> grant(session* s, kv::grant_lease g) {
 }
 
 coro::task<int> revoke(session* s, lease_id id) {
-  const wire::call_result answer = co_await send(s, kv::revoke_lease{id}, again::no);
+  const client::call_result answer = co_await send(s, kv::revoke_lease{id}, again::no);
   if (answer.has_error()) co_return complain(answer.error());
   const auto* done = body_of<kv::reply>(answer);
   if (done == nullptr) co_return complain(unexpected_answer(*s));
@@ -54,14 +54,14 @@ coro::task<int> revoke(session* s, lease_id id) {
 }
 
 /// What the leader says; asking twice is as good as once.
-coro::task<wire::call_result> ask(session* s, kv::lease_question q) {
+coro::task<client::call_result> ask(session* s, kv::lease_question q) {
   const coro::time_point deadline = s->deadline();
-  wire::client_body body = kv::command(q);
-  wire::call_result answer = co_await s->client.call(std::move(body), deadline, wire::client::repeat::idempotent);
+  client::client_body body = kv::command(q);
+  client::call_result answer = co_await s->client.call(std::move(body), deadline, client::client::repeat::idempotent);
   co_return answer;
 }
 
-const kv::lease_answer* lease_answer_in(const wire::call_result& r) {
+const kv::lease_answer* lease_answer_in(const client::call_result& r) {
   const auto* reply = body_of<kv::reply>(r);
   return reply == nullptr ? nullptr : std::get_if<kv::lease_answer>(&reply->body);
 }
@@ -77,7 +77,7 @@ coro::task<int> show_time(session* s, lease_id id, bool keys) {
   std::string json;
   json_writer w(json);
   for (bool begun = false, more = true; more; begun = true) {
-    const wire::call_result answer =
+    const client::call_result answer =
         co_await ask(s, {.what = kv::lease_question::kind::time, .id = id, .keys = keys, .after = after});
     if (answer.has_error()) co_return complain(answer.error());
     const auto* a = lease_answer_in(answer);
@@ -110,7 +110,7 @@ coro::task<int> list(session* s) {
   w.begin_object().key("leases").begin_array();
   lease_id after;
   for (bool more = true; more;) {
-    const wire::call_result answer = co_await ask(s, {.what = kv::lease_question::kind::list, .id = after});
+    const client::call_result answer = co_await ask(s, {.what = kv::lease_question::kind::list, .id = after});
     if (answer.has_error()) co_return complain(answer.error());
     const auto* a = lease_answer_in(answer);
     if (a == nullptr) co_return complain(unexpected_answer(*s));
@@ -128,7 +128,7 @@ coro::task<int> list(session* s) {
 /// Renews it every third of its time, or once.
 coro::task<int> keep_alive(session* s, lease_id id, bool once) {
   for (bool lost = false;;) {
-    const wire::call_result answer = co_await ask(s, {.what = kv::lease_question::kind::renew, .id = id});
+    const client::call_result answer = co_await ask(s, {.what = kv::lease_question::kind::renew, .id = id});
     if (answer.has_error()) {
       if (once) co_return complain(answer.error());
       if (!std::exchange(lost, true)) remark(answer.error().message() + "; it is tried again");

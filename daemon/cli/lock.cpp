@@ -98,14 +98,14 @@ coro::task<int> listen(session* s, std::string name) {
   std::string shown_key;
   std::string shown_value;
   for (bool begun = false;; begun = true) {
-    wire::client_body body = wire::range_read{.request = {.key = prefix,
-                                                          .range_end = end,
-                                                          .limit = 1,
-                                                          .target = kv::sort_target::create,
-                                                          .order = kv::sort_order::ascend},
-                                              .serializable = false};
+    client::client_body body = client::range_read{.request = {.key = prefix,
+                                                              .range_end = end,
+                                                              .limit = 1,
+                                                              .target = kv::sort_target::create,
+                                                              .order = kv::sort_order::ascend},
+                                                  .serializable = false};
     const coro::time_point deadline = s->deadline();
-    const wire::call_result answer = co_await s->client.call(std::move(body), deadline);
+    const client::call_result answer = co_await s->client.call(std::move(body), deadline);
     const auto* oldest = answer.has_error() ? nullptr : body_of<kv::range_reply>(answer);
     if (oldest == nullptr) {
       if (!begun) co_return complain(answer.has_error() ? answer.error() : unexpected_answer(*s));
@@ -127,14 +127,14 @@ coro::task<int> listen(session* s, std::string name) {
       if (!print_part(out, code)) co_return code;
     }
     for (kv::change_place next{oldest->revision.next()};;) { // until something changes
-      wire::client_body changes =
-          wire::watch_request{.key = prefix,
-                              .range_end = end,
-                              .start = next,
-                              .wait = std::min(std::chrono::milliseconds(1000), s->timeout / 2)};
+      client::client_body changes =
+          client::watch_request{.key = prefix,
+                                .range_end = end,
+                                .start = next,
+                                .wait = std::min(std::chrono::milliseconds(1000), s->timeout / 2)};
       const coro::time_point by = s->deadline();
-      const wire::call_result came = co_await s->client.call(std::move(changes), by);
-      const auto* reply = came.has_error() ? nullptr : body_of<wire::watch_reply>(came);
+      const client::call_result came = co_await s->client.call(std::move(changes), by);
+      const auto* reply = came.has_error() ? nullptr : body_of<client::watch_reply>(came);
       if (reply == nullptr || !reply->events.empty()) break;
       next = reply->next;
     }

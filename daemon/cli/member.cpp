@@ -45,16 +45,16 @@ class promotion_wait {
       , heard_at_(s.loop.now()) {}
 
   /// From the change's own answer on; the exit code.
-  coro::task<int> run(wire::members_reply first) {
+  coro::task<int> run(client::members_reply first) {
     int code = config::exit_code::ok;
     if (!take(first, code)) co_return code;
     for (;;) {
       const coro::time_point pause = session_.loop.now() + catch_up_interval;
       co_await session_.loop.timers().sleep_until(pause);
-      wire::client_body body = wire::members_request{};
+      client::client_body body = client::members_request{};
       const coro::time_point latest = session_.loop.now() + default_timeout;
       const coro::time_point deadline = limit_ ? std::min(*limit_, latest) : latest;
-      const wire::call_result answer = co_await session_.client.call(std::move(body), deadline);
+      const client::call_result answer = co_await session_.client.call(std::move(body), deadline);
       if (answer.has_value() && !look_at(answer, code)) co_return code;
       if (limit_ && session_.loop.now() >= *limit_) co_return out_of_time();
       // A change of the leader, or a node that restarts, does not end the wait.
@@ -66,8 +66,8 @@ class promotion_wait {
   }
 
  private:
-  bool look_at(const wire::call_result& answer, int& code) {
-    const auto* m = body_of<wire::members_reply>(answer);
+  bool look_at(const client::call_result& answer, int& code) {
+    const auto* m = body_of<client::members_reply>(answer);
     if (m != nullptr) return take(*m, code);
     bar_.clear();
     code = complain(unexpected_answer(session_));
@@ -75,7 +75,7 @@ class promotion_wait {
   }
 
   /// False: the wait is over, with `code`.
-  bool take(const wire::members_reply& m, int& code) {
+  bool take(const client::members_reply& m, int& code) {
     heard_at_ = session_.loop.now();
     for (const std::string& name : promotion_.take(m)) {
       bar_.clear();
@@ -111,7 +111,7 @@ class promotion_wait {
 };
 
 /// What is to be done where the new members are to be.
-void tell_how_to_join(const session& s, const wire::member_change& c, const wire::members_reply& m) {
+void tell_how_to_join(const session& s, const client::member_change& c, const client::members_reply& m) {
   const bool by_name = s.options.endpoints.front().socket_path.empty();
   const std::vector<std::string> names = new_names(c);
   const std::vector<std::string> commands = join_commands(c, m, by_name ? s.client.endpoint() : "HOST:PORT");
@@ -121,31 +121,31 @@ void tell_how_to_join(const session& s, const wire::member_change& c, const wire
 coro::task<int> change(session* s, member_order o, std::optional<std::chrono::milliseconds> limit) {
   std::optional<coro::time_point> until;
   if (limit) until = s->loop.now() + *limit;
-  const wire::member_change c = *o.change;
-  wire::client_body body = c;
+  const client::member_change c = *o.change;
+  client::client_body body = c;
   const coro::time_point deadline = o.wait ? s->loop.now() + std::min(s->timeout, default_timeout) : s->deadline();
-  const wire::call_result answer = co_await s->client.call(std::move(body), deadline);
+  const client::call_result answer = co_await s->client.call(std::move(body), deadline);
   if (answer.has_error()) co_return complain(answer.error());
-  const auto* m = body_of<wire::members_reply>(answer);
+  const auto* m = body_of<client::members_reply>(answer);
   if (m == nullptr) co_return complain(unexpected_answer(*s));
-  const bool brings = c.action == wire::member_action::add || c.action == wire::member_action::replace;
+  const bool brings = c.action == client::member_action::add || c.action == client::member_action::replace;
   if (brings) tell_how_to_join(*s, c, *m);
   if (!o.wait) co_return print(s->json ? members_json(*m) : members_table(*m));
   const std::vector<std::string> names = new_names(c);
   remark("waiting until " + they_are(names) + (names.size() == 1 ? " a voter" : " voters") +
          "; Ctrl-C ends the wait, and the change stays");
-  wire::members_reply first = *m;
+  client::members_reply first = *m;
   promotion_wait wait(*s, promotion(names, m->index), until);
   const int code = co_await wait.run(std::move(first));
   co_return code;
 }
 
 coro::task<int> list(session* s) {
-  wire::client_body body = wire::members_request{};
+  client::client_body body = client::members_request{};
   const coro::time_point deadline = s->deadline();
-  const wire::call_result answer = co_await s->client.call(std::move(body), deadline);
+  const client::call_result answer = co_await s->client.call(std::move(body), deadline);
   if (answer.has_error()) co_return complain(answer.error());
-  const auto* m = body_of<wire::members_reply>(answer);
+  const auto* m = body_of<client::members_reply>(answer);
   if (m == nullptr) co_return complain(unexpected_answer(*s));
   co_return print(s->json ? members_json(*m) : members_table(*m));
 }

@@ -14,7 +14,7 @@
 namespace quorumd::cli {
 namespace {
 
-using wire::member_action;
+using client::member_action;
 
 constexpr std::array actions{member_action::add,    member_action::remove, member_action::promote,
                              member_action::demote, member_action::update, member_action::replace};
@@ -43,16 +43,17 @@ std::string form_of(member_action a, bool with_priority) {
 }
 
 error mistake(member_action a, const std::string& what) {
-  return usage("member " + std::string(wire::name_of(a)) + ": " + what);
+  return usage("member " + std::string(client::name_of(a)) + ": " + what);
 }
 
-result<wire::member_spec> read_spec(member_action a, std::string_view word, std::optional<std::uint8_t> priority) {
+result<client::member_spec> read_spec(member_action a, std::string_view word, std::optional<std::uint8_t> priority) {
   const std::size_t equals = word.find('=');
   const bool has_address = equals != std::string_view::npos;
   const address_use use = address_of(a, priority.has_value());
   if ((has_address && use == address_use::none) || (!has_address && use == address_use::needed))
     return mistake(a, "expected " + form_of(a, priority.has_value()) + " and got " + shown(word));
-  wire::member_spec m{.name = std::string(word.substr(0, equals)), .address = {}, .new_name = {}, .priority = priority};
+  client::member_spec m{
+      .name = std::string(word.substr(0, equals)), .address = {}, .new_name = {}, .priority = priority};
   if (const std::string wrong = mistake_in_member_name(m.name); !wrong.empty()) return mistake(a, wrong);
   if (!has_address) return m;
   const auto address = config::parse_address(word.substr(equals + 1));
@@ -64,7 +65,7 @@ result<wire::member_spec> read_spec(member_action a, std::string_view word, std:
 }
 
 /// What cannot be of two members at once.
-result<void> check_apart(member_action a, const std::vector<wire::member_spec>& members) {
+result<void> check_apart(member_action a, const std::vector<client::member_spec>& members) {
   for (auto m = members.begin(); m != members.end(); ++m)
     for (auto other = members.begin(); other != m; ++other) {
       if (m->name == other->name) return mistake(a, m->name + " is named twice");
@@ -81,10 +82,10 @@ result<void> check_options(const invocation& in, std::string_view action, bool c
   if (in.has("force") && !changes) return stray("force", "a change of the members");
   for (const std::string_view option : {"no-promote", "no-wait"})
     if (in.has(option) && !brings) return stray(option, "add and replace");
-  if (in.has("witness") && action != wire::name_of(member_action::add)) return stray("witness", "add");
-  if (in.has("as") && action != wire::name_of(member_action::replace)) return stray("as", "replace");
-  if (in.has("priority") && action != wire::name_of(member_action::add) &&
-      action != wire::name_of(member_action::update))
+  if (in.has("witness") && action != client::name_of(member_action::add)) return stray("witness", "add");
+  if (in.has("as") && action != client::name_of(member_action::replace)) return stray("as", "replace");
+  if (in.has("priority") && action != client::name_of(member_action::add) &&
+      action != client::name_of(member_action::update))
     return stray("priority", "add and update");
   return {};
 }
@@ -94,19 +95,19 @@ result<std::optional<std::uint8_t>> read_priority(const invocation& in, member_a
   const std::string text = in.text("priority");
   unsigned value = 0;
   const auto [end, wrong] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (wrong != std::errc() || end != text.data() + text.size() || value > wire::priority_most)
-    return mistake(a, "--priority: expected a number from 0 to " + std::to_string(wire::priority_most) + " and got " +
+  if (wrong != std::errc() || end != text.data() + text.size() || value > client::priority_most)
+    return mistake(a, "--priority: expected a number from 0 to " + std::to_string(client::priority_most) + " and got " +
                           shown(text));
   return std::optional(static_cast<std::uint8_t>(value));
 }
 
-result<void> take_new_name(const invocation& in, wire::member_change& c) {
+result<void> take_new_name(const invocation& in, client::member_change& c) {
   if (!in.has("as")) return {};
   if (c.members.size() != 1) return mistake(c.action, "--as names one new member, and goes with one that it replaces");
   std::string name = in.text("as");
   if (const std::string wrong = mistake_in_member_name(name); !wrong.empty())
     return mistake(c.action, "--as: " + wrong);
-  wire::member_spec& m = c.members.front();
+  client::member_spec& m = c.members.front();
   if (name != m.name) m.new_name = std::move(name);
   return {};
 }
@@ -135,7 +136,7 @@ result<member_order> read_member_order(const invocation& in) {
     return member_order();
   }
 
-  wire::member_change c{
+  client::member_change c{
       .action = *found, .members = {}, .force = in.has("force"), .promote = brings && !in.has("no-promote")};
   const auto priority = read_priority(in, c.action);
   if (priority.has_error()) return priority.error();
@@ -147,8 +148,8 @@ result<member_order> read_member_order(const invocation& in) {
   }
   if (c.members.empty())
     return mistake(c.action, form_of(c.action, priority->has_value()) + " is missing (see 'quorumd help member')");
-  if (c.members.size() > wire::member_rows_max)
-    return mistake(c.action, "at most " + std::to_string(wire::member_rows_max) + " members are changed at once");
+  if (c.members.size() > client::member_rows_max)
+    return mistake(c.action, "at most " + std::to_string(client::member_rows_max) + " members are changed at once");
   if (auto apart = check_apart(c.action, c.members); apart.has_error()) return apart.error();
   if (auto named = take_new_name(in, c); named.has_error()) return named.error();
   const bool wait = c.promote && !in.has("no-wait");

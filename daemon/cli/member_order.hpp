@@ -1,7 +1,7 @@
 #pragma once
 
 #include "daemon/cli/args.hpp"
-#include "wire/members.hpp"
+#include "daemon/client/members.hpp"
 
 #include <optional>
 #include <string>
@@ -11,8 +11,8 @@ namespace quorumd::cli {
 
 /// What a command line of `member` asks for.
 struct member_order {
-  std::optional<wire::member_change> change; ///< none: the members are listed
-  bool wait = false;                         ///< until each new member is a voter
+  std::optional<client::member_change> change; ///< none: the members are listed
+  bool wait = false;                           ///< until each new member is a voter
 };
 
 /// `member`'s options, which not all of its actions take.

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "wire/members.hpp"
+#include "daemon/client/members.hpp"
 
 #include <cstdint>
 #include <string>
@@ -11,19 +11,19 @@
 namespace quorumd::cli {
 
 /// The row that leads, or null.
-[[nodiscard]] const wire::member_row* leader_of(const wire::members_reply& m);
+[[nodiscard]] const client::member_row* leader_of(const client::members_reply& m);
 
 /// A heading, a row a member, and whether a change is under way. What only the leader knows is `-` if another answered.
-[[nodiscard]] std::string members_table(const wire::members_reply& m);
+[[nodiscard]] std::string members_table(const client::members_reply& m);
 /// The same and more as an object; null for what is not known.
-[[nodiscard]] std::string members_json(const wire::members_reply& m);
+[[nodiscard]] std::string members_json(const client::members_reply& m);
 
 /// What the new members of a change are called.
-[[nodiscard]] std::vector<std::string> new_names(const wire::member_change& c);
+[[nodiscard]] std::vector<std::string> new_names(const client::member_change& c);
 
 /// For each new member the command that starts it on its machine, a line each. It asks a member that stays, or else
 /// `endpoint`, who the cluster is.
-[[nodiscard]] std::vector<std::string> join_commands(const wire::member_change& c, const wire::members_reply& m,
+[[nodiscard]] std::vector<std::string> join_commands(const client::member_change& c, const client::members_reply& m,
                                                      std::string_view endpoint);
 
 /// Follows new members until each is a voter.
@@ -36,7 +36,7 @@ class promotion {
       , since_(since) {}
 
   /// Takes an answer, and returns who became a voter since the last one. One from before the change says nothing.
-  [[nodiscard]] std::vector<std::string> take(const wire::members_reply& m);
+  [[nodiscard]] std::vector<std::string> take(const client::members_reply& m);
   [[nodiscard]] bool done() const { return waiting_.empty(); }
   /// Who is not a voter yet.
   [[nodiscard]] const std::vector<std::string>& waiting() const { return waiting_; }

@@ -12,7 +12,7 @@
 namespace quorumd::cli {
 namespace {
 
-using sights = boost::system::result<std::vector<node_sight>, wire::call_error>;
+using sights = boost::system::result<std::vector<node_sight>, client::call_error>;
 
 std::string scaled(double value, double step, std::span<const char* const> units) {
   std::size_t unit = 0;
@@ -44,11 +44,11 @@ coro::task<sights> fleet::look() {
   if (rows.has_error()) co_return rows.error();
 
   std::vector<node_sight> all;
-  for (const wire::status_row& row : *rows)
+  for (const client::status_row& row : *rows)
     if (only_.empty() || row.name == only_) all.push_back({.row = row, .metrics = {}, .error = row.error});
   if (all.empty())
-    co_return wire::call_error(wire::request_errc::invalid, session_.client.endpoint(),
-                               "no member of the cluster is called " + shown(only_));
+    co_return client::call_error(wire::request_errc::invalid, session_.client.endpoint(),
+                                 "no member of the cluster is called " + shown(only_));
   coro::task_group asking(session_.loop);
   for (node_sight& n : all)
     if (n.error.empty()) asking.spawn(ask(&n));
@@ -57,43 +57,43 @@ coro::task<sights> fleet::look() {
 }
 
 coro::task<void> fleet::ask(node_sight* n) {
-  wire::client* const client = client_of(*n);
+  client::client* const client = client_of(*n);
   if (client == nullptr) {
     n->error = "its address for clients is not known";
     co_return;
   }
-  wire::client_body body = wire::metrics_request{};
+  client::client_body body = client::metrics_request{};
   const coro::time_point deadline = session_.deadline();
-  wire::call_result answer = co_await client->call(std::move(body), deadline);
+  client::call_result answer = co_await client->call(std::move(body), deadline);
   if (answer.has_error()) {
     n->error = answer.error().message();
     co_return;
   }
-  const auto* m = body_of<wire::metrics_reply>(answer);
+  const auto* m = body_of<client::metrics_reply>(answer);
   if (m != nullptr && m->node == n->row.name)
     n->metrics = *m;
   else
     n->error = "another node answered at " + n->row.address;
 }
 
-wire::client* fleet::client_of(const node_sight& n) {
+client::client* fleet::client_of(const node_sight& n) {
   if (session_.client.connected() && session_.client.node_name() == n.row.name) return &session_.client;
   const auto at = coro::parse_endpoint(n.row.address);
   if (!at || at->port == 0) return nullptr;
   auto& client = clients_[n.row.address];
   if (!client) {
-    wire::client_options o = session_.options;
+    client::client_options o = session_.options;
     o.endpoints = {{*at, {}}};
-    client = std::make_unique<wire::client>(session_.loop, session_.network, session_.entropy, std::move(o));
+    client = std::make_unique<client::client>(session_.loop, session_.network, session_.entropy, std::move(o));
   }
   return client.get();
 }
 
-metrics::histogram measured(const wire::metrics_reply& now, const wire::metrics_reply* earlier, std::string_view name,
-                            std::string_view of) {
-  const auto find = [&](const wire::metrics_reply& m) -> const metrics::histogram* {
+metrics::histogram measured(const client::metrics_reply& now, const client::metrics_reply* earlier,
+                            std::string_view name, std::string_view of) {
+  const auto find = [&](const client::metrics_reply& m) -> const metrics::histogram* {
     const auto d = std::find_if(m.distributions.begin(), m.distributions.end(),
-                                [&](const wire::distribution& o) { return o.name == name && o.of == of; });
+                                [&](const client::distribution& o) { return o.name == name && o.of == of; });
     return d == m.distributions.end() ? nullptr : &d->values;
   };
   const metrics::histogram* h = find(now);
@@ -102,13 +102,13 @@ metrics::histogram measured(const wire::metrics_reply& now, const wire::metrics_
   return before == nullptr ? *h : h->since(*before);
 }
 
-std::uint64_t reading_of(const wire::metrics_reply& now, std::string_view name, std::string_view of) {
+std::uint64_t reading_of(const client::metrics_reply& now, std::string_view name, std::string_view of) {
   const auto r = std::find_if(now.readings.begin(), now.readings.end(),
-                              [&](const wire::reading& o) { return o.name == name && o.of == of; });
+                              [&](const client::reading& o) { return o.name == name && o.of == of; });
   return r == now.readings.end() ? 0 : r->value;
 }
 
-const wire::metrics_reply* same_node(const std::vector<node_sight>& earlier, const node_sight& n) {
+const client::metrics_reply* same_node(const std::vector<node_sight>& earlier, const node_sight& n) {
   const auto e = std::find_if(earlier.begin(), earlier.end(), [&](const auto& o) { return o.row.id == n.row.id; });
   if (e == earlier.end() || !e->metrics || !n.metrics || e->metrics->up > n.metrics->up) return nullptr;
   return &*e->metrics;

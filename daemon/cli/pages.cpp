@@ -7,25 +7,25 @@ void set_prefix(std::string& key, std::string& range_end, std::string_view prefi
   range_end = kv::prefix_end(prefix);
 }
 
-wire::call_error unexpected_answer(const session& s) {
+client::call_error unexpected_answer(const session& s) {
   return {wire::request_errc::internal, s.client.endpoint(), "the server answered another question"};
 }
 
-coro::task<boost::system::result<std::vector<wire::status_row>, wire::call_error>> ask_members(session* s) {
-  wire::client_body body = wire::status_request{.all = true};
+coro::task<boost::system::result<std::vector<client::status_row>, client::call_error>> ask_members(session* s) {
+  client::client_body body = client::status_request{.all = true};
   const coro::time_point deadline = s->deadline();
-  wire::call_result answer = co_await s->client.call(std::move(body), deadline);
+  client::call_result answer = co_await s->client.call(std::move(body), deadline);
   if (answer.has_error()) co_return answer.error();
-  auto* const found = std::get_if<wire::status_reply>(&answer->reply.body);
+  auto* const found = std::get_if<client::status_reply>(&answer->reply.body);
   if (found == nullptr) co_return unexpected_answer(*s);
   co_return std::move(found->rows);
 }
 
 /// Once the first page is there, endpoints that cannot be reached may come back until the deadline.
-coro::task<wire::call_result> range_pages::ask(wire::client_body body, coro::time_point deadline) {
+coro::task<client::call_result> range_pages::ask(client::client_body body, coro::time_point deadline) {
   constexpr std::chrono::milliseconds pause{50};
   for (;;) {
-    wire::call_result answer = co_await session_.client.call(body, deadline);
+    client::call_result answer = co_await session_.client.call(body, deadline);
     const bool nobody = answer.has_error() && answer.error().code() == wire::request_errc::none;
     if (!nobody || !begun_ || session_.loop.now() + pause >= deadline) co_return answer;
     co_await session_.loop.timers().sleep_for(pause);
@@ -35,7 +35,7 @@ coro::task<wire::call_result> range_pages::ask(wire::client_body body, coro::tim
 /// That pages come and go: of a pipe whose reader takes its time, for example.
 constexpr std::chrono::seconds page_patience{30};
 
-coro::task<wire::call_result> range_pages::next() {
+coro::task<client::call_result> range_pages::next() {
   kv::range_request r;
   r.key = what_.key;
   r.range_end = what_.range_end;
@@ -43,12 +43,12 @@ coro::task<wire::call_result> range_pages::next() {
   r.limit = what_.limit;
   r.keys_only = what_.keys_only;
   r.skip_count = !what_.count;
-  wire::client_body body =
-      wire::range_read{.request = r, .serializable = what_.serializable, .max_age = what_.max_age, .keep = {}};
+  client::client_body body =
+      client::range_read{.request = r, .serializable = what_.serializable, .max_age = what_.max_age, .keep = {}};
   // One page needs no more of the node; who asks for a second one comes back.
-  if (what_.keep || begun_) std::get<wire::range_read>(body).keep = page_patience;
+  if (what_.keep || begun_) std::get<client::range_read>(body).keep = page_patience;
   const coro::time_point deadline = session_.deadline();
-  wire::call_result answer = co_await ask(body, deadline);
+  client::call_result answer = co_await ask(body, deadline);
   done_ = true;
   if (answer.has_error()) co_return answer;
   const auto* page = body_of<kv::range_reply>(answer);

@@ -19,7 +19,7 @@ class range_pages {
     std::uint64_t limit = 0;
     bool keys_only = false;
     bool serializable = false;
-    std::chrono::milliseconds max_age{0}; ///< see wire::range_read
+    std::chrono::milliseconds max_age{0}; ///< see client::range_read
     bool count = false;                   ///< the whole range, at the first page
     bool keep = false;                    ///< the revision is to stay readable from the first page on
   };
@@ -34,10 +34,10 @@ class range_pages {
   /// How many keys the whole range has, whatever the limit; known after the first page if it was asked for.
   [[nodiscard]] std::uint64_t count() const { return count_; }
   /// The next page, whose answer is a kv::range_reply.
-  [[nodiscard]] coro::task<wire::call_result> next();
+  [[nodiscard]] coro::task<client::call_result> next();
 
  private:
-  coro::task<wire::call_result> ask(wire::client_body body, coro::time_point deadline);
+  coro::task<client::call_result> ask(client::client_body body, coro::time_point deadline);
 
   session& session_;
   what what_;
@@ -51,14 +51,14 @@ void set_prefix(std::string& key, std::string& range_end, std::string_view prefi
 
 /// The answer's body of the kind that the request calls for; another is the server's mistake, which becomes an error.
 template <class Body>
-[[nodiscard]] const Body* body_of(const wire::call_result& r) {
+[[nodiscard]] const Body* body_of(const client::call_result& r) {
   return std::get_if<Body>(&r->reply.body);
 }
 
 /// The error for an answer of another kind.
-[[nodiscard]] wire::call_error unexpected_answer(const session& s);
+[[nodiscard]] client::call_error unexpected_answer(const session& s);
 /// Asks for the status of every member; the error is why there is none.
-[[nodiscard]] coro::task<boost::system::result<std::vector<wire::status_row>, wire::call_error>>
+[[nodiscard]] coro::task<boost::system::result<std::vector<client::status_row>, client::call_error>>
 ask_members(session* s);
 
 } // namespace quorumd::cli

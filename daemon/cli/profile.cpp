@@ -30,12 +30,12 @@ int write_file(const std::string& path, std::string_view bytes) {
 }
 
 coro::task<int> take_profile(session* s, profile_options o) {
-  wire::client_body body = wire::profile_request{
-      .kind = o.what == "cpu" ? wire::profile_kind::cpu : wire::profile_kind::heap, .length = o.length};
+  client::client_body body = client::profile_request{
+      .kind = o.what == "cpu" ? client::profile_kind::cpu : client::profile_kind::heap, .length = o.length};
   const coro::time_point deadline = s->deadline() + o.length;
-  const wire::call_result answer = co_await s->client.call(std::move(body), deadline);
+  const client::call_result answer = co_await s->client.call(std::move(body), deadline);
   if (answer.has_error()) co_return complain(answer.error());
-  const auto* p = body_of<wire::profile_reply>(answer);
+  const auto* p = body_of<client::profile_reply>(answer);
   if (p == nullptr) co_return complain(unexpected_answer(*s));
   const std::string file = o.file.empty() ? "quorumd." + o.what + ".prof" : o.file;
   const int code = write_file(file, p->bytes);
@@ -49,16 +49,16 @@ coro::task<int> watch_mailboxes(session* s, profile_options o) {
   std::vector<node_sight> looks(2);
   for (node_sight& look : looks) {
     if (&look != &looks.front()) co_await s->loop.timers().sleep_for(o.length);
-    wire::client_body body = wire::metrics_request{};
+    client::client_body body = client::metrics_request{};
     const coro::time_point deadline = s->deadline();
-    wire::call_result answer = co_await s->client.call(std::move(body), deadline);
+    client::call_result answer = co_await s->client.call(std::move(body), deadline);
     if (answer.has_error()) co_return complain(answer.error());
-    const auto* m = body_of<wire::metrics_reply>(answer);
+    const auto* m = body_of<client::metrics_reply>(answer);
     if (m == nullptr) co_return complain(unexpected_answer(*s));
     look.metrics = *m;
     look.row.name = m->node;
   }
-  const wire::metrics_reply* before = same_node({looks[0]}, looks[1]) == nullptr ? nullptr : &*looks[0].metrics;
+  const client::metrics_reply* before = same_node({looks[0]}, looks[1]) == nullptr ? nullptr : &*looks[0].metrics;
   const std::string text = s->json ? mailbox_json(looks[1], before) : mailbox_table(looks[1], before);
   co_return o.file.empty() ? print(text) : write_file(o.file, text);
 }

@@ -22,7 +22,7 @@ struct put_options {
 
 coro::task<int> put(session* s, const put_options* o) {
   kv::command command = kv::put{.key = o->key, .value = o->value, .lease = o->lease, .prev_kv = o->prev_kv};
-  const wire::call_result answer = co_await send(s, std::move(command), o->retry);
+  const client::call_result answer = co_await send(s, std::move(command), o->retry);
   if (answer.has_error()) co_return complain(answer.error());
   const auto* done = body_of<kv::reply>(answer);
   const auto* was = done == nullptr ? nullptr : std::get_if<kv::put_reply>(&done->body);

@@ -27,14 +27,14 @@ struct room {
   coro::loop& loop;
   coro::asio_network& network;
   coro::system_entropy& entropy;
-  const wire::client_options& options;
+  const client::client_options& options;
   std::chrono::milliseconds timeout;
   bool json;
   const std::function<coro::task<int>(session&)>& body;
 };
 
 coro::task<int> run_session(const room* r) {
-  const auto client = std::make_unique<wire::client>(r->loop, r->network, r->entropy, r->options);
+  const auto client = std::make_unique<client::client>(r->loop, r->network, r->entropy, r->options);
   session s{r->loop, r->network, r->entropy, *client, r->options, r->timeout, r->json};
   int code = config::exit_code::ok;
   std::exception_ptr failed;
@@ -54,7 +54,7 @@ int run_client(const invocation& in, const std::function<coro::task<int>(session
   auto endpoints = find_endpoints(in, {std::getenv(endpoint_variable), std::getenv(endpoints_variable)},
                                   ::access(default_socket, F_OK) == 0);
   if (endpoints.has_error()) return complain(endpoints.error());
-  wire::client_options options;
+  client::client_options options;
   options.endpoints = std::move(*endpoints);
   options.patient = patient;
   options.bulk = in.command().bulk;
@@ -88,24 +88,24 @@ again retry_of(const invocation& in) {
   return in.has("retry") ? again::yes : again::no;
 }
 
-coro::task<wire::call_result> send(session* s, kv::command c, again a) {
+coro::task<client::call_result> send(session* s, kv::command c, again a) {
   const coro::time_point deadline = s->deadline();
-  wire::client_body body(std::move(c));
+  client::client_body body(std::move(c));
   if (a == again::no) {
-    wire::call_result answer = co_await s->client.call(std::move(body), deadline);
+    client::call_result answer = co_await s->client.call(std::move(body), deadline);
     co_return answer;
   }
-  wire::client_session own(s->client, s->entropy);
+  client::client_session own(s->client, s->entropy);
   const auto opened = co_await own.open(deadline, session_idle_max);
   if (opened.has_error()) co_return opened.error();
-  const wire::client_session::turn only = own.begin();
-  wire::call_result answer =
-      co_await s->client.call(std::move(body), deadline, wire::client::repeat::idempotent, only.call());
+  const client::client_session::turn only = own.begin();
+  client::call_result answer =
+      co_await s->client.call(std::move(body), deadline, client::client::repeat::idempotent, only.call());
   if (answer.has_value()) co_await own.close(s->loop.now() + session_close_max);
   co_return answer;
 }
 
-int complain(const wire::call_error& e) {
+int complain(const client::call_error& e) {
   constexpr int code = config::exit_code::unavailable;
   if (!speaks_json()) {
     complain(e.message());

@@ -4,8 +4,8 @@
 #include "coro/net.hpp"
 #include "coro/task.hpp"
 #include "daemon/cli/args.hpp"
-#include "wire/client.hpp"
-#include "wire/client_session.hpp"
+#include "daemon/client/client.hpp"
+#include "daemon/client/session.hpp"
 
 #include <chrono>
 #include <functional>
@@ -18,8 +18,8 @@ struct session {
   coro::loop& loop;
   coro::network& network;
   coro::entropy& entropy;
-  wire::client& client;
-  const wire::client_options& options;
+  client::client& client;
+  const client::client_options& options;
   std::chrono::milliseconds timeout; ///< of one request
   bool json = false;
 
@@ -29,7 +29,7 @@ struct session {
 inline constexpr std::chrono::milliseconds default_timeout{5000};
 
 /// Runs the coroutine that `body` makes on a loop of its own, with a client for whomever the command line names, and
-/// returns the coroutine's exit code. `patient` as in wire::client_options. `body` must not be a coroutine itself.
+/// returns the coroutine's exit code. `patient` as in client::client_options. `body` must not be a coroutine itself.
 [[nodiscard]] int run_client(const invocation& in, const std::function<coro::task<int>(session&)>& body,
                              bool patient = false);
 
@@ -39,7 +39,7 @@ enum class again : std::uint8_t { no, yes };
 [[nodiscard]] option_spec retry_option();
 [[nodiscard]] again retry_of(const invocation& in);
 /// Sends the command and returns its answer, by the session's timeout. What its views refer to lives until then.
-[[nodiscard]] coro::task<wire::call_result> send(session* s, kv::command c, again a);
+[[nodiscard]] coro::task<client::call_result> send(session* s, kv::command c, again a);
 
 /// How long the cluster keeps a session that nothing is asked in.
 inline constexpr std::chrono::milliseconds session_idle_max = std::chrono::hours(1);
@@ -47,6 +47,6 @@ inline constexpr std::chrono::milliseconds session_idle_max = std::chrono::hours
 inline constexpr std::chrono::milliseconds session_close_max{500};
 
 /// Tells a person why a call failed, and returns the exit code for it.
-[[nodiscard]] int complain(const wire::call_error& e);
+[[nodiscard]] int complain(const client::call_error& e);
 
 } // namespace quorumd::cli

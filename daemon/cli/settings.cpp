@@ -90,9 +90,9 @@ int show(const session& s, const kv::settings& now) {
 }
 
 coro::task<int> change(session* s, const kv::configure* c) {
-  wire::client_body body = kv::command(*c);
+  client::client_body body = kv::command(*c);
   const coro::time_point deadline = s->deadline();
-  const wire::call_result answer = co_await s->client.call(std::move(body), deadline);
+  const client::call_result answer = co_await s->client.call(std::move(body), deadline);
   if (answer.has_error()) co_return complain(answer.error());
   const auto* done = body_of<kv::reply>(answer);
   const auto* now = done == nullptr ? nullptr : std::get_if<kv::configure_reply>(&done->body);
@@ -104,8 +104,8 @@ coro::task<int> ask(session* s) {
   const auto rows = co_await ask_members(s);
   if (rows.has_error()) co_return complain(rows.error());
   // Whoever has applied the most knows the latest.
-  const wire::status_row* newest = nullptr;
-  for (const wire::status_row& r : *rows)
+  const client::status_row* newest = nullptr;
+  for (const client::status_row& r : *rows)
     if (r.settings && (newest == nullptr || r.applied > newest->applied)) newest = &r;
   if (newest == nullptr)
     co_return complain(error(2, "the cluster has no settings yet: it has them as soon as it has a leader"));

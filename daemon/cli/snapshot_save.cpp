@@ -84,7 +84,7 @@ class saving {
 
   /// The exit code.
   coro::task<int> run() {
-    for (wire::snapshot_reply opened;;) {
+    for (client::snapshot_reply opened;;) {
       std::optional<int> failed = co_await open(&opened);
       if (failed) co_return *failed;
       if (opened.handle == 0) continue; // another node answers now
@@ -100,22 +100,22 @@ class saving {
  private:
   /// Until the node that answers has one that holds all that was acknowledged before; the exit code if it does not. No
   /// handle: it is to be tried anew.
-  coro::task<std::optional<int>> open(wire::snapshot_reply* opened) {
+  coro::task<std::optional<int>> open(client::snapshot_reply* opened) {
     if (!stale_) {
-      wire::client_body body = wire::range_read{
+      client::client_body body = client::range_read{
           .request = {.key = std::string_view("\0", 1), .count_only = true, .skip_count = true}, .serializable = false};
       const coro::time_point deadline = session_.deadline();
-      const wire::call_result answer = co_await session_.client.call(std::move(body), deadline);
+      const client::call_result answer = co_await session_.client.call(std::move(body), deadline);
       if (answer.has_error()) co_return complain(answer.error());
       node_ = session_.client.endpoint();
     }
     std::optional<coro::time_point> failing;
     for (log_index wanted;;) {
-      wire::client_body body = wire::snapshot_request{.handle = 0, .offset = 0, .at_least = wanted};
+      client::client_body body = client::snapshot_request{.handle = 0, .offset = 0, .at_least = wanted};
       const coro::time_point deadline = session_.deadline();
-      const wire::call_result answer = co_await session_.client.call(std::move(body), deadline);
+      const client::call_result answer = co_await session_.client.call(std::move(body), deadline);
       if (answer.has_error()) co_return complain(answer.error());
-      const auto* reply = body_of<wire::snapshot_reply>(answer);
+      const auto* reply = body_of<client::snapshot_reply>(answer);
       if (reply == nullptr) co_return complain(unexpected_answer(session_));
       *opened = {.handle = reply->handle, .index = reply->index, .total = reply->total, .bytes = {}, .note = {}};
       if (std::exchange(node_, session_.client.endpoint()) != session_.client.endpoint() && !stale_) {
@@ -139,12 +139,12 @@ class saving {
   coro::task<std::optional<int>> copy(std::uint64_t handle) {
     progress_bar bar("bytes", session_.loop.now());
     while (to_.size() < total_) {
-      wire::client_body body = wire::snapshot_request{.handle = handle, .offset = to_.size(), .at_least = {}};
+      client::client_body body = client::snapshot_request{.handle = handle, .offset = to_.size(), .at_least = {}};
       const coro::time_point deadline = session_.deadline();
-      const wire::call_result answer = co_await session_.client.call(std::move(body), deadline);
+      const client::call_result answer = co_await session_.client.call(std::move(body), deadline);
       bar.clear();
       if (answer.has_error()) co_return complain(answer.error());
-      const auto* piece = body_of<wire::snapshot_reply>(answer);
+      const auto* piece = body_of<client::snapshot_reply>(answer);
       if (piece == nullptr) co_return complain(unexpected_answer(session_));
       if (piece->bytes.empty() || piece->total != total_)
         co_return complain(error(config::exit_code::unavailable,

@@ -22,13 +22,13 @@ constexpr std::array<std::string_view, 13> columns{"id",         "name",    "rol
                                                    "disk_bytes", "version", "lag"};
 constexpr std::string_view unreachable = "unreachable";
 
-std::string name_of_leader(std::span<const wire::status_row> rows, node_id leader) {
+std::string name_of_leader(std::span<const client::status_row> rows, node_id leader) {
   if (!leader) return "-";
   const auto found = std::find_if(rows.begin(), rows.end(), [&](const auto& r) { return r.id == leader; });
   return found == rows.end() || found->name.empty() ? hex64(leader.value()) : found->name;
 }
 
-std::vector<std::string> cells_of(std::span<const wire::status_row> rows, const wire::status_row& r) {
+std::vector<std::string> cells_of(std::span<const client::status_row> rows, const client::status_row& r) {
   std::string name;
   append_escaped(name, r.name);
   if (!r.error.empty()) {
@@ -41,7 +41,7 @@ std::vector<std::string> cells_of(std::span<const wire::status_row> rows, const 
   }
   return {hex64(r.id.value()),
           name,
-          wire::role_of(r),
+          client::role_of(r),
           name_of_leader(rows, r.leader),
           std::to_string(r.term.value()),
           std::to_string(r.commit.value()),
@@ -54,7 +54,7 @@ std::vector<std::string> cells_of(std::span<const wire::status_row> rows, const 
           std::to_string(r.lag)};
 }
 
-void append_rows(json_writer& w, std::span<const wire::status_row> rows) {
+void append_rows(json_writer& w, std::span<const client::status_row> rows) {
   w.begin_array();
   for (const auto& r : rows) {
     w.begin_object().key("id").text(hex64(r.id.value())).key("name").text(r.name);
@@ -64,7 +64,7 @@ void append_rows(json_writer& w, std::span<const wire::status_row> rows) {
       w.key("speaks").null().key("error").text(r.error).end_object();
       continue;
     }
-    w.key("role").text(wire::role_of(r)).key("leader");
+    w.key("role").text(client::role_of(r)).key("leader");
     if (r.leader)
       w.text(hex64(r.leader.value()));
     else
@@ -81,7 +81,7 @@ void append_rows(json_writer& w, std::span<const wire::status_row> rows) {
 constexpr auto verify_at_most = std::chrono::seconds(2); // until slower members have an index in common with the others
 constexpr auto verify_interval = std::chrono::milliseconds(100);
 
-int show_verified(const session& s, std::span<const wire::status_row> rows, const verification& v) {
+int show_verified(const session& s, std::span<const client::status_row> rows, const verification& v) {
   const std::string text = verification_text(v);
   int code = print(s.json ? verified_json(rows, v) : status_table(rows) + text + "\n");
   if (code != config::exit_code::ok || v.whole()) return code;
@@ -113,23 +113,23 @@ int run_status(const invocation& in) {
 
 } // namespace
 
-std::string status_table(std::span<const wire::status_row> rows) {
+std::string status_table(std::span<const client::status_row> rows) {
   std::vector<std::vector<std::string>> lines{{columns.begin(), columns.end()}};
   for (const auto& r : rows) lines.push_back(cells_of(rows, r));
   return in_columns(lines);
 }
 
-std::string mixed_versions(std::span<const wire::status_row> rows) {
+std::string mixed_versions(std::span<const client::status_row> rows) {
   std::uint16_t least = UINT16_MAX;
   std::uint16_t most = 0;
-  for (const wire::status_row& r : rows) {
+  for (const client::status_row& r : rows) {
     if (!r.error.empty()) continue;
     least = std::min(least, r.speaks);
     most = std::max(most, r.speaks);
   }
   if (least >= most) return {};
   std::string names;
-  for (const wire::status_row& r : rows) {
+  for (const client::status_row& r : rows) {
     if (!r.error.empty() || r.speaks != least) continue;
     names += names.empty() ? "" : ", ";
     append_escaped(names, r.name);
@@ -139,14 +139,14 @@ std::string mixed_versions(std::span<const wire::status_row> rows) {
          ". What came with it, changes of members for one, waits until they are upgraded";
 }
 
-std::string status_json(std::span<const wire::status_row> rows) {
+std::string status_json(std::span<const client::status_row> rows) {
   std::string out;
   json_writer w(out);
   append_rows(w, rows);
   return out + "\n";
 }
 
-std::string verified_json(std::span<const wire::status_row> rows, const verification& v) {
+std::string verified_json(std::span<const client::status_row> rows, const verification& v) {
   std::string out;
   json_writer w(out);
   const auto names = [&w](std::string_view key, const std::vector<std::string>& list) {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "daemon/cli/verify.hpp"
-#include "wire/status.hpp"
+#include "daemon/client/status.hpp"
 
 #include <span>
 #include <string>
@@ -9,12 +9,12 @@
 namespace quorumd::cli {
 
 /// The table for a person: a heading and a line a node.
-[[nodiscard]] std::string status_table(std::span<const wire::status_row> rows);
+[[nodiscard]] std::string status_table(std::span<const client::status_row> rows);
 /// An array of objects; what is not known of an unreachable node is null, and `error` says why.
 /// Which members keep the cluster from using what the others know, for a person; empty: none does.
-[[nodiscard]] std::string mixed_versions(std::span<const wire::status_row> rows);
-[[nodiscard]] std::string status_json(std::span<const wire::status_row> rows);
+[[nodiscard]] std::string mixed_versions(std::span<const client::status_row> rows);
+[[nodiscard]] std::string status_json(std::span<const client::status_row> rows);
 /// An object: that array as `members`, and who holds the same.
-[[nodiscard]] std::string verified_json(std::span<const wire::status_row> rows, const verification& v);
+[[nodiscard]] std::string verified_json(std::span<const client::status_row> rows, const verification& v);
 
 } // namespace quorumd::cli

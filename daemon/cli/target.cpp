@@ -22,7 +22,7 @@ bool is_bare_host(std::string_view text) {
   return colons == 0 || text.ends_with(']') || (colons > 1 && !text.starts_with('['));
 }
 
-result<wire::client_endpoint> parse_one(std::string_view text, const std::string& source) {
+result<client::client_endpoint> parse_one(std::string_view text, const std::string& source) {
   const std::string_view whole = trimmed(text);
   std::string_view rest = whole;
   const auto wrong = [&](const std::string& what) { return usage(source + ": " + what); };
@@ -43,13 +43,13 @@ result<wire::client_endpoint> parse_one(std::string_view text, const std::string
   }
   auto at = coro::parse_endpoint(spelled);
   if (!at || at->port == 0) return wrong("expected HOST:PORT, or several with commas between, and got " + shown(whole));
-  return wire::client_endpoint{std::move(*at), {}};
+  return client::client_endpoint{std::move(*at), {}};
 }
 
 } // namespace
 
-result<std::vector<wire::client_endpoint>> parse_endpoints(std::string_view list, std::string_view source) {
-  std::vector<wire::client_endpoint> out;
+result<std::vector<client::client_endpoint>> parse_endpoints(std::string_view list, std::string_view source) {
+  std::vector<client::client_endpoint> out;
   for (;;) {
     const std::size_t comma = list.find(',');
     auto one = parse_one(list.substr(0, comma), std::string(source));
@@ -60,15 +60,15 @@ result<std::vector<wire::client_endpoint>> parse_endpoints(std::string_view list
   }
 }
 
-result<std::vector<wire::client_endpoint>> find_endpoints(const invocation& in, const endpoint_variables& variables,
-                                                          bool socket_exists) {
+result<std::vector<client::client_endpoint>> find_endpoints(const invocation& in, const endpoint_variables& variables,
+                                                            bool socket_exists) {
   if (in.has("endpoint")) return parse_endpoints(in.text("endpoint"), "--endpoint");
   if (in.has("socket")) {
     const std::string path = in.text("socket");
     if (path.empty() || path.size() > config::socket_path_max)
       return usage("--socket expects a path of 1 to " + std::to_string(config::socket_path_max) + " bytes and got " +
                    shown(path));
-    return std::vector<wire::client_endpoint>{{{}, path}};
+    return std::vector<client::client_endpoint>{{{}, path}};
   }
   const std::string_view one = variables.one == nullptr ? "" : variables.one;
   const std::string_view many = variables.many == nullptr ? "" : variables.many;
@@ -77,7 +77,7 @@ result<std::vector<wire::client_endpoint>> find_endpoints(const invocation& in, 
                  " are both set, and differ: unset one of them");
   if (!one.empty()) return parse_endpoints(one, endpoint_variable);
   if (!many.empty()) return parse_endpoints(many, endpoints_variable);
-  if (socket_exists) return std::vector<wire::client_endpoint>{{{}, default_socket}};
+  if (socket_exists) return std::vector<client::client_endpoint>{{{}, default_socket}};
   return parse_endpoints(default_endpoint, "the default");
 }
 

@@ -2,7 +2,7 @@
 
 #include "daemon/cli/args.hpp"
 #include "daemon/cli/error.hpp"
-#include "wire/client.hpp"
+#include "daemon/client/client.hpp"
 
 #include <cstdint>
 #include <string>
@@ -25,12 +25,12 @@ struct endpoint_variables {
 
 /// `HOST[:PORT]`, several with commas between; blanks around them and `http://` in front are left out. `source` stands
 /// for the list in the error, which names the part that is wrong.
-[[nodiscard]] result<std::vector<wire::client_endpoint>> parse_endpoints(std::string_view list,
-                                                                         std::string_view source);
+[[nodiscard]] result<std::vector<client::client_endpoint>> parse_endpoints(std::string_view list,
+                                                                           std::string_view source);
 
 /// Whom a command talks to: --endpoint or --socket, else the variable's value, else the default socket if it exists,
 /// else the default endpoint.
-[[nodiscard]] result<std::vector<wire::client_endpoint>>
+[[nodiscard]] result<std::vector<client::client_endpoint>>
 find_endpoints(const invocation& in, const endpoint_variables& variables, bool socket_exists);
 
 } // namespace quorumd::cli

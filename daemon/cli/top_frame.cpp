@@ -18,7 +18,7 @@ constexpr std::array<const char*, frame_columns> head{"NAME",   "ROLE", "PUTS/S"
 /// What one member did between two looks.
 class course {
  public:
-  course(const node_sight& n, const wire::metrics_reply* earlier)
+  course(const node_sight& n, const client::metrics_reply* earlier)
       : n_(n)
       , earlier_(earlier) {}
 
@@ -45,7 +45,7 @@ class course {
 
  private:
   const node_sight& n_;
-  const wire::metrics_reply* earlier_;
+  const client::metrics_reply* earlier_;
 };
 
 std::string quantile(const metrics::histogram& h, double q) {
@@ -58,11 +58,11 @@ std::string escaped(std::string_view text) {
   return out;
 }
 
-std::array<std::string, frame_columns> row_of(const node_sight& n, const wire::metrics_reply* earlier) {
+std::array<std::string, frame_columns> row_of(const node_sight& n, const client::metrics_reply* earlier) {
   std::array<std::string, frame_columns> r;
   r.fill("-");
   r[0] = escaped(n.row.name);
-  r[1] = n.row.error.empty() ? wire::role_of(n.row) : "unreachable";
+  r[1] = n.row.error.empty() ? client::role_of(n.row) : "unreachable";
   if (n.row.error.empty()) {
     r[12] = short_number(static_cast<double>(n.row.lag));
     r[16] = short_bytes(static_cast<double>(n.row.disk_bytes));

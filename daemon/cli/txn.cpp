@@ -85,7 +85,7 @@ struct json_printer {
 
 coro::task<int> txn(session* s, const parsed_txn* t, bool hex, again retry) {
   kv::command command = t->what;
-  const wire::call_result answer = co_await send(s, std::move(command), retry);
+  const client::call_result answer = co_await send(s, std::move(command), retry);
   if (answer.has_error()) co_return complain(answer.error());
   const auto* done = body_of<kv::reply>(answer);
   const auto* ran = done == nullptr ? nullptr : std::get_if<kv::txn_reply>(&done->body);

@@ -10,18 +10,18 @@
 namespace quorumd::cli {
 namespace {
 
-std::optional<std::uint64_t> hash_at(const wire::status_row& r, log_index index) {
-  for (const wire::state_mark& m : r.marks)
+std::optional<std::uint64_t> hash_at(const client::status_row& r, log_index index) {
+  for (const client::state_mark& m : r.marks)
     if (m.index == index) return m.hash;
   return std::nullopt;
 }
 
 /// 0 if there is none.
-log_index highest_in_common(const std::vector<const wire::status_row*>& rows) {
+log_index highest_in_common(const std::vector<const client::status_row*>& rows) {
   log_index highest;
-  for (const wire::state_mark& m : rows.front()->marks) {
+  for (const client::state_mark& m : rows.front()->marks) {
     const bool everywhere = std::all_of(rows.begin(), rows.end(),
-                                        [&](const wire::status_row* r) { return hash_at(*r, m.index).has_value(); });
+                                        [&](const client::status_row* r) { return hash_at(*r, m.index).has_value(); });
     if (everywhere) highest = std::max(highest, m.index);
   }
   return highest;
@@ -29,10 +29,10 @@ log_index highest_in_common(const std::vector<const wire::status_row*>& rows) {
 
 } // namespace
 
-verification verify(std::span<const wire::status_row> rows) {
+verification verify(std::span<const client::status_row> rows) {
   verification v;
-  std::vector<const wire::status_row*> answered;
-  for (const wire::status_row& r : rows) {
+  std::vector<const client::status_row*> answered;
+  for (const client::status_row& r : rows) {
     if (r.error.empty() && r.witness) continue;
     if (r.error.empty())
       answered.push_back(&r);
@@ -42,11 +42,11 @@ verification verify(std::span<const wire::status_row> rows) {
   if (answered.empty()) return v;
   v.at = highest_in_common(answered);
   if (!v.at) {
-    for (const wire::status_row* r : answered) v.missing.push_back(r->name);
+    for (const client::status_row* r : answered) v.missing.push_back(r->name);
     return v;
   }
   std::map<std::uint64_t, std::vector<std::string>> holders;
-  for (const wire::status_row* r : answered) holders[*hash_at(*r, v.at)].push_back(r->name);
+  for (const client::status_row* r : answered) holders[*hash_at(*r, v.at)].push_back(r->name);
   const auto most = std::max_element(holders.begin(), holders.end(),
                                      [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); });
   const bool majority = 2 * most->second.size() > answered.size();

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "wire/status.hpp"
+#include "daemon/client/status.hpp"
 
 #include <span>
 #include <string>
@@ -21,7 +21,7 @@ struct verification {
 
 /// Compares the rows of one answer at the highest index for which each has a mark. Two of two that differ are both in
 /// `differ`.
-[[nodiscard]] verification verify(std::span<const wire::status_row> rows);
+[[nodiscard]] verification verify(std::span<const client::status_row> rows);
 
 /// A line for a person.
 [[nodiscard]] std::string verification_text(const verification& v);

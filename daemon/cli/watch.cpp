@@ -144,7 +144,7 @@ bool passes(wire::request_errc code) {
   }
 }
 
-int complain_of_end(const wire::call_error& e, const watch_wanted& w) {
+int complain_of_end(const client::call_error& e, const watch_wanted& w) {
   if (e.code() != wire::request_errc::store || e.store().code() != kv::errc::compacted) return complain(e);
   const std::string floor = std::to_string(e.store().bound().value());
   return complain(error(config::exit_code::unavailable, "the changes from revision " + std::to_string(w.start.value()) +
@@ -160,15 +160,15 @@ coro::task<int> watch(session* s, watch_wanted* w) {
   bool begun = false;
   bool lost = false;
   for (;;) {
-    wire::client_body body = wire::watch_request{.key = w->range.key,
-                                                 .range_end = w->range.range_end,
-                                                 .start = next,
-                                                 .no_put = w->no_put,
-                                                 .no_delete = w->no_delete,
-                                                 .prev_kv = w->prev_kv,
-                                                 .wait = std::min(asks_every, s->timeout / 2)};
+    client::client_body body = client::watch_request{.key = w->range.key,
+                                                     .range_end = w->range.range_end,
+                                                     .start = next,
+                                                     .no_put = w->no_put,
+                                                     .no_delete = w->no_delete,
+                                                     .prev_kv = w->prev_kv,
+                                                     .wait = std::min(asks_every, s->timeout / 2)};
     const coro::time_point deadline = s->deadline();
-    const wire::call_result answer = co_await s->client.call(std::move(body), deadline);
+    const client::call_result answer = co_await s->client.call(std::move(body), deadline);
     if (answer.has_error()) {
       w->start = next.at;
       if (!begun || !passes(answer.error().code())) co_return complain_of_end(answer.error(), *w);
@@ -176,7 +176,7 @@ coro::task<int> watch(session* s, watch_wanted* w) {
       co_await s->loop.timers().sleep_for(tries_every);
       continue;
     }
-    const auto* found = body_of<wire::watch_reply>(answer);
+    const auto* found = body_of<client::watch_reply>(answer);
     if (found == nullptr) co_return complain(unexpected_answer(*s));
     begun = true;
     lost = false;

@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t write_bytes = std::size_t{256} * 1024;
 /// Replies to commands cannot wait once these are applied. Beyond so many more bytes than it may hold, a client whose
 /// socket takes nothing is let go.
-constexpr std::size_t reply_slack = wire::client_reply_frame_max / 2;
+constexpr std::size_t reply_slack = client::client_reply_frame_max / 2;
 /// So long a client may take none of its replies while all clients' memory is nearly full.
 constexpr auto reply_patience = std::chrono::seconds(1);
 /// So long a connection that has no place of its own may ask for health.

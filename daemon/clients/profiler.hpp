@@ -1,7 +1,7 @@
 #pragma once
 
 #include "coro/loop.hpp"
-#include "wire/client_protocol.hpp"
+#include "daemon/client/protocol.hpp"
 
 #include <functional>
 #include <optional>
@@ -21,8 +21,8 @@ class profiler {
 
   virtual ~profiler() = default;
   /// Begins, and calls `done` once, on the loop `back`, when it is over; or says why nothing begins. One at a time.
-  [[nodiscard]] virtual std::optional<std::string> begin(const void* who, wire::profile_request what, coro::loop& back,
-                                                         receiver done) = 0;
+  [[nodiscard]] virtual std::optional<std::string> begin(const void* who, client::profile_request what,
+                                                         coro::loop& back, receiver done) = 0;
   /// Ends it early if it is for this one; `done` follows all the same.
   virtual void cancel(const void* who) = 0;
 };

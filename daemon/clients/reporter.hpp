@@ -1,7 +1,7 @@
 #pragma once
 
 #include "coro/loop.hpp"
-#include "wire/metrics.hpp"
+#include "daemon/client/metrics.hpp"
 
 #include <functional>
 
@@ -10,7 +10,7 @@ namespace quorumd::clients {
 /// Who knows what this node has measured of itself. From any loop.
 class reporter {
  public:
-  using receiver = std::function<void(const wire::metrics_reply&)>;
+  using receiver = std::function<void(const client::metrics_reply&)>;
 
   virtual ~reporter() = default;
   /// Calls `done` once, later, on the loop `back`; false, and nothing follows, if too many ask at a time.

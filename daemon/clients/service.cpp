@@ -1,7 +1,7 @@
 #include "daemon/clients/service.hpp"
 
+#include "daemon/kv/codec/command_codec.hpp"
 #include "daemon/kv/validate.hpp"
-#include "wire/command_codec.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -54,7 +54,7 @@ void service::write(std::uint64_t id, std::uint32_t slot, time_limits until, con
                                 std::to_string(options_.request_bytes_max) + " bytes");
   }
   if (!admit(id)) return;
-  proposal command = wire::encode_command(arena_, c, call);
+  proposal command = kv::encode_command(arena_, c, call);
   const std::size_t bytes = std::as_const(command).payload().size();
   if (const auto* t = std::get_if<kv::txn>(&c); t != nullptr && kv::only_reads(*t))
     return read_transaction(id, slot, until, command);
@@ -76,7 +76,7 @@ void service::write_for_nobody(const kv::command& c) {
   writes_.push_back({.to = {},
                      .deadline = until.deadline,
                      .leader_by = until.leader_by,
-                     .command = wire::encode_command(arena_, c, {}),
+                     .command = kv::encode_command(arena_, c, {}),
                      .grows = node::may_grow(c),
                      .level = kv::needed_level(c, {})});
   for (node::write_request& w : writes_) w.arrival = {.received = read_at_, .handed = read_at_};
@@ -95,7 +95,7 @@ void service::read_transaction(std::uint64_t id, std::uint32_t slot, time_limits
   reads_.push_back(std::move(read));
 }
 
-void service::range(std::uint64_t id, std::uint32_t slot, time_limits until, const wire::range_read& r, bool urgent) {
+void service::range(std::uint64_t id, std::uint32_t slot, time_limits until, const client::range_read& r, bool urgent) {
   if (auto valid = kv::validate(r.request); !valid) return protocol_.refuse(id, valid.error());
   if (!admit(id, urgent)) return;
   const std::size_t bytes = r.request.key.size() + r.request.range_end.size() + 1;

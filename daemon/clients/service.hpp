@@ -2,6 +2,7 @@
 
 #include "consensus/types/chunk.hpp"
 #include "coro/loop.hpp"
+#include "daemon/client/protocol.hpp"
 #include "daemon/clients/admission.hpp"
 #include "daemon/clients/emulated.hpp"
 #include "daemon/clients/reply_channel.hpp"
@@ -11,7 +12,6 @@
 #include "daemon/node/node.hpp"
 #include "daemon/node/request.hpp"
 #include "wire/byte_buffer.hpp"
-#include "wire/client_protocol.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -104,7 +104,7 @@ class service final : public node::reply_sink {
   void write(std::uint64_t id, std::uint32_t slot, time_limits until, const kv::command& c,
              const kv::session_call& call = {});
   /// `urgent` is asked for health: whether this node can answer, not what it holds.
-  void range(std::uint64_t id, std::uint32_t slot, time_limits until, const wire::range_read& r, bool urgent = false);
+  void range(std::uint64_t id, std::uint32_t slot, time_limits until, const client::range_read& r, bool urgent = false);
   /// Runs `ask` with the group, on its loop. That has reply() called once, with `held` bytes taken until then; false:
   /// it was refused.
   using question = std::function<void(node::group&, const node::reply_to&)>;

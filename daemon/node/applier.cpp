@@ -1,7 +1,7 @@
 #include "daemon/node/applier.hpp"
 
 #include "consensus/types/invariant.hpp"
-#include "wire/command_codec.hpp"
+#include "daemon/kv/codec/command_codec.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -49,13 +49,13 @@ std::size_t applier::tell(std::size_t visits_max) {
 
 void applier::mark() {
   if (applied().value() % mark_interval != 0) return;
-  if (marks_.size() + 1 == wire::state_marks_max) marks_.pop_front();
+  if (marks_.size() + 1 == client::state_marks_max) marks_.pop_front();
   marks_.push_back({applied(), store().content_hash()});
 }
 
-std::vector<wire::state_mark> applier::marks() const {
+std::vector<client::state_mark> applier::marks() const {
   if (witness_) return {};
-  std::vector<wire::state_mark> all(marks_.begin(), marks_.end());
+  std::vector<client::state_mark> all(marks_.begin(), marks_.end());
   if (all.empty() || all.back().index != applied()) all.push_back({applied(), store().content_hash()});
   return all;
 }
@@ -78,7 +78,7 @@ bool applier::begin(const entry& e) {
     return witness_ || stop_at(e, "it was withheld, as from a witness, and this node is none");
   case entry_kind::command: {
     if (witness_) return true; // it need not have been withheld by whoever does not know this node
-    auto command = wire::decode_command(e.payload());
+    auto command = kv::decode_command(e.payload());
     // Whoever accepted it had checked it: it is of a later version.
     if (!command) return stop_at(e, command.error().what());
     if (std::holds_alternative<kv::lease_question>(command->what))

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "consensus/types/entry.hpp"
+#include "daemon/client/status.hpp"
 #include "daemon/kv/command.hpp"
 #include "daemon/kv/store.hpp"
 #include "daemon/kv/watch_hub.hpp"
@@ -9,7 +10,6 @@
 #include "daemon/node/observer.hpp"
 #include "daemon/node/pending_table.hpp"
 #include "daemon/node/sink_set.hpp"
-#include "wire/status.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -68,7 +68,7 @@ class applier {
   [[nodiscard]] bool is_witness() const { return witness_; }
   /// What the state hashed to at the last multiples of mark_interval, ascending, and does now: members that apply
   /// entries at different times have one of them in common, unless one is far behind.
-  [[nodiscard]] std::vector<wire::state_mark> marks() const;
+  [[nodiscard]] std::vector<client::state_mark> marks() const;
   static constexpr std::uint64_t mark_interval = 1024;
 
  private:
@@ -97,7 +97,7 @@ class applier {
   std::optional<kv::logged_command> command_; ///< of the first of them, which is under way
   bool members_changed_ = false;
   std::string why_stopped_;
-  std::deque<wire::state_mark> marks_;
+  std::deque<client::state_mark> marks_;
 };
 
 } // namespace quorumd::node

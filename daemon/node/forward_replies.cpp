@@ -1,7 +1,7 @@
 #include "daemon/node/forward_replies.hpp"
 
 #include "consensus/types/invariant.hpp"
-#include "wire/command_codec.hpp"
+#include "daemon/kv/codec/command_codec.hpp"
 
 #include <utility>
 
@@ -17,7 +17,7 @@ reply_to forward_replies::answer_to(node_id peer, std::uint64_t id) {
 }
 
 void forward_replies::wrote(const reply_to& to, const kv::result<kv::reply>& r) {
-  queue(to, {.id = to.id, .error = request_errc::none, .text = {}, .result = wire::encode_result(arena_, r)});
+  queue(to, {.id = to.id, .error = request_errc::none, .text = {}, .result = kv::encode_result(arena_, r)});
 }
 
 void forward_replies::ranged(const reply_to&, const kv::result<kv::range_reply>&) {

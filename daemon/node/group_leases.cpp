@@ -1,5 +1,5 @@
+#include "daemon/kv/codec/command_codec.hpp"
 #include "daemon/node/group.hpp"
-#include "wire/command_codec.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -31,7 +31,7 @@ void group::ask_about_lease(write_request r) {
 }
 
 read_server::slice group::answer_about_lease(read_request& r) {
-  const auto command = wire::decode_command(r.transaction);
+  const auto command = kv::decode_command(r.transaction);
   const auto* q = command ? std::get_if<kv::lease_question>(&command->what) : nullptr;
   if (q == nullptr) {
     sinks_.failed(r.to, request_errc::invalid);
@@ -51,7 +51,7 @@ read_server::slice group::answer_about_lease(read_request& r) {
 
 /// This node does not lead any more: whoever does answers it.
 void group::ask_elsewhere(read_request r) {
-  const auto command = wire::decode_command(r.transaction);
+  const auto command = kv::decode_command(r.transaction);
   if (r.to.sink == &forward_replies_ || !command) { // who asked this node asks again
     sinks_.failed(r.to, request_errc::not_leader);
     return;
@@ -59,7 +59,7 @@ void group::ask_elsewhere(read_request r) {
   admit(write_request{.to = r.to,
                       .deadline = r.deadline,
                       .leader_by = r.leader_by,
-                      .command = wire::encode_command(arena_, command->what),
+                      .command = kv::encode_command(arena_, command->what),
                       .arrival = r.arrival,
                       .grows = false,
                       .bulk = r.bulk,
@@ -88,7 +88,7 @@ void group::expire_leases() {
   const std::vector<kv::expire_lease> over = leases_.take_expired();
   if (over.empty()) return;
   batch_.clear();
-  for (const kv::expire_lease& e : over) batch_.push_back(wire::encode_command(arena_, e));
+  for (const kv::expire_lease& e : over) batch_.push_back(kv::encode_command(arena_, e));
   if (core_.propose(batch_)) return;
   for (const kv::expire_lease& e : over) leases_.not_proposed(e);
   leases_held_until_ = seams_.loop.now() + options_.tick;
@@ -96,7 +96,7 @@ void group::expire_leases() {
 
 void group::tell_of_leases(const kv::checkpoint_leases& c) {
   if (c.list.empty()) return;
-  proposal p = wire::encode_command(arena_, c);
+  proposal p = kv::encode_command(arena_, c);
   if (!core_.propose({&p, 1})) leases_.not_proposed(c);
 }
 

@@ -1,7 +1,7 @@
 #include "consensus/raft/quorum.hpp"
+#include "daemon/kv/codec/command_codec.hpp"
 #include "daemon/kv/validate.hpp"
 #include "daemon/node/group.hpp"
-#include "wire/command_codec.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -61,7 +61,7 @@ void group::receive(node_id from, wire::raft_message m) {
 
 void group::receive(node_id from, wire::forward_request m) {
   const reply_to to = forward_replies_.answer_to(from, m.id);
-  const auto command = wire::decode_command(std::as_const(m.command).payload());
+  const auto command = kv::decode_command(std::as_const(m.command).payload());
   if (m.group != options_.raft.group || !command || !kv::validate(command->what) || !kv::validate(command->call)) {
     sinks_.failed(to, request_errc::invalid);
     return;
@@ -86,7 +86,7 @@ void group::receive(node_id from, wire::forward_reply m) {
   if (!waiting) return;
   stages_.forward_answered(m.id);
   if (m.error == request_errc::none) {
-    const auto r = wire::decode_result(m.result.bytes);
+    const auto r = kv::decode_result(m.result.bytes);
     if (r)
       sinks_.wrote(waiting->to, *r);
     else
@@ -113,12 +113,13 @@ bool group::can_unpack(node_id id) const {
 }
 
 void group::receive(node_id from, wire::status_query m) {
-  seams_.transport.send(from, wire::status_answer{.id = m.id, .row = status_.own_row()});
+  seams_.transport.send(from, wire::status_answer{.id = m.id, .row = client::encode_status(status_.own_row())});
 }
 
 void group::receive(node_id from, wire::status_answer m) {
-  if (succession_.answered(m.id, from, m.row)) return;
-  status_.answered(seams_.loop.now(), from, std::move(m));
+  wire::decoded<client::status_row> row = client::decode_status(m.row);
+  if (row.has_value() && succession_.answered(m.id, from, *row)) return;
+  status_.answered(seams_.loop.now(), from, m.id, std::move(row));
 }
 
 std::string_view group::leader_address() const {

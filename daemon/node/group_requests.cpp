@@ -1,9 +1,9 @@
 #include "consensus/raft/quorum.hpp"
+#include "daemon/kv/codec/command_codec.hpp"
 #include "daemon/kv/store.hpp"
 #include "daemon/node/group.hpp"
 #include "daemon/node/reply_estimate.hpp"
 #include "daemon/node/witness.hpp"
-#include "wire/command_codec.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -113,7 +113,7 @@ bool group::take_write(write_request& r) {
   }
   if (r.to.sink != nullptr && r.answers) {
     if (!r.to.sink->has_room(r.to)) return false;
-    const auto command = wire::decode_command(std::as_const(r.command).payload());
+    const auto command = kv::decode_command(std::as_const(r.command).payload());
     if (command) r.to.reserved = static_cast<std::uint32_t>(estimate_reply(applier_.store(), command->what));
     r.to.sink->reserve(r.to);
   }
@@ -369,7 +369,7 @@ void group::keep_settings() {
     else if (raise_level(kv::age_level).empty())
       return; // until that is applied. Where not all members know it the others begin without
   }
-  proposal p = wire::encode_command(arena_, c);
+  proposal p = kv::encode_command(arena_, c);
   if (core_.propose({&p, 1})) settings_proposed_ = soft_.term;
 }
 
@@ -412,7 +412,7 @@ std::string group::raise_level(std::uint16_t level) {
   const level_objection why = objection_to(level);
   if (why.unmet && ticks_ - led_since_ < meeting_ticks) return {}; // it may be about to connect
   if (!why.text.empty()) return why.text;
-  proposal p = wire::encode_command(arena_, kv::raise_level{level});
+  proposal p = kv::encode_command(arena_, kv::raise_level{level});
   if (core_.propose({&p, 1})) level_proposed_ = {.in = soft_.term, .level = level};
   return {};
 }
@@ -429,7 +429,7 @@ void group::keep_time() {
   if (passed < options_.time_interval) return;
   const auto counted =
       std::chrono::duration_cast<std::chrono::milliseconds>(std::min(passed, 2 * options_.time_interval));
-  proposal p = wire::encode_command(arena_, kv::pass_time{static_cast<std::uint64_t>(counted.count())});
+  proposal p = kv::encode_command(arena_, kv::pass_time{static_cast<std::uint64_t>(counted.count())});
   if (core_.propose({&p, 1})) time_counted_ = now;
 }
 
@@ -450,7 +450,7 @@ void group::compact_history() {
   }
   if (!due || (compaction_proposed_ && *compaction_proposed_ >= *due)) return;
   const kv::command c = kv::compact{*due};
-  proposal p = wire::encode_command(arena_, c);
+  proposal p = kv::encode_command(arena_, c);
   if (core_.propose({&p, 1})) compaction_proposed_ = *due;
 }
 

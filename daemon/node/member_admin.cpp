@@ -9,7 +9,7 @@
 namespace quorumd::node {
 namespace {
 
-using wire::member_action;
+using client::member_action;
 using wire::request_errc;
 
 constexpr std::uint64_t caught_up_entries = 1000; // that a learner may be behind when it is promoted by hand
@@ -39,13 +39,13 @@ void forget_former_change(roster& next) {
   }
 }
 
-wire::member_role role_of(const configuration& c, node_id id) {
+client::member_role role_of(const configuration& c, node_id id) {
   const bool votes = contains(c.voters, id);
-  if (!c.joint()) return votes ? wire::member_role::voter : wire::member_role::learner;
+  if (!c.joint()) return votes ? client::member_role::voter : client::member_role::learner;
   const bool voted = contains(c.outgoing, id);
-  if (votes && voted) return wire::member_role::voter;
-  if (votes) return wire::member_role::incoming;
-  return voted ? wire::member_role::outgoing : wire::member_role::learner;
+  if (votes && voted) return client::member_role::voter;
+  if (votes) return client::member_role::incoming;
+  return voted ? client::member_role::outgoing : client::member_role::learner;
 }
 
 } // namespace
@@ -88,24 +88,24 @@ bool member_admin::alive(node_id id) const {
   return p && p->recently_active;
 }
 
-wire::members_reply member_admin::now() const {
+client::members_reply member_admin::now() const {
   const raft::soft_state soft = seams_.core.soft();
-  wire::members_reply r{.cluster = seams_.self.cluster,
-                        .cluster_name = seams_.self.cluster_name,
-                        .index = in_force_.index,
-                        .changing = seams_.core.changing_members(),
-                        .from_leader = soft.role == raft::role::leader,
-                        .term = soft.term,
-                        .rows = {}};
+  client::members_reply r{.cluster = seams_.self.cluster,
+                          .cluster_name = seams_.self.cluster_name,
+                          .index = in_force_.index,
+                          .changing = seams_.core.changing_members(),
+                          .from_leader = soft.role == raft::role::leader,
+                          .term = soft.term,
+                          .rows = {}};
   for (const auto& [id, record] : in_force_.records) {
-    wire::member_row row{.id = id,
-                         .name = record.name,
-                         .address = record.address,
-                         .role = role_of(in_force_.members, id),
-                         .promotes = record.promotes && contains(in_force_.members.learners, id),
-                         .leader = id == soft.leader,
-                         .witness = record.witness,
-                         .priority = record.priority};
+    client::member_row row{.id = id,
+                           .name = record.name,
+                           .address = record.address,
+                           .role = role_of(in_force_.members, id),
+                           .promotes = record.promotes && contains(in_force_.members.learners, id),
+                           .leader = id == soft.leader,
+                           .witness = record.witness,
+                           .priority = record.priority};
     if (const auto on_record = seams_.state.members().recorded(id)) row.incarnation = *on_record;
     if (id == seams_.self.id) {
       row.client_address = seams_.self.client_address;
@@ -129,7 +129,7 @@ member_answer member_admin::refusal(request_errc error, const std::string& text)
 
 /// Who is behind may take for a member who is none any more; and an empty disk may have forgotten votes, so that it can
 /// only be a learner's.
-member_answer member_admin::join(const wire::join_request& r) const {
+member_answer member_admin::join(const client::join_request& r) const {
   if (!seams_.core.soft().serving && !seams_.join_anywhere)
     return refusal(request_errc::not_leader, "only the leader says who may join");
   if (under_way()) // what it is told must not be taken back
@@ -185,11 +185,11 @@ std::string member_admin::move(node_id id, const std::string& address, roster& n
 }
 
 /// Earlier versions would drop it again when they lead.
-std::string member_admin::set_kind(const wire::member_change& c, const wire::member_spec& m, roster& next) const {
+std::string member_admin::set_kind(const client::member_change& c, const client::member_spec& m, roster& next) const {
   if (!m.priority && !m.witness) return {};
   if (m.witness && c.action != member_action::add) return m.name + ": only a new member can become a witness";
-  if (m.priority && *m.priority > wire::priority_most)
-    return m.name + ": a priority is at most " + std::to_string(wire::priority_most) + ", and " +
+  if (m.priority && *m.priority > client::priority_most)
+    return m.name + ": a priority is at most " + std::to_string(client::priority_most) + ", and " +
            std::to_string(*m.priority) + " was asked for";
   for (const auto& [id, record] : in_force_.records) {
     const auto p = seams_.peers.find(id);
@@ -205,7 +205,7 @@ std::string member_admin::set_kind(const wire::member_change& c, const wire::mem
   return {};
 }
 
-std::string member_admin::replace(const wire::member_change& c, const wire::member_spec& m, node_id id,
+std::string member_admin::replace(const client::member_change& c, const client::member_spec& m, node_id id,
                                   roster& next) const {
   if (id == seams_.self.id)
     return m.name + " is the leader, and well: run 'quorumd leader transfer' first, and stop it";
@@ -232,7 +232,7 @@ std::string member_admin::replace(const wire::member_change& c, const wire::memb
 }
 
 /// Why this part of the change cannot be; empty if it is in `next` now.
-std::string member_admin::plan_one(const wire::member_change& c, const wire::member_spec& m, roster& next) const {
+std::string member_admin::plan_one(const client::member_change& c, const client::member_spec& m, roster& next) const {
   if (c.action == member_action::add) return add(m.name, m.address, c.promote, next);
   const node_id id = next.find(m.name);
   if (!id) return m.name.substr(0, 80) + " is no member: 'quorumd member list' shows who is";
@@ -284,7 +284,7 @@ std::string member_admin::unsafe(const roster& next) const {
 }
 
 /// Who may not understand a change of members.
-std::string member_admin::too_old(const wire::member_change& c, const roster& next) const {
+std::string member_admin::too_old(const client::member_change& c, const roster& next) const {
   const auto is_replaced = [&](const std::string& name) {
     return c.action == member_action::replace &&
            std::any_of(c.members.begin(), c.members.end(), [&](const auto& m) { return m.name == name; });
@@ -304,11 +304,11 @@ std::string member_admin::too_old(const wire::member_change& c, const roster& ne
   return {};
 }
 
-member_admin::plan member_admin::plan_of(const wire::member_change& c) const {
+member_admin::plan member_admin::plan_of(const client::member_change& c) const {
   plan p{.refusal = {}, .error = request_errc::invalid, .next = in_force_};
   if (c.members.empty()) p.refusal = "no member is named";
   forget_former_change(p.next);
-  for (const wire::member_spec& m : c.members)
+  for (const client::member_spec& m : c.members)
     if (p.refusal.empty()) {
       p.refusal = plan_one(c, m, p.next);
       if (p.refusal.empty()) p.refusal = set_kind(c, m, p.next);
@@ -326,7 +326,7 @@ member_admin::plan member_admin::plan_of(const wire::member_change& c) const {
   return p;
 }
 
-void member_admin::change(const wire::member_change& c, coro::time_point deadline, receiver done) {
+void member_admin::change(const client::member_change& c, coro::time_point deadline, receiver done) {
   if (seams_.core.soft().role != raft::role::leader)
     return done(refusal(request_errc::not_leader, "only the leader changes the members"));
   if (seams_.loop.now() >= deadline) // whoever asked has gone, and may have asked for something else since
@@ -346,7 +346,7 @@ void member_admin::change(const wire::member_change& c, coro::time_point deadlin
   seams_.wake();
 }
 
-void member_admin::transfer(const wire::leader_transfer& t, coro::time_point deadline, receiver done) {
+void member_admin::transfer(const client::leader_transfer& t, coro::time_point deadline, receiver done) {
   if (seams_.core.soft().role != raft::role::leader)
     return done(refusal(request_errc::not_leader, "only the leader hands its leadership over"));
   const node_id to = t.to.empty() ? seams_.core.transfer_target() : in_force_.find(t.to);

@@ -3,11 +3,11 @@
 #include "consensus/raft/core.hpp"
 #include "coro/clock.hpp"
 #include "coro/loop.hpp"
+#include "daemon/client/members.hpp"
 #include "daemon/node/applier.hpp"
 #include "daemon/node/peer_map.hpp"
 #include "daemon/node/roster.hpp"
 #include "wire/handshake.hpp"
-#include "wire/members.hpp"
 #include "wire/request_error.hpp"
 
 #include <functional>
@@ -22,7 +22,7 @@ namespace quorumd::node {
 struct member_answer {
   wire::request_errc error = wire::request_errc::none;
   std::string text; ///< why, and what to do
-  wire::members_reply reply;
+  client::members_reply reply;
 };
 
 /// The members of a group as their administrator sees and changes them: checks what is asked for, hands it to the core,
@@ -51,13 +51,13 @@ class member_admin {
   /// Other members are in force.
   void members_changed();
 
-  [[nodiscard]] wire::members_reply now() const;
+  [[nodiscard]] client::members_reply now() const;
   /// Of a node that wants to join, with an empty data directory: as a learner only.
-  [[nodiscard]] member_answer join(const wire::join_request& r) const;
+  [[nodiscard]] member_answer join(const client::join_request& r) const;
   /// The answer comes when the change is over, or it is not begun, or the time is up.
-  void change(const wire::member_change& c, coro::time_point deadline, receiver done);
+  void change(const client::member_change& c, coro::time_point deadline, receiver done);
   /// The answer comes when another node leads.
-  void transfer(const wire::leader_transfer& t, coro::time_point deadline, receiver done);
+  void transfer(const client::leader_transfer& t, coro::time_point deadline, receiver done);
 
   /// A few times a second: what waits may be over, or too late; learners may have caught up.
   void keep_house(coro::time_point now);
@@ -80,16 +80,16 @@ class member_admin {
     wire::request_errc error = wire::request_errc::refused;
     roster next;
   };
-  [[nodiscard]] plan plan_of(const wire::member_change& c) const;
-  [[nodiscard]] std::string plan_one(const wire::member_change& c, const wire::member_spec& m, roster& next) const;
+  [[nodiscard]] plan plan_of(const client::member_change& c) const;
+  [[nodiscard]] std::string plan_one(const client::member_change& c, const client::member_spec& m, roster& next) const;
   [[nodiscard]] std::string add(const std::string& name, const std::string& address, bool promote, roster& next) const;
-  [[nodiscard]] std::string replace(const wire::member_change& c, const wire::member_spec& m, node_id id,
+  [[nodiscard]] std::string replace(const client::member_change& c, const client::member_spec& m, node_id id,
                                     roster& next) const;
   [[nodiscard]] std::string move(node_id id, const std::string& address, roster& next) const;
-  [[nodiscard]] std::string set_kind(const wire::member_change& c, const wire::member_spec& m, roster& next) const;
+  [[nodiscard]] std::string set_kind(const client::member_change& c, const client::member_spec& m, roster& next) const;
   [[nodiscard]] incarnation data_seen_of(node_id id) const;
   [[nodiscard]] std::string unsafe(const roster& next) const;
-  [[nodiscard]] std::string too_old(const wire::member_change& c, const roster& next) const;
+  [[nodiscard]] std::string too_old(const client::member_change& c, const roster& next) const;
   [[nodiscard]] bool under_way() const;
   [[nodiscard]] bool alive(node_id id) const;
   [[nodiscard]] std::optional<raft::peer_progress> progress_of(node_id id) const;

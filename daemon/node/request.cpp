@@ -1,7 +1,7 @@
 #include "daemon/node/request.hpp"
 
 #include "consensus/types/invariant.hpp"
-#include "wire/command_codec.hpp"
+#include "daemon/kv/codec/command_codec.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -49,7 +49,7 @@ read_under_way::read_under_way(kv::store& s, const read_request& r)
     reading_.emplace(s, range_);
     return;
   }
-  auto decoded = wire::decode_command(r.transaction);
+  auto decoded = kv::decode_command(r.transaction);
   QUORUMD_INVARIANT(decoded && std::holds_alternative<kv::txn>(decoded->what),
                     "this node encoded the transaction itself");
   transaction_ = std::move(decoded->what);

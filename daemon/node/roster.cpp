@@ -65,9 +65,9 @@ roster roster_of(const std::vector<wire::member>& configured) {
   return r;
 }
 
-introduction introduction_from(const wire::members_reply& told) {
+introduction introduction_from(const client::members_reply& told) {
   roster r{.index = told.index, .members = {}, .records = {}};
-  for (const wire::member_row& row : told.rows) {
+  for (const client::member_row& row : told.rows) {
     r.records[row.id] = {.name = row.name,
                          .address = row.address,
                          .promotes = row.promotes,
@@ -75,11 +75,11 @@ introduction introduction_from(const wire::members_reply& told) {
                          .void_data = {},
                          .witness = row.witness,
                          .priority = row.priority};
-    const bool votes = row.role == wire::member_role::voter || row.role == wire::member_role::incoming;
-    const bool voted = row.role == wire::member_role::voter || row.role == wire::member_role::outgoing;
+    const bool votes = row.role == client::member_role::voter || row.role == client::member_role::incoming;
+    const bool voted = row.role == client::member_role::voter || row.role == client::member_role::outgoing;
     if (votes) r.members.voters.push_back(row.id);
     if (told.changing && voted) r.members.outgoing.push_back(row.id);
-    if (row.role == wire::member_role::learner) r.members.learners.push_back(row.id);
+    if (row.role == client::member_role::learner) r.members.learners.push_back(row.id);
   }
   for (auto* ids : {&r.members.voters, &r.members.outgoing, &r.members.learners}) std::sort(ids->begin(), ids->end());
   if (r.members.outgoing == r.members.voters) r.members.outgoing.clear();
@@ -127,7 +127,7 @@ std::optional<member_records> decode_details(std::span<const std::byte> details)
         .begins_anew = (load_le<std::uint8_t>(at + 16) & anew_flag) != 0,
         .void_data = incarnation(load_le<std::uint64_t>(at + 8)),
         .witness = (load_le<std::uint8_t>(at + 16) & witness_flag) != 0,
-        .priority = bytes > texts_end ? load_le<std::uint8_t>(at + texts_end) : wire::priority_default,
+        .priority = bytes > texts_end ? load_le<std::uint8_t>(at + texts_end) : client::priority_default,
     };
     rest = rest.subspan(bytes);
   }

@@ -3,8 +3,8 @@
 #include "consensus/types/configuration.hpp"
 #include "consensus/types/entry.hpp"
 #include "consensus/types/ids.hpp"
+#include "daemon/client/members.hpp"
 #include "wire/handshake.hpp"
-#include "wire/members.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -25,8 +25,8 @@ struct member_record {
   bool begins_anew = false; ///< by this change: what it held before is gone
   /// The data directory that stands for it no longer, once the change is over; 0: none.
   quorumd::incarnation void_data;
-  bool witness = false;                           ///< votes, and holds no data; for as long as it is a member
-  std::uint8_t priority = wire::priority_default; ///< for leadership: the highest leads, where it can
+  bool witness = false;                             ///< votes, and holds no data; for as long as it is a member
+  std::uint8_t priority = client::priority_default; ///< for leadership: the highest leads, where it can
 
   friend bool operator==(const member_record&, const member_record&) = default;
 };
@@ -59,7 +59,7 @@ struct introduction {
   roster members;     ///< committed, and with the node in it
   quorumd::term term; ///< the leader's; 0: it did not say
 };
-[[nodiscard]] introduction introduction_from(const wire::members_reply& told);
+[[nodiscard]] introduction introduction_from(const client::members_reply& told);
 
 /// A roster on its own: its index u64, little-endian, and the payload of an entry that would say the same.
 [[nodiscard]] std::vector<std::byte> encode_roster(const roster& r);

@@ -17,7 +17,7 @@ snapshot_answer refused(wire::request_errc why, std::string text) {
 
 } // namespace
 
-void snapshot_copies::ask(const wire::snapshot_request& r, receiver done) {
+void snapshot_copies::ask(const client::snapshot_request& r, receiver done) {
   const std::uint64_t ticket = ++tickets_;
   if (context_.witness) return done(refused(wire::request_errc::refused, witness_refusal));
   if (r.handle != 0) {
@@ -80,7 +80,7 @@ coro::task<void> snapshot_copies::open(std::uint64_t ticket, log_index wanted) {
 
 coro::task<void> snapshot_copies::read(std::uint64_t ticket, std::uint64_t handle, std::uint64_t offset) {
   const std::shared_ptr<storage::snapshot_reader> file = copies_.at(handle).file;
-  std::vector<std::byte> piece(std::min<std::uint64_t>(wire::snapshot_piece_max, file->bytes()));
+  std::vector<std::byte> piece(std::min<std::uint64_t>(client::snapshot_piece_max, file->bytes()));
   auto job = [file, offset, into = std::span(piece)] { return file->read_raw(offset, into); };
   const coro::time_point begun = context_.loop.now();
   auto got = co_await coro::run_on(context_.worker, context_.loop, std::move(job));

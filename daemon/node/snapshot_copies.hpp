@@ -2,9 +2,9 @@
 
 #include "coro/task.hpp"
 #include "coro/task_group.hpp"
+#include "daemon/client/protocol.hpp"
 #include "daemon/node/snapshot_place.hpp"
 #include "daemon/node/snapshot_taker.hpp"
-#include "wire/client_protocol.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -18,7 +18,7 @@ namespace quorumd::node {
 struct snapshot_answer {
   wire::request_errc error = wire::request_errc::none;
   std::string text; ///< why, and what to do
-  wire::snapshot_reply reply;
+  client::snapshot_reply reply;
 };
 
 /// Lets clients copy the newest snapshot, piece by piece, as it is on the disk. One that was opened stays readable
@@ -33,7 +33,7 @@ class snapshot_copies {
       , tasks_(tasks) {}
 
   /// Answers soon: no request waits until a snapshot is taken, the client asks again.
-  void ask(const wire::snapshot_request& r, receiver done);
+  void ask(const client::snapshot_request& r, receiver done);
   /// Closes what nobody copies any more; called a few times a second.
   void keep_house();
   /// Nobody is to wait any more.

@@ -25,7 +25,7 @@ storage::result<bool> state_builder::read_on(storage::snapshot_reader& reader, s
 
 storage::result<void> state_builder::take(std::span<const std::byte> block) {
   while (!block.empty()) {
-    const auto section = wire::take_snapshot_section(block);
+    const auto section = kv::take_snapshot_section(block);
     if (!section && section.error().code() == wire::codec_errc::unknown_kind)
       return storage::error(storage::error_code::version, path_,
                             "the snapshot has " + section.error().what() +
@@ -36,48 +36,48 @@ storage::result<void> state_builder::take(std::span<const std::byte> block) {
   return {};
 }
 
-storage::result<void> state_builder::take(const wire::snapshot_section_view& section) {
-  if (section.kind != wire::snapshot_section::state && !store_)
+storage::result<void> state_builder::take(const kv::snapshot_section_view& section) {
+  if (section.kind != kv::snapshot_section::state && !store_)
     return damaged(path_, "the snapshot has no state in front");
   switch (section.kind) {
-  case wire::snapshot_section::state: {
-    const auto header = wire::decode_snapshot_header(section.body);
+  case kv::snapshot_section::state: {
+    const auto header = kv::decode_snapshot_header(section.body);
     if (!header || store_) return damaged(path_, header ? "the snapshot has two states" : header.error().what());
     store_.emplace(kv::options{}, *header, how_);
     return {};
   }
-  case wire::snapshot_section::members:
+  case kv::snapshot_section::members:
     if (has_members_ || !state_.members.restore(section.body))
       return damaged(path_, "what it says of the members cannot be read");
     has_members_ = true;
     return {};
-  case wire::snapshot_section::settings: {
-    const auto settings = wire::decode_snapshot_settings(section.body);
+  case kv::snapshot_section::settings: {
+    const auto settings = kv::decode_snapshot_settings(section.body);
     if (!settings) return damaged(path_, settings.error().what());
     store_->add(*settings);
     return {};
   }
-  case wire::snapshot_section::session: {
-    auto session = wire::decode_snapshot_session(section.body);
+  case kv::snapshot_section::session: {
+    auto session = kv::decode_snapshot_session(section.body);
     if (!session) return damaged(path_, session.error().what());
     if (const auto added = store_->add(std::move(*session)); !added) return damaged(path_, added.error().message());
     return {};
   }
-  case wire::snapshot_section::leases: {
-    const auto leases = wire::decode_snapshot_leases(section.body);
+  case kv::snapshot_section::leases: {
+    const auto leases = kv::decode_snapshot_leases(section.body);
     if (!leases) return damaged(path_, leases.error().what());
     for (const kv::lease_record& l : *leases)
       if (const auto added = store_->add(l); !added) return damaged(path_, added.error().message());
     return {};
   }
-  case wire::snapshot_section::records:
+  case kv::snapshot_section::records:
     return take_records(section.body);
   }
   return {};
 }
 
 storage::result<void> state_builder::take_records(std::span<const std::byte> body) {
-  const auto decoded = wire::decode_snapshot_records(body, records_);
+  const auto decoded = kv::decode_snapshot_records(body, records_);
   if (!decoded) return damaged(path_, decoded.error().what());
   for (const kv::record_view& r : records_)
     if (const auto added = store_->add(r); !added) return damaged(path_, added.error().message());

@@ -1,9 +1,9 @@
 #pragma once
 
 #include "consensus/storage/snapshot_file.hpp"
+#include "daemon/kv/codec/snapshot_codec.hpp"
 #include "daemon/kv/snapshot.hpp"
 #include "daemon/node/applier.hpp"
-#include "wire/snapshot_codec.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -31,7 +31,7 @@ class state_builder {
 
  private:
   [[nodiscard]] storage::result<void> take(std::span<const std::byte> block);
-  [[nodiscard]] storage::result<void> take(const wire::snapshot_section_view& section);
+  [[nodiscard]] storage::result<void> take(const kv::snapshot_section_view& section);
   [[nodiscard]] storage::result<void> take_records(std::span<const std::byte> body);
 
   const kv::restoration how_;

@@ -1,6 +1,6 @@
 #include "daemon/node/state_writer.hpp"
 
-#include "wire/snapshot_codec.hpp"
+#include "daemon/kv/codec/snapshot_codec.hpp"
 
 #include <algorithm>
 
@@ -25,7 +25,7 @@ void state_blocks::next_leases(wire::byte_buffer& out, std::size_t bytes_max) {
   visits_ = 1 + cursor_.leases().visits();
   if (some.empty() && told_leases_) return;
   told_leases_ = true;
-  wire::encode_snapshot_leases(out, some);
+  kv::encode_snapshot_leases(out, some);
 }
 
 void state_blocks::next(wire::byte_buffer& out, std::size_t bytes_max) {
@@ -33,8 +33,8 @@ void state_blocks::next(wire::byte_buffer& out, std::size_t bytes_max) {
   if (!begun_) {
     begun_ = true;
     visits_ = 1;
-    wire::encode_snapshot_header(out, header());
-    wire::encode_snapshot_section(out, wire::snapshot_section::members, members_);
+    kv::encode_snapshot_header(out, header());
+    kv::encode_snapshot_section(out, kv::snapshot_section::members, members_);
     return;
   }
   if (has_leases()) return next_leases(out, bytes_max);
@@ -43,14 +43,14 @@ void state_blocks::next(wire::byte_buffer& out, std::size_t bytes_max) {
     visits_ = 0;
     do {
       const kv::session_record& s = *sessions[next_session_++];
-      wire::encode_snapshot_session(out, s);
+      kv::encode_snapshot_session(out, s);
       visits_ += 1 + s.kept.size();
     } while (next_session_ != sessions.size() && out.bytes().size() < bytes_max);
     return;
   }
   const auto records = cursor_.next(bytes_max);
   visits_ = cursor_.visits();
-  if (!records.empty()) wire::encode_snapshot_records(out, records);
+  if (!records.empty()) kv::encode_snapshot_records(out, records);
 }
 
 storage::result<storage::snapshot_file> write_state(storage::file_system& files, const std::string& directory,

@@ -19,7 +19,7 @@ status_collector::status_collector(const wire::local_identity& self, group_id gr
     , transport_(transport)
     , members_(members) {}
 
-wire::status_row status_collector::own_row() const {
+client::status_row status_collector::own_row() const {
   const raft::soft_state soft = core_.soft();
   const kv::store& store = state_.store();
   return {.id = self_.id,
@@ -41,7 +41,7 @@ wire::status_row status_collector::own_row() const {
           .history_bytes = store.history_bytes(),
           .settings = store.settings(),
           .marks = state_.marks(),
-          .speaks = wire::protocol_level,
+          .speaks = client::protocol_level,
           .witness = state_.is_witness(),
           .keys_hash = state_.is_witness() ? 0 : store.keys_hash(),
           .compacted = store.compacted(),
@@ -66,7 +66,7 @@ void status_collector::begin(coro::time_point now) {
       c.rows.push_back(own_row());
       continue;
     }
-    wire::status_row row{.id = m.id, .name = m.name, .address = m.address};
+    client::status_row row{.id = m.id, .name = m.name, .address = m.address};
     if (transport_.connected(m.id)) {
       row.error = "no answer within 0.5 s";
       transport_.send(m.id, wire::status_query{.id = c.id, .group = group_});
@@ -80,13 +80,18 @@ void status_collector::begin(coro::time_point now) {
   if (c.missing == 0) finish(now);
 }
 
-void status_collector::answered(coro::time_point now, node_id from, wire::status_answer a) {
-  if (!is_open_ || open_.id != a.id) return;
+void status_collector::answered(coro::time_point now, node_id from, std::uint64_t question,
+                                wire::decoded<client::status_row> answer) {
+  if (!is_open_ || open_.id != question) return;
   const auto row = std::find_if(open_.rows.begin(), open_.rows.end(), [&](const auto& r) { return r.id == from; });
   if (row == open_.rows.end() || row->error.empty()) return;
-  *row = std::move(a.row);
+  if (answer.has_value()) {
+    *row = std::move(*answer);
+    row->error.clear();
+  } else {
+    row->error = "its answer cannot be read: " + answer.error().what();
+  }
   row->id = from;
-  row->error.clear();
   if (--open_.missing == 0) finish(now);
 }
 
@@ -102,11 +107,11 @@ void status_collector::end() {
 }
 
 void status_collector::finish(coro::time_point now) {
-  std::vector<wire::status_row> rows = std::move(open_.rows);
+  std::vector<client::status_row> rows = std::move(open_.rows);
   is_open_ = false;
   log_index commit;
-  for (const wire::status_row& r : rows) commit = std::max(commit, r.commit);
-  for (wire::status_row& r : rows)
+  for (const client::status_row& r : rows) commit = std::max(commit, r.commit);
+  for (client::status_row& r : rows)
     if (r.error.empty()) r.lag = commit - std::min(commit, r.applied);
   std::vector<receiver> asked;
   asked.swap(asking_);

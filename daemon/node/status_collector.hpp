@@ -3,10 +3,10 @@
 #include "consensus/raft/core.hpp"
 #include "consensus/storage/wal.hpp"
 #include "coro/clock.hpp"
+#include "daemon/client/status.hpp"
 #include "daemon/node/applier.hpp"
 #include "daemon/node/member_admin.hpp"
 #include "wire/handshake.hpp"
-#include "wire/status.hpp"
 #include "wire/transport.hpp"
 
 #include <cstdint>
@@ -20,15 +20,15 @@ namespace quorumd::node {
 /// next one, so that a flood of questions costs the members one each per round. Belongs to the group's loop.
 class status_collector {
  public:
-  using receiver = std::function<void(const std::vector<wire::status_row>&)>;
+  using receiver = std::function<void(const std::vector<client::status_row>&)>;
 
   status_collector(const wire::local_identity& self, group_id group, const raft::core& core, const applier& state,
                    const storage::wal& wal, wire::transport& transport, const member_admin& members);
 
-  [[nodiscard]] wire::status_row own_row() const;
+  [[nodiscard]] client::status_row own_row() const;
   /// Asks every member; the rows come in the order of their names.
   void collect(coro::time_point now, receiver r);
-  void answered(coro::time_point now, node_id from, wire::status_answer a);
+  void answered(coro::time_point now, node_id from, std::uint64_t question, wire::decoded<client::status_row> row);
   void expire(coro::time_point now);
   /// Whether somebody waits for an answer.
   [[nodiscard]] bool asked() const { return is_open_; }
@@ -39,7 +39,7 @@ class status_collector {
   struct collection {
     std::uint64_t id = 0;
     coro::time_point deadline;
-    std::vector<wire::status_row> rows;
+    std::vector<client::status_row> rows;
     std::size_t missing = 0;
   };
   void begin(coro::time_point now);

@@ -50,7 +50,7 @@ node_id succession::preferred() const {
   const roster& members = seams_.admin.in_force();
   if (members.members.joint()) return {};
   const auto own = members.records.find(seams_.self);
-  std::uint8_t highest = own == members.records.end() ? wire::priority_default : own->second.priority;
+  std::uint8_t highest = own == members.records.end() ? client::priority_default : own->second.priority;
   log_index longest;
   node_id best;
   for (const raft::peer_progress& p : seams_.core.progress()) {
@@ -80,7 +80,7 @@ void succession::ask(node_id id) {
   seams_.transport.send(id, wire::status_query{.id = room_query, .group = seams_.group});
 }
 
-bool succession::answered(std::uint64_t query, node_id member, const wire::status_row& its) {
+bool succession::answered(std::uint64_t query, node_id member, const client::status_row& its) {
   if (query != room_query) return false;
   if (!leads() || !its.accepting || !keeps_up(member)) return true;
   if (!seams_.wal.accepting_puts())

@@ -2,10 +2,10 @@
 
 #include "consensus/raft/core.hpp"
 #include "consensus/storage/wal.hpp"
+#include "daemon/client/status.hpp"
 #include "daemon/node/member_admin.hpp"
 #include "daemon/node/observer.hpp"
 #include "daemon/node/peer_map.hpp"
-#include "wire/status.hpp"
 #include "wire/transport.hpp"
 
 #include <cstdint>
@@ -37,7 +37,7 @@ class succession {
   /// A few times a second, with the tick.
   void keep_house(std::uint64_t ticks);
   /// What a member said of itself; false if this did not ask.
-  bool answered(std::uint64_t query, node_id member, const wire::status_row& its);
+  bool answered(std::uint64_t query, node_id member, const client::status_row& its);
 
  private:
   [[nodiscard]] bool leads() const { return seams_.core.soft().serving; }

@@ -44,7 +44,7 @@ class memory_file {
   [[nodiscard]] std::string path() const { return "/proc/self/fd/" + std::to_string(fd_); }
   /// What was written, or more than a profile may have.
   [[nodiscard]] std::string read() const {
-    std::string out(wire::profile_bytes_max + 1, '\0');
+    std::string out(client::profile_bytes_max + 1, '\0');
     std::size_t n = 0;
     while (n < out.size()) {
       const ssize_t got = ::pread(fd_, out.data() + n, out.size() - n, static_cast<off_t>(n));
@@ -138,7 +138,7 @@ constexpr bool built_in = false;
 
 } // namespace
 
-std::optional<std::string> gperf_profiler::begin(const void* who, wire::profile_request what, coro::loop& back,
+std::optional<std::string> gperf_profiler::begin(const void* who, client::profile_request what, coro::loop& back,
                                                  receiver done) {
   if (!built_in) return "this build has no profiler: it was made with a sanitizer";
   if (what.length.count() < 1 || what.length > length_max)
@@ -160,12 +160,12 @@ coro::task<void> gperf_profiler::stop() {
   co_await tasks_.join();
 }
 
-coro::task<void> gperf_profiler::run(wire::profile_request what, coro::loop* back, receiver done) {
+coro::task<void> gperf_profiler::run(client::profile_request what, coro::loop* back, receiver done) {
   outcome o;
   {
     std::optional<cpu_watch> cpu;
     std::optional<heap_watch> heap;
-    if (what.kind == wire::profile_kind::cpu)
+    if (what.kind == client::profile_kind::cpu)
       cpu.emplace();
     else
       heap.emplace();
@@ -176,7 +176,7 @@ coro::task<void> gperf_profiler::run(wire::profile_request what, coro::loop* bac
     }
     o = cpu ? cpu->end() : heap->end();
   }
-  if (o.error.empty() && o.bytes.size() > wire::profile_bytes_max)
+  if (o.error.empty() && o.bytes.size() > client::profile_bytes_max)
     o = failed("the profile is larger than a reply may be: take a shorter one");
   who_.store(nullptr);
   back->post([done = std::move(done), o = std::move(o)] { done(o); });

@@ -22,14 +22,14 @@ class gperf_profiler final : public clients::profiler {
       : home_(home)
       , tasks_(home) {}
 
-  [[nodiscard]] std::optional<std::string> begin(const void* who, wire::profile_request what, coro::loop& back,
+  [[nodiscard]] std::optional<std::string> begin(const void* who, client::profile_request what, coro::loop& back,
                                                  receiver done) override;
   void cancel(const void* who) override;
   /// On the home loop, when nobody can begin any more: ends what is under way.
   [[nodiscard]] coro::task<void> stop();
 
  private:
-  coro::task<void> run(wire::profile_request what, coro::loop* back, receiver done);
+  coro::task<void> run(client::profile_request what, coro::loop* back, receiver done);
 
   coro::loop& home_;
   std::atomic<const void*> who_{nullptr}; ///< null: nobody profiles

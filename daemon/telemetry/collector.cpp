@@ -50,7 +50,7 @@ void collector::visit(const std::shared_ptr<gathering>& g, std::size_t next) {
     r.requests = port_.requests();
     wire::local_identity self = node_.self();
     self.members = node_.members();
-    wire::metrics_reply named_report = named(r, self);
+    client::metrics_reply named_report = named(r, self);
     named_report.up = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.now() - begun_);
     under_way_.fetch_sub(1);
     g->done(named_report);

@@ -13,11 +13,11 @@
 namespace quorumd::telemetry {
 namespace {
 
-using wire::metric_unit;
+using client::metric_unit;
 
 class namer {
  public:
-  explicit namer(wire::metrics_reply& out)
+  explicit namer(client::metrics_reply& out)
       : out_(out) {}
 
   void time(const char* name, const metrics::histogram& h, const std::string& of = {}) {
@@ -39,7 +39,7 @@ class namer {
   }
 
  private:
-  wire::metrics_reply& out_;
+  client::metrics_reply& out_;
 };
 
 std::string name_of(const wire::local_identity& self, node_id id) {
@@ -169,8 +169,8 @@ std::uint64_t started_ns() {
 
 } // namespace
 
-wire::metrics_reply named(const raw_report& r, const wire::local_identity& self) {
-  wire::metrics_reply out;
+client::metrics_reply named(const raw_report& r, const wire::local_identity& self) {
+  client::metrics_reply out;
   out.node = self.name;
   out.id = self.id;
   for (const wire::member& m : self.members) out.members.push_back({.id = m.id, .name = m.name});

@@ -1,11 +1,11 @@
 #pragma once
 
 #include "consensus/storage/wal.hpp"
+#include "daemon/client/metrics.hpp"
+#include "daemon/client/status.hpp"
 #include "daemon/clients/session_metrics.hpp"
 #include "daemon/node/group_metrics.hpp"
 #include "wire/handshake.hpp"
-#include "wire/metrics.hpp"
-#include "wire/status.hpp"
 #include "wire/transport.hpp"
 
 #include <string>
@@ -19,7 +19,7 @@ struct raw_report {
   node::group_metrics group;
   node::group_mailboxes mailboxes;
   node::queue_depths depths;
-  wire::status_row row; ///< this node's own
+  client::status_row row; ///< this node's own
   std::size_t watches = 0;
   std::size_t leases = 0;
   bool full = false; ///< puts are refused for want of space
@@ -33,7 +33,7 @@ struct raw_report {
 };
 
 /// Gives everything its name: docs/operations.md lists them, and the command line prints them in this order.
-[[nodiscard]] wire::metrics_reply named(const raw_report& r, const wire::local_identity& self);
+[[nodiscard]] client::metrics_reply named(const raw_report& r, const wire::local_identity& self);
 
 /// What the process has used; zero where the system does not say.
 struct process_use {

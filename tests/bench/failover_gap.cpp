@@ -32,12 +32,12 @@ class writer {
       connections_[i] = std::make_unique<raw_connection>(cluster_.client_place(i));
     quorumd::wire::byte_buffer out;
     const std::string key = "failover/" + std::to_string(++number_);
-    quorumd::wire::encode_request(out, number_, milliseconds(100),
-                                  quorumd::kv::command(quorumd::kv::put{.key = key, .value = value_}));
+    quorumd::client::encode_request(out, number_, milliseconds(100),
+                                    quorumd::kv::command(quorumd::kv::put{.key = key, .value = value_}));
     if (connections_[i]->connected() && connections_[i]->send(out)) {
       // A late answer to an earlier put is not this one's.
       while (const auto reply = connections_[i]->receive(milliseconds(150)))
-        if (reply->id == number_) return !std::holds_alternative<quorumd::wire::client_error>(reply->body);
+        if (reply->id == number_) return !std::holds_alternative<quorumd::client::client_error>(reply->body);
     }
     connections_[i].reset();
     return false;

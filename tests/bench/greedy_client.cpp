@@ -24,7 +24,7 @@ std::atomic<std::uint64_t> replies{0};
 std::string reads(std::string_view key, std::uint64_t first, std::uint64_t n) {
   wire::byte_buffer out;
   for (std::uint64_t id = first; id < first + n; ++id)
-    wire::encode_request(out, id, 60s, wire::range_read{.request = {.key = key}, .serializable = false});
+    client::encode_request(out, id, 60s, client::range_read{.request = {.key = key}, .serializable = false});
   return {reinterpret_cast<const char*>(out.bytes().data()), out.size()};
 }
 

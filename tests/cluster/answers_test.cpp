@@ -338,13 +338,13 @@ TEST_CASE("a request that is too large is told so, and the connection goes on") 
 
   raw_connection raw(c.client_place(0));
   wire::byte_buffer out;
-  wire::encode_request(out, 77, seconds(5), kv::command(kv::put{.key = "key", .value = value}));
-  wire::encode_request(out, 78, seconds(5), kv::command(kv::put{.key = "key", .value = "small"}));
+  client::encode_request(out, 77, seconds(5), kv::command(kv::put{.key = "key", .value = value}));
+  client::encode_request(out, 78, seconds(5), kv::command(kv::put{.key = "key", .value = "small"}));
   REQUIRE(raw.send(out));
   const auto refused = raw.receive(seconds(5));
   REQUIRE(refused.has_value());
   CHECK(refused->id == 77);
-  const auto* e = std::get_if<wire::client_error>(&refused->body);
+  const auto* e = std::get_if<client::client_error>(&refused->body);
   REQUIRE(e != nullptr);
   CHECK(e->code == wire::request_errc::too_large);
   const auto taken = raw.receive(seconds(5));

@@ -78,14 +78,15 @@ TEST_CASE("nonsense at the client port costs its sender the connection") {
   }
   // A well-formed frame that is no request is answered as one that makes no sense, and the connection goes on.
   quorumd::wire::byte_buffer out;
-  quorumd::wire::encode_request(out, 7, seconds(5),
-                                quorumd::kv::command(quorumd::kv::put{.key = "", .value = "no key"}));
-  quorumd::wire::encode_request(out, 8, seconds(5), quorumd::kv::command(quorumd::kv::put{.key = "key", .value = "v"}));
+  quorumd::client::encode_request(out, 7, seconds(5),
+                                  quorumd::kv::command(quorumd::kv::put{.key = "", .value = "no key"}));
+  quorumd::client::encode_request(out, 8, seconds(5),
+                                  quorumd::kv::command(quorumd::kv::put{.key = "key", .value = "v"}));
   REQUIRE(beside.send(out));
   for (int answers = 0; answers < 2; ++answers) {
     const auto reply = beside.receive(seconds(5));
     REQUIRE(reply.has_value());
-    const bool failed = std::holds_alternative<quorumd::wire::client_error>(reply->body);
+    const bool failed = std::holds_alternative<quorumd::client::client_error>(reply->body);
     REQUIRE(failed == (reply->id == 7));
   }
 }

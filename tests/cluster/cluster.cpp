@@ -235,7 +235,7 @@ bool cluster::running(std::size_t i) {
 std::size_t cluster::wait_leader(milliseconds at_most, std::size_t other_than) {
   std::size_t found = none;
   const auto look = [&] {
-    std::vector<std::optional<wire::status_row>> rows(size());
+    std::vector<std::optional<client::status_row>> rows(size());
     for (std::size_t i = 0; i < size(); ++i)
       if (running(i)) rows[i] = status(i);
     for (std::size_t i = 0; i < size(); ++i) {
@@ -258,11 +258,11 @@ void cluster::wait_healthy(std::size_t i, milliseconds at_most) {
   const auto serves = [&] {
     raw_connection c(client_place(i));
     wire::byte_buffer out;
-    wire::encode_request(out, 1, seconds(1), wire::health_request{});
+    client::encode_request(out, 1, seconds(1), client::health_request{});
     if (!c.connected() || !c.send(out)) return false;
     const auto reply = c.receive(seconds(2));
     if (!reply) return false;
-    const auto* h = std::get_if<wire::health_reply>(&reply->body);
+    const auto* h = std::get_if<client::health_reply>(&reply->body);
     return h != nullptr && h->serving;
   };
   const bool healthy = eventually(serves, at_most);

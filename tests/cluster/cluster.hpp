@@ -106,7 +106,7 @@ class cluster {
   [[nodiscard]] proxy& links() { return *proxy_; }
 
   // --- its state ---
-  [[nodiscard]] std::optional<wire::status_row> status(std::size_t i) const { return own_status(client_place(i)); }
+  [[nodiscard]] std::optional<client::status_row> status(std::size_t i) const { return own_status(client_place(i)); }
   /// The running node that leads and that a majority of all nodes follows; fails the test if there is none in time.
   std::size_t wait_leader(milliseconds at_most = seconds(20), std::size_t other_than = none);
   std::size_t follower();

@@ -17,13 +17,13 @@ namespace {
 quorumd::wire::byte_buffer puts(std::uint64_t count, milliseconds deadline) {
   quorumd::wire::byte_buffer out;
   for (std::uint64_t id = 1; id <= count; ++id)
-    quorumd::wire::encode_request(out, id, deadline,
-                                  quorumd::kv::command(quorumd::kv::put{.key = "key", .value = "v"}));
+    quorumd::client::encode_request(out, id, deadline,
+                                    quorumd::kv::command(quorumd::kv::put{.key = "key", .value = "v"}));
   return out;
 }
 
-request_errc code_of(const quorumd::wire::client_reply& r) {
-  const auto* e = std::get_if<quorumd::wire::client_error>(&r.body);
+request_errc code_of(const quorumd::client::client_reply& r) {
+  const auto* e = std::get_if<quorumd::client::client_error>(&r.body);
   return e == nullptr ? request_errc::none : e->code;
 }
 
@@ -102,8 +102,8 @@ TEST_CASE("clients that never read cost little memory") {
     std::vector<std::unique_ptr<raw_connection>> deaf;
     quorumd::wire::byte_buffer out;
     for (std::uint64_t id = 1; id <= 4000; ++id)
-      quorumd::wire::encode_request(out, id, seconds(60),
-                                    quorumd::wire::range_read{.request = {.key = "large"}, .serializable = false});
+      quorumd::client::encode_request(out, id, seconds(60),
+                                      quorumd::client::range_read{.request = {.key = "large"}, .serializable = false});
     const std::string all(reinterpret_cast<const char*>(out.bytes().data()), out.size());
     for (int i = 0; i < 4; ++i) {
       deaf.push_back(std::make_unique<raw_connection>(c.client_place(leader), 4096));
@@ -238,7 +238,7 @@ TEST_CASE("large results come back through a follower") {
                quorumd::kv::operation{quorumd::kv::range_request{.key = "large"}}};
   quorumd::wire::byte_buffer out;
   for (std::uint64_t id = 1; id <= 100; ++id)
-    quorumd::wire::encode_request(out, id, seconds(30), quorumd::kv::command(t));
+    quorumd::client::encode_request(out, id, seconds(30), quorumd::kv::command(t));
   raw_connection client(c.client_place(follower));
   REQUIRE(client.send(out));
   for (int i = 0; i < 100; ++i) {

@@ -10,6 +10,7 @@
 #include <thread>
 
 using namespace quorumd::testing;
+namespace client = quorumd::client;
 namespace wire = quorumd::wire;
 
 namespace {
@@ -82,12 +83,12 @@ TEST_CASE("profiles are for one operator at a time") {
   CHECK(c.run({"profile", "disk", "--socket", c.socket(0)}).code == 64);
   raw_connection stranger(c.client_place(0));
   wire::byte_buffer out;
-  wire::encode_request(out, 5, seconds(20),
-                       wire::profile_request{.kind = wire::profile_kind::cpu, .length = seconds(1)});
+  client::encode_request(out, 5, seconds(20),
+                         client::profile_request{.kind = client::profile_kind::cpu, .length = seconds(1)});
   REQUIRE(stranger.send(out));
   const auto answer = stranger.receive(seconds(10));
   REQUIRE(answer.has_value());
-  CHECK(std::get<wire::client_error>(answer->body).code == wire::request_errc::denied);
+  CHECK(std::get<client::client_error>(answer->body).code == wire::request_errc::denied);
 
   const std::vector<std::string> one{"profile",  "cpu",       "--seconds", "1",
                                      "--socket", c.socket(0), "-o",        c.folder() + "/one.prof"};

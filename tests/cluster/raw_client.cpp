@@ -30,7 +30,7 @@ bool wait_for(int fd, short what, steady_clock::time_point until) {
 } // namespace
 
 raw_connection::raw_connection(const place& at, int receive_buffer_bytes)
-    : reader_(wire::client_reply_frame_max, std::size_t{64} * 1024) {
+    : reader_(client::client_reply_frame_max, std::size_t{64} * 1024) {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (receive_buffer_bytes != 0) ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer_bytes, sizeof(int));
   sockaddr_in to{};
@@ -106,13 +106,13 @@ bool raw_connection::vanish() {
   return true;
 }
 
-std::optional<wire::client_reply> raw_connection::receive(milliseconds at_most) {
+std::optional<client::client_reply> raw_connection::receive(milliseconds at_most) {
   const auto until = steady_clock::now() + at_most;
   for (;;) {
     const auto frame = reader_.next();
     if (!frame) return std::nullopt;
     if (*frame) {
-      const auto reply = wire::decode_reply(**frame);
+      const auto reply = client::decode_reply(**frame);
       if (!reply) return std::nullopt;
       return *reply;
     }
@@ -129,28 +129,28 @@ outcome put_once(const place& at, std::string_view key, std::string_view value, 
   const auto began = steady_clock::now();
   raw_connection c(at);
   wire::byte_buffer out;
-  wire::encode_request(out, 1, deadline, kv::command(kv::put{.key = key, .value = value}));
+  client::encode_request(out, 1, deadline, kv::command(kv::put{.key = key, .value = value}));
   if (!c.connected() || !c.send(out)) return o;
   const auto reply = c.receive(deadline + std::chrono::seconds(10));
   o.took = std::chrono::duration_cast<milliseconds>(steady_clock::now() - began);
   o.answered = reply.has_value();
   if (!o.answered) return o;
-  if (const auto* e = std::get_if<wire::client_error>(&reply->body)) {
+  if (const auto* e = std::get_if<client::client_error>(&reply->body)) {
     o.code = e->code;
     o.text = e->text;
   }
   return o;
 }
 
-std::optional<wire::status_row> own_status(const place& at) {
+std::optional<client::status_row> own_status(const place& at) {
   raw_connection c(at);
   wire::byte_buffer out;
   const std::chrono::seconds patience(2);
-  wire::encode_request(out, 1, patience, wire::status_request{.all = false});
+  client::encode_request(out, 1, patience, client::status_request{.all = false});
   if (!c.connected() || !c.send(out)) return std::nullopt;
   const auto reply = c.receive(patience);
   if (!reply) return std::nullopt;
-  const auto* s = std::get_if<wire::status_reply>(&reply->body);
+  const auto* s = std::get_if<client::status_reply>(&reply->body);
   if (s == nullptr || s->rows.empty()) return std::nullopt;
   return s->rows.front();
 }

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "wire/client_protocol.hpp"
+#include "daemon/client/protocol.hpp"
 #include "wire/frame.hpp"
 
 #include <chrono>
@@ -38,7 +38,7 @@ class raw_connection {
   /// Closes it so that the other end hears nothing; false if that is not permitted.
   bool vanish();
   /// The next reply; its views hold until the next call. Nothing if none came within the time.
-  [[nodiscard]] std::optional<wire::client_reply> receive(std::chrono::milliseconds at_most);
+  [[nodiscard]] std::optional<client::client_reply> receive(std::chrono::milliseconds at_most);
 
  private:
   int fd_ = -1;
@@ -57,6 +57,6 @@ struct outcome {
 [[nodiscard]] outcome put_once(const place& at, std::string_view key, std::string_view value,
                                std::chrono::milliseconds deadline);
 /// The node's own row of the status table.
-[[nodiscard]] std::optional<wire::status_row> own_status(const place& at);
+[[nodiscard]] std::optional<client::status_row> own_status(const place& at);
 
 } // namespace quorumd::testing

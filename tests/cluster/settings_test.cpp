@@ -103,7 +103,7 @@ TEST_CASE("history is bounded by its bytes") {
   raw_connection raw(c.client_place(0));
   for (std::uint64_t id = 1; id <= 100; ++id) {
     wire::byte_buffer out;
-    wire::encode_request(out, id, seconds(10), kv::command(kv::put{.key = "key", .value = value}));
+    client::encode_request(out, id, seconds(10), kv::command(kv::put{.key = "key", .value = value}));
     REQUIRE(raw.send(out));
     const auto reply = raw.receive(seconds(10));
     REQUIRE(reply.has_value());

@@ -17,10 +17,10 @@ using std::chrono::steady_clock;
 const std::string late_address = "192.0.2.7:2379";
 
 /// The value that the node itself holds, without asking the leader; nothing while nobody listens.
-std::optional<wire::client_reply> stale_get(raw_connection& c, std::string_view key) {
+std::optional<client::client_reply> stale_get(raw_connection& c, std::string_view key) {
   wire::byte_buffer out;
-  wire::encode_request(out, 1, seconds(10),
-                       wire::range_read{.request = {.key = key}, .serializable = true, .keep = {}});
+  client::encode_request(out, 1, seconds(10),
+                         client::range_read{.request = {.key = key}, .serializable = true, .keep = {}});
   if (!c.connected() || !c.send(out)) return std::nullopt;
   return c.receive(seconds(20));
 }
@@ -39,7 +39,7 @@ TEST_CASE("the first stale read after a restart finds what was acknowledged") {
   for (int round = 0; round < 3; ++round) {
     c.kill(0);
     c.start(0);
-    std::optional<wire::client_reply> reply;
+    std::optional<client::client_reply> reply;
     const auto answered = [&] {
       raw_connection raw(c.client_place(0));
       reply = stale_get(raw, words.back().key);

@@ -84,8 +84,8 @@ TEST_CASE("a leader that was frozen serves nothing stale") {
   c.pause(old);
   // This read reaches its socket while it is frozen: it may only be answered by what is current when it wakes.
   quorumd::wire::byte_buffer out;
-  quorumd::wire::encode_request(out, 1, seconds(20),
-                                quorumd::wire::range_read{.request = {.key = "key"}, .serializable = false});
+  quorumd::client::encode_request(out, 1, seconds(20),
+                                  quorumd::client::range_read{.request = {.key = "key"}, .serializable = false});
   REQUIRE(early.send(out));
   const std::size_t next = c.wait_leader(seconds(20), old);
   REQUIRE(c.at(next, {"put", "key", "after"}).code == 0);

@@ -3,11 +3,11 @@
 #include "consensus/storage/wal_format.hpp"
 #include "consensus/storage/wal_recovery.hpp"
 #include "consensus/types/invariant.hpp"
+#include "daemon/kv/codec/command_codec.hpp"
 #include "daemon/node/state_writer.hpp"
 #include "tests/sim/prng.hpp"
 #include "tests/support/memory_files.hpp"
-#include "tests/wire/sample.hpp"
-#include "wire/command_codec.hpp"
+#include "tests/support/sample.hpp"
 #include "wire/peer_codec.hpp"
 
 #include <filesystem>
@@ -55,10 +55,10 @@ void append_counted(bytes& to, std::span<const std::byte> more, std::size_t one_
 void write_wire(const std::filesystem::path& at) {
   folder f(at);
   for (std::uint64_t seed = 1; seed <= seeds_a_target; ++seed) {
-    wire::test::sampler s(seed);
+    testing::sampler s(seed);
     wire::byte_buffer out;
     if (seed % 2 == 0)
-      wire::encode_request(out, s.request());
+      client::encode_request(out, s.request());
     else
       wire::encode_hello(out, s.greeting());
     bytes b{std::byte{255}};
@@ -67,7 +67,7 @@ void write_wire(const std::filesystem::path& at) {
   }
   for (std::uint64_t seed = 1; seed <= seeds_a_target / 4; ++seed) {
     wire::byte_buffer out;
-    wire::encode_peer(out, wire::test::sampler(seed).packed_chunk());
+    wire::encode_peer(out, testing::sampler(seed).packed_chunk());
     bytes b{std::byte{255}};
     append(b, out.bytes());
     f.add(b);
@@ -137,7 +137,7 @@ void write_store(const std::filesystem::path& at) {
   for (std::uint64_t seed = 1; seed <= seeds_a_target; ++seed) {
     bytes b;
     for (const auto& [command, call] : some_commands(seed)) {
-      const proposal p = wire::encode_command(arena, command, call);
+      const proposal p = kv::encode_command(arena, command, call);
       b.push_back(std::byte{3});
       append_counted(b, std::as_const(p).payload(), 0);
     }

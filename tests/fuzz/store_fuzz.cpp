@@ -1,9 +1,9 @@
 // Commands, as the log has them, through the state machine: its hash is that of what it holds, however the work is cut,
 // and a snapshot gives the same state.
 #include "consensus/types/invariant.hpp"
+#include "daemon/kv/codec/command_codec.hpp"
 #include "daemon/kv/snapshot.hpp"
 #include "tests/fuzz/input.hpp"
-#include "wire/command_codec.hpp"
 
 #include <cstring>
 #include <utility>
@@ -43,7 +43,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto bytes = in.take(in.number());
     std::vector<std::uint64_t> words((bytes.size() + 7) / 8); // commands are aligned
     if (!bytes.empty()) std::memcpy(words.data(), bytes.data(), bytes.size());
-    const auto command = wire::decode_command(std::as_bytes(std::span(words)));
+    const auto command = kv::decode_command(std::as_bytes(std::span(words)));
     if (!command) continue;
     index = index.next();
     const bool one = whole.apply(index, command->what, command->call).has_value();

@@ -1,10 +1,10 @@
 // Any bytes, to everything that reads frames from outside. The first byte chooses how they are cut.
+#include "daemon/client/protocol.hpp"
+#include "daemon/kv/codec/command_codec.hpp"
+#include "daemon/kv/codec/snapshot_codec.hpp"
 #include "wire/chunk_packing.hpp"
-#include "wire/client_protocol.hpp"
-#include "wire/command_codec.hpp"
 #include "wire/frame.hpp"
 #include "wire/peer_codec.hpp"
-#include "wire/snapshot_codec.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -15,6 +15,8 @@
 #include <vector>
 
 using namespace quorumd;
+using namespace quorumd::client;
+using namespace quorumd::kv;
 using namespace quorumd::wire;
 
 namespace {

@@ -1,6 +1,6 @@
+#include "daemon/kv/codec/command_codec.hpp"
 #include "tests/sim/clients.hpp"
 #include "tests/sim/commands.hpp"
-#include "wire/command_codec.hpp"
 
 #include <utility>
 
@@ -34,7 +34,7 @@ void clients::send_to_nobody(const kv::command& command, const kv::session_call&
   if (!at) return;
   std::vector<node::write_request> batch(1);
   batch[0].deadline = clock_.now() + 1s;
-  batch[0].command = wire::encode_command(arena_, command, call);
+  batch[0].command = kv::encode_command(arena_, command, call);
   batch[0].grows = node::may_grow(command);
   batch[0].level = kv::needed_level(command, call);
   cluster_.the_node(at).submit(batch);

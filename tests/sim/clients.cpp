@@ -1,8 +1,8 @@
 #include "tests/sim/clients.hpp"
 
+#include "daemon/kv/codec/command_codec.hpp"
 #include "daemon/kv/validate.hpp"
 #include "tests/sim/commands.hpp"
-#include "wire/command_codec.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -132,7 +132,7 @@ void clients::send_command(client& c, const kv::command& command) {
   batch[0].to = {this, c.number, c.generation, history_.size()};
   batch[0].arrival = {.received = clock_.now(), .handed = clock_.now()};
   batch[0].deadline = c.deadline;
-  batch[0].command = wire::encode_command(arena_, command, call);
+  batch[0].command = kv::encode_command(arena_, command, call);
   batch[0].grows = node::may_grow(command);
   batch[0].answers = node::answers_much(command);
   batch[0].bulk = c.number % 2 == 1;

@@ -1,8 +1,8 @@
 #include "tests/sim/committed_changes.hpp"
 
+#include "daemon/kv/codec/command_codec.hpp"
 #include "daemon/kv/history.hpp"
 #include "tests/sim/cluster.hpp"
-#include "wire/command_codec.hpp"
 
 #include <algorithm>
 #include <string_view>
@@ -56,7 +56,7 @@ complaint committed_changes::leases_changed(const entry& e, const kv::store& s, 
     if (c.is.lease != 0 && !leases_.stands(c.is.lease))
       return "the " + describe(c) + " is of lease " + std::to_string(c.is.lease) + ", which does not stand";
   if (e.kind() != entry_kind::command || (s.leases().size() == 0 && leases_.standing() == 0)) return {};
-  const auto command = wire::decode_command(e.payload());
+  const auto command = kv::decode_command(e.payload());
   if (!command) return {};
   if (const auto* g = std::get_if<kv::grant_lease>(&command->what)) {
     const auto found = s.leases().find(g->id);

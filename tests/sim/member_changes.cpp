@@ -9,30 +9,30 @@
 namespace quorumd::sim {
 
 using namespace std::chrono_literals;
-using wire::member_action;
+using client::member_action;
 
 namespace {
 
 constexpr coro::duration patience = 2s;   // of one change
 constexpr coro::duration settled = 300ms; // after which one that was asked for is seen everywhere, or is not made
 
-wire::member_change change_of(member_action action, node_id id) {
+client::member_change change_of(member_action action, node_id id) {
   return {.action = action,
           .members = {{.name = name_of(id),
                        .address = action == member_action::add ? address_of(id) : std::string(),
                        .new_name = {}}}};
 }
 
-wire::member_change change_of(member_action action, const std::vector<node_id>& several) {
-  wire::member_change c{.action = action, .members = {}};
+client::member_change change_of(member_action action, const std::vector<node_id>& several) {
+  client::member_change c{.action = action, .members = {}};
   for (const node_id id : several) c.members.push_back(change_of(action, id).members[0]);
   return c;
 }
 
-std::string text_of(const wire::member_change& c) {
+std::string text_of(const client::member_change& c) {
   static constexpr std::array<std::string_view, 6> verbs{"add", "remove", "promote", "demote", "update", "replace"};
   std::string s(verbs[static_cast<std::size_t>(c.action)]);
-  for (const wire::member_spec& m : c.members) s += " " + m.name;
+  for (const client::member_spec& m : c.members) s += " " + m.name;
   return s;
 }
 
@@ -156,7 +156,7 @@ void member_changes::add(const node::roster& now) {
   if (others.empty()) return;
   const node_id who = any_of(others);
   if (!cluster_.outside(who)) cluster_.expel(who, "it begins anew");
-  wire::member_change c = change_of(member_action::add, who);
+  client::member_change c = change_of(member_action::add, who);
   c.promote = random_.below(4) != 0;
   c.members[0].witness = plan_.adds_witnesses && random_.below(3) == 0;
   ask(std::move(c));
@@ -205,7 +205,7 @@ void member_changes::bring_back() {
   ask(change_of(member_action::replace, lost_));
 }
 
-void member_changes::ask(wire::member_change c) {
+void member_changes::ask(client::member_change c) {
   const node_id leader = cluster_.leader();
   if (!leader) return;
   asked_at_ = clock_.now();
@@ -214,7 +214,7 @@ void member_changes::ask(wire::member_change c) {
     clock_.trace().tell(clock_.now(),
                         told::moment(told::topic::member, name_of(leader) + " is asked to " + text_of(c)));
   std::vector<node_id> staying = cluster_.the_node(leader).the_group().members().in_force().members.voters;
-  for (const wire::member_spec& m : c.members)
+  for (const client::member_spec& m : c.members)
     std::erase_if(staying, [&](node_id id) { return name_of(id) == m.name; });
   nemesis_.members_change(staying);
   asked_.push_back({leader, cluster_.starts(leader), std::make_shared<bool>(false)});

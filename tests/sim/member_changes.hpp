@@ -32,7 +32,7 @@ class member_changes {
   void bring_back();
   void lose_a_disk(node::group& leading);
   void add(const node::roster& now);
-  void ask(wire::member_change c);
+  void ask(client::member_change c);
   [[nodiscard]] bool asked_and_waits();
   void transfer();
   void poll_joins();

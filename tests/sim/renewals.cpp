@@ -1,7 +1,7 @@
 #include "tests/sim/renewals.hpp"
 
+#include "daemon/kv/codec/command_codec.hpp"
 #include "daemon/node/group.hpp"
-#include "wire/command_codec.hpp"
 
 #include <algorithm>
 #include <string>
@@ -71,7 +71,7 @@ void renewals::ask(std::size_t which, node_id of) {
   batch[0].to = {this, static_cast<std::uint32_t>(which), r.generation, r.lease};
   batch[0].arrival = {.received = clock_.now(), .handed = clock_.now()};
   batch[0].deadline = r.deadline;
-  batch[0].command = wire::encode_command(arena_, question);
+  batch[0].command = kv::encode_command(arena_, question);
   batch[0].grows = false;
   batch[0].question = true;
   batch[0].level = kv::needed_level(question, {});

@@ -60,9 +60,9 @@ TEST_CASE("a flood of status requests asks each member a few times") {
   const coro::time_point began = w.clock.now();
   w.nodes.the_node(asked).call([&](node::group& g) {
     for (std::size_t i = 0; i < clients; ++i)
-      g.status().collect(g.now(), [&](const std::vector<wire::status_row>& r) {
+      g.status().collect(g.now(), [&](const std::vector<client::status_row>& r) {
         ++answered;
-        for (const wire::status_row& row : r) rows += row.error.empty() ? 1 : 0;
+        for (const client::status_row& row : r) rows += row.error.empty() ? 1 : 0;
       });
   });
   REQUIRE(w.until([&] { return answered == clients; }, 2s));

@@ -1,10 +1,10 @@
 #pragma once
 
+#include "daemon/kv/codec/command_codec.hpp"
 #include "daemon/kv/command.hpp"
 #include "daemon/node/group.hpp"
 #include "daemon/node/request.hpp"
 #include "tests/sim/cluster.hpp"
-#include "wire/command_codec.hpp"
 
 #include <doctest/doctest.h>
 
@@ -48,7 +48,7 @@ class test_cluster : private node::reply_sink {
     node::write_request r;
     r.to = {this, 0, 0, ++asked_};
     r.deadline = clock_.now() + std::chrono::minutes(10);
-    r.command = wire::encode_command(arena_, c);
+    r.command = kv::encode_command(arena_, c);
     r.grows = node::may_grow(c);
     r.level = kv::needed_level(c, {});
     writes_.push_back(std::move(r));

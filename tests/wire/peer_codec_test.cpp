@@ -1,4 +1,4 @@
-#include "tests/wire/sample.hpp"
+#include "tests/support/sample.hpp"
 
 #include <doctest/doctest.h>
 
@@ -6,7 +6,7 @@
 
 using namespace quorumd;
 using namespace quorumd::wire;
-using namespace quorumd::wire::test;
+using namespace quorumd::testing;
 
 namespace {
 

@@ -4,7 +4,7 @@
 #include "coro/loop.hpp"
 #include "coro/task_group.hpp"
 #include "tests/support/named_network.hpp"
-#include "tests/wire/sample.hpp"
+#include "tests/support/sample.hpp"
 #include "wire/transport.hpp"
 
 #include <condition_variable>
@@ -39,7 +39,7 @@ auto on(coro::loop& l, F f) {
   return done.get_future().get();
 }
 
-using testing::named_network;
+using namespace testing;
 
 /// Where the nodes of a test live.
 struct world {

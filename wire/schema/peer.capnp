@@ -1,7 +1,6 @@
 @0xb8a94f6e0d1c7523;
 # The stream between two members: a sequence of PeerMessage, the first each way a Hello.
 using Cxx = import "/capnp/c++.capnp";
-using Shared = import "command.capnp";
 $Cxx.namespace("quorumd::wire::schema");
 
 struct Member {
@@ -166,7 +165,7 @@ struct StatusQuery {
 
 struct StatusAnswer {
   id @0 :UInt64;
-  row @1 :Shared.StatusRow;
+  row @1 :AnyPointer;  # a StatusRow of client.capnp
 }
 
 struct PeerMessage {

@@ -130,7 +130,7 @@ class calls {
   // Calls about the node and its cluster (group_calls.cpp).
   void ask_group(std::int32_t id, const call& c, service::time_limits until, std::string_view message);
   void move_leader(std::int32_t id, service::time_limits until, std::uint64_t target);
-  void change_member(std::int32_t id, service::time_limits until, std::uint64_t member, wire::member_change change);
+  void change_member(std::int32_t id, service::time_limits until, std::uint64_t member, client::member_change change);
   template <class Answer>
   void reply_message(node::group& g, const node::reply_to& to, const Answer& r);
   void reply_status(node::group& g, const node::reply_to& to, const grpc_status& s);

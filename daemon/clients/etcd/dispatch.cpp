@@ -26,7 +26,7 @@ void calls::dispatch(std::int32_t id, call& c, std::string_view message) {
   switch (c.head.what) {
   case method::range:
     return parse<pb::RangeRequest>(id, message, [&](const auto& m) {
-      const wire::range_read r = read_of(m);
+      const client::range_read r = read_of(m);
       if (!range_pages::can_be(r)) return asks().range(number, slot_of(c.head.what, r.request.limit), until, r);
       c.pages = std::make_unique<range_pages>(r);
       c.until = until;

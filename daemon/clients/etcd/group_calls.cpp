@@ -37,28 +37,28 @@ std::uint32_t short_hash(std::uint64_t h) {
 }
 
 template <class Response>
-void add_members(Response& to, const wire::members_reply& all) {
+void add_members(Response& to, const client::members_reply& all) {
   to.mutable_header()->set_revision(0); // as etcd has it
-  for (const wire::member_row& row : all.rows) {
+  for (const client::member_row& row : all.rows) {
     pb::Member& m = *to.add_members();
     m.set_id(row.id.value());
     m.set_name(row.name);
     m.add_peerurls("http://" + row.address);
     if (!row.client_address.empty()) m.add_clienturls("http://" + row.client_address);
-    m.set_islearner(row.role == wire::member_role::learner);
+    m.set_islearner(row.role == client::member_role::learner);
   }
 }
 
 void fill_status(node::group& g, pb::StatusResponse& r) {
-  const wire::status_row row = g.status().own_row();
+  const client::status_row row = g.status().own_row();
   r.set_dbsize(static_cast<std::int64_t>(row.store_bytes));
   r.set_dbsizeinuse(static_cast<std::int64_t>(row.store_bytes - row.history_bytes));
   r.set_leader(row.leader.value());
   r.set_raftindex(row.commit.value());
   r.set_raftterm(row.term.value());
   r.set_raftappliedindex(row.applied.value());
-  for (const wire::member_row& m : g.members().now().rows)
-    if (m.id == row.id) r.set_islearner(m.role == wire::member_role::learner);
+  for (const client::member_row& m : g.members().now().rows)
+    if (m.id == row.id) r.set_islearner(m.role == client::member_role::learner);
   if (row.leader == node_id()) r.add_errors("etcdserver: no leader");
   if (g.is_full()) r.add_errors("memberID:" + std::to_string(row.id.value()) + " alarm:NOSPACE ");
 }
@@ -85,8 +85,8 @@ std::optional<grpc_status> fill_hash(node::group& g, std::int64_t at, pb::HashKV
 }
 
 /// Nothing: there is none of that number.
-std::optional<wire::member_row> row_of(node::group& g, std::uint64_t id) {
-  for (wire::member_row& row : g.members().now().rows)
+std::optional<client::member_row> row_of(node::group& g, std::uint64_t id) {
+  for (client::member_row& row : g.members().now().rows)
     if (row.id == node_id(id)) return std::move(row);
   return std::nullopt;
 }
@@ -129,7 +129,7 @@ void calls::move_leader(std::int32_t id, service::time_limits until, std::uint64
                 if (g.soft().role != raft::role::leader)
                   return reply_status(g, to, {grpc_code::failed_precondition, "etcdserver: not leader"});
                 const auto row = row_of(g, target);
-                if (!row || row->role != wire::member_role::voter)
+                if (!row || row->role != client::member_role::voter)
                   return reply_status(g, to, {grpc_code::failed_precondition, "etcdserver: bad leader transferee"});
                 g.members().transfer({row->name}, until.deadline, [this, to, &g](const node::member_answer& a) {
                   if (a.error != wire::request_errc::none) return reply_status(g, to, status_of(a.error, a.text));
@@ -139,12 +139,12 @@ void calls::move_leader(std::int32_t id, service::time_limits until, std::uint64
 }
 
 void calls::change_member(std::int32_t id, service::time_limits until, std::uint64_t member,
-                          wire::member_change change) {
+                          client::member_change change) {
   asks().call(static_cast<std::uint64_t>(id), 0, report_bytes, true,
               [this, until, member, change = std::move(change)](node::group& g, const node::reply_to& to) {
                 const auto row = row_of(g, member);
                 if (!row) return reply_status(g, to, {grpc_code::not_found, "etcdserver: member not found"});
-                wire::member_change c = change;
+                client::member_change c = change;
                 c.members.at(0).name = row->name;
                 g.members().change(c, until.deadline, [this, to, &g](const node::member_answer& a) {
                   if (a.error == wire::request_errc::refused)
@@ -160,9 +160,9 @@ void calls::change_member(std::int32_t id, service::time_limits until, std::uint
 
 void calls::ask_group(std::int32_t id, const call& c, service::time_limits until, std::string_view message) {
   const auto nothing = std::optional<grpc_status>();
-  const auto change = [&](wire::member_action what, std::string address = {}) {
-    return wire::member_change{.action = what,
-                               .members = {{.name = {}, .address = std::move(address), .new_name = {}}}};
+  const auto change = [&](client::member_action what, std::string address = {}) {
+    return client::member_change{.action = what,
+                                 .members = {{.name = {}, .address = std::move(address), .new_name = {}}}};
   };
   switch (c.head.what) {
   case method::member_list:
@@ -197,16 +197,16 @@ void calls::ask_group(std::int32_t id, const call& c, service::time_limits until
     return parse<pb::MoveLeaderRequest>(id, message, [&](const auto& m) { move_leader(id, until, m.targetid()); });
   case method::member_remove:
     return parse<pb::MemberRemoveRequest>(
-        id, message, [&](const auto& m) { change_member(id, until, m.id(), change(wire::member_action::remove)); });
+        id, message, [&](const auto& m) { change_member(id, until, m.id(), change(client::member_action::remove)); });
   case method::member_promote:
     return parse<pb::MemberPromoteRequest>(
-        id, message, [&](const auto& m) { change_member(id, until, m.id(), change(wire::member_action::promote)); });
+        id, message, [&](const auto& m) { change_member(id, until, m.id(), change(client::member_action::promote)); });
   case method::member_update:
     return parse<pb::MemberUpdateRequest>(id, message, [&](const auto& m) {
       const std::string address = m.peerurls_size() == 1 ? address_in(m.peerurls(0)) : std::string();
       if (address.empty())
         return finish(id, {grpc_code::invalid_argument, "etcdserver: given member URLs are invalid"});
-      change_member(id, until, m.id(), change(wire::member_action::update, address));
+      change_member(id, until, m.id(), change(client::member_action::update, address));
     });
   case method::auth_status:
     return report<pb::AuthStatusResponse>(id, [=](node::group&, auto&) { return nothing; });

@@ -6,7 +6,7 @@
 namespace quorumd::clients::etcd {
 
 void calls::ask_for_page(std::int32_t id, call& c) {
-  const wire::range_read r = c.pages->next();
+  const client::range_read r = c.pages->next();
   asks().range(static_cast<std::uint64_t>(id), slot_of(method::range_in_pages, r.request.limit), c.until, r);
 }
 

@@ -22,20 +22,20 @@ constexpr std::uint32_t count_field = 4;
 
 } // namespace
 
-bool range_pages::can_be(const wire::range_read& r) {
+bool range_pages::can_be(const client::range_read& r) {
   const kv::range_request& q = r.request;
   return !q.range_end.empty() && !q.count_only && q.target == kv::sort_target::key &&
          q.order != kv::sort_order::descend;
 }
 
-range_pages::range_pages(const wire::range_read& r)
+range_pages::range_pages(const client::range_read& r)
     : asked_(r)
     , key_(r.request.key)
     , range_end_(r.request.range_end)
     , after_(key_) {}
 
-wire::range_read range_pages::next() const {
-  wire::range_read r = asked_;
+client::range_read range_pages::next() const {
+  client::range_read r = asked_;
   r.request.key = after_;
   r.request.range_end = range_end_;
   if (!begun()) return r;

@@ -1,8 +1,8 @@
 #pragma once
 
+#include "daemon/client/protocol.hpp"
 #include "daemon/kv/result.hpp"
 #include "wire/byte_buffer.hpp"
-#include "wire/client_protocol.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -18,11 +18,11 @@ namespace quorumd::clients::etcd {
 class range_pages {
  public:
   /// Whether the read is one of those.
-  [[nodiscard]] static bool can_be(const wire::range_read& r);
-  explicit range_pages(const wire::range_read& r);
+  [[nodiscard]] static bool can_be(const client::range_read& r);
+  explicit range_pages(const client::range_read& r);
 
   /// What is to be asked for now: the first page, or the next one. Views of this.
-  [[nodiscard]] wire::range_read next() const;
+  [[nodiscard]] client::range_read next() const;
   /// A page that was staged; false: it is none.
   [[nodiscard]] bool take(std::span<const std::byte> page);
   /// The last page, a message, makes these the whole: appends the prefix and the message.
@@ -33,7 +33,7 @@ class range_pages {
   [[nodiscard]] std::size_t bytes() const { return fields_.size(); }
 
  private:
-  wire::range_read asked_;
+  client::range_read asked_;
   std::string key_;
   std::string range_end_;
   std::string after_; ///< where the next page begins

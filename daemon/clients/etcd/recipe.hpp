@@ -91,7 +91,7 @@ class recipe {
   void say_health(int status);
   // Snapshot (recipe_snapshot.cpp).
   [[nodiscard]] coro::task<void> copy_snapshot(const etcdserverpb::SnapshotRequest& r);
-  [[nodiscard]] coro::task<bool> ask_snapshot(wire::snapshot_request r);
+  [[nodiscard]] coro::task<bool> ask_snapshot(client::snapshot_request r);
   [[nodiscard]] coro::task<bool> pause(coro::duration so_long);
   [[nodiscard]] coro::task<bool> say_blob(std::string_view bytes, std::uint64_t remaining);
 

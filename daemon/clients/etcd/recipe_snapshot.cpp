@@ -50,7 +50,7 @@ struct piece_of_snapshot {
 };
 constexpr std::size_t piece_head_bytes = 4 * sizeof(std::uint64_t);
 
-std::size_t append_piece(wire::byte_buffer& out, const wire::snapshot_reply& r) {
+std::size_t append_piece(wire::byte_buffer& out, const client::snapshot_reply& r) {
   std::byte* const at = out.prepare(piece_head_bytes);
   store_le(at, r.handle);
   store_le(at + 8, r.index.value());
@@ -75,7 +75,7 @@ piece_of_snapshot piece_in(std::string_view answer) {
 
 } // namespace
 
-coro::task<bool> recipe::ask_snapshot(wire::snapshot_request r) {
+coro::task<bool> recipe::ask_snapshot(client::snapshot_request r) {
   answer_.reset();
   asks_.call(static_cast<std::uint64_t>(id_), slot_of(method::step), 0, false,
              [&asks = asks_, r](node::group& g, const node::reply_to& to) {
@@ -107,7 +107,7 @@ coro::task<bool> recipe::say_blob(std::string_view bytes, std::uint64_t remainin
 
 coro::task<void> recipe::copy_snapshot(const etcdserverpb::SnapshotRequest&) {
   // A snapshot has to hold what this member knows once it has heard the leader.
-  const wire::range_read any = health_read();
+  const client::range_read any = health_read();
   read(any.request);
   const bool heard = co_await answered();
   if (!heard) co_return;

@@ -1,5 +1,6 @@
 #include "daemon/clients/etcd/requests.hpp"
 
+#include "daemon/kv/codec/command_codec.hpp"
 #include "rpc.pb.h"
 
 #include <algorithm>
@@ -101,7 +102,7 @@ kv::result<kv::operation> operation_of(const pb::RequestOp& o, std::size_t depth
 }
 
 kv::result<kv::txn> txn_at(const pb::TxnRequest& r, std::size_t depth) {
-  if (depth > wire::txn_depth_max) return kv::error(kv::errc::too_many_operations);
+  if (depth > kv::txn_depth_max) return kv::error(kv::errc::too_many_operations);
   kv::txn t;
   t.compares.reserve(static_cast<std::size_t>(r.compare_size()));
   for (const pb::Compare& c : r.compare()) {
@@ -121,11 +122,11 @@ kv::result<kv::txn> txn_at(const pb::TxnRequest& r, std::size_t depth) {
 
 } // namespace
 
-wire::range_read read_of(const pb::RangeRequest& r) {
+client::range_read read_of(const pb::RangeRequest& r) {
   return {.request = range_of(r), .serializable = r.serializable()};
 }
 
-wire::range_read health_read() {
+client::range_read health_read() {
   return {.request = {.key = std::string_view("\0", 1), .count_only = true, .skip_count = true}, .serializable = false};
 }
 

@@ -1,8 +1,8 @@
 #pragma once
 
+#include "daemon/client/protocol.hpp"
 #include "daemon/clients/etcd/status.hpp"
 #include "daemon/kv/command.hpp"
-#include "wire/client_protocol.hpp"
 
 namespace etcdserverpb {
 class CompactionRequest;
@@ -15,9 +15,9 @@ class TxnRequest;
 namespace quorumd::clients::etcd {
 
 // etcd's requests as the state's: views of the messages. What the state judges itself is passed on as it is.
-[[nodiscard]] wire::range_read read_of(const etcdserverpb::RangeRequest& r);
+[[nodiscard]] client::range_read read_of(const etcdserverpb::RangeRequest& r);
 /// Of nothing in particular: whether linearizable reads are answered.
-[[nodiscard]] wire::range_read health_read();
+[[nodiscard]] client::range_read health_read();
 [[nodiscard]] kv::put put_of(const etcdserverpb::PutRequest& r);
 [[nodiscard]] kv::delete_range delete_of(const etcdserverpb::DeleteRangeRequest& r);
 [[nodiscard]] kv::compact compact_of(const etcdserverpb::CompactionRequest& r);

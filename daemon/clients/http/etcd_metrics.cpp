@@ -22,7 +22,7 @@ constexpr doubling round_trip_buckets{100'000, 16};
 
 class page {
  public:
-  explicit page(const wire::metrics_reply& m)
+  explicit page(const client::metrics_reply& m)
       : m_(m) {}
 
   std::string take(std::string_view version) {
@@ -74,10 +74,10 @@ class page {
   void round_trips() {
     constexpr std::string_view name = "etcd_network_peer_round_trip_time_seconds";
     bool first = true;
-    for (const wire::distribution& d : m_.distributions) {
+    for (const client::distribution& d : m_.distributions) {
       if (d.name != "peer.wire") continue;
       const auto who = std::find_if(m_.members.begin(), m_.members.end(),
-                                    [&](const wire::named_member& o) { return o.name == d.of; });
+                                    [&](const client::named_member& o) { return o.name == d.of; });
       if (who == m_.members.end()) continue;
       if (first) begin(name, "histogram", "Entries to a member and its answer back, without the time on its disk.");
       first = false;
@@ -158,17 +158,17 @@ class page {
     out_ += series + "_count" + labels + " " + std::to_string(h.count()) + "\n";
   }
 
-  const wire::metrics_reply& m_;
+  const client::metrics_reply& m_;
   std::string out_;
 };
 
 } // namespace
 
-std::string process_metrics_text(const wire::metrics_reply& m) {
+std::string process_metrics_text(const client::metrics_reply& m) {
   return page(m).take_process();
 }
 
-std::string etcd_metrics_text(const wire::metrics_reply& m, std::string_view version) {
+std::string etcd_metrics_text(const client::metrics_reply& m, std::string_view version) {
   return page(m).take(version);
 }
 

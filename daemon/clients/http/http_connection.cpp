@@ -213,8 +213,8 @@ void http_connection::take(const parser::value_type& request) {
 
 void http_connection::ask_health(asked how, bool serializable) {
   under_way_ = true;
-  const wire::range_read any{.request = {.key = std::string_view("\0", 1), .count_only = true, .skip_count = true},
-                             .serializable = serializable};
+  const client::range_read any{.request = {.key = std::string_view("\0", 1), .count_only = true, .skip_count = true},
+                               .serializable = serializable};
   asks().range(health_id, static_cast<std::uint32_t>(how), asks().limits({}), any, true);
 }
 
@@ -223,7 +223,7 @@ void http_connection::ask_metrics(bool etcd_too) {
     return answer(503, "text/plain", "this node has no metrics to give now\n");
   if (!asks().take_place(health_id)) return;
   under_way_ = true;
-  const bool begun = reports_->report(asks().loop(), [this, etcd_too](const wire::metrics_reply& m) {
+  const bool begun = reports_->report(asks().loop(), [this, etcd_too](const client::metrics_reply& m) {
     asks().leave_place();
     answered();
     if (broken()) return;

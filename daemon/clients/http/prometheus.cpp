@@ -10,7 +10,7 @@
 namespace quorumd::clients {
 namespace {
 
-using wire::metric_unit;
+using client::metric_unit;
 
 /// 10 us to 10 s.
 constexpr std::array<std::uint64_t, 19> time_bounds{
@@ -80,7 +80,7 @@ shown_as form_of(metric_unit u) {
   return {"", count_bounds, plain};
 }
 
-void append(std::string& out, const std::string& name, const shown_as& form, const wire::distribution& d) {
+void append(std::string& out, const std::string& name, const shown_as& form, const client::distribution& d) {
   for (const std::uint64_t bound : form.bounds)
     out += name + "_bucket" + labels(d.of, form.number(bound)) + " " + plain(d.values.count_up_to(bound)) + "\n";
   out += name + "_bucket" + labels(d.of, "+Inf") + " " + plain(d.values.count()) + "\n";
@@ -88,7 +88,7 @@ void append(std::string& out, const std::string& name, const shown_as& form, con
   out += name + "_count" + labels(d.of) + " " + plain(d.values.count()) + "\n";
 }
 
-void append(std::string& out, const wire::reading& r, bool first) {
+void append(std::string& out, const client::reading& r, bool first) {
   const bool grows = std::find(growing.begin(), growing.end(), r.name) != growing.end();
   const bool time = r.name.ends_with("_ns");
   std::string name = metric_name(time ? r.name.substr(0, r.name.size() - 3) + "_seconds" : r.name);
@@ -99,26 +99,26 @@ void append(std::string& out, const wire::reading& r, bool first) {
 
 } // namespace
 
-std::string prometheus_text(const wire::metrics_reply& m) {
+std::string prometheus_text(const client::metrics_reply& m) {
   std::string out;
   out += "# HELP quorumd_up_seconds Since the node was started.\n# TYPE quorumd_up_seconds gauge\nquorumd_up_seconds " +
          seconds(static_cast<std::uint64_t>(m.up.count()) * 1'000'000) + "\n";
   // Those of one name stand together.
   for (std::size_t i = 0; i < m.distributions.size(); ++i) {
-    const wire::distribution& d = m.distributions[i];
-    const auto same = [&](const wire::distribution& o) { return o.name == d.name; };
+    const client::distribution& d = m.distributions[i];
+    const auto same = [&](const client::distribution& o) { return o.name == d.name; };
     if (std::any_of(m.distributions.begin(), m.distributions.begin() + static_cast<std::ptrdiff_t>(i), same)) continue;
     const shown_as form = form_of(d.unit);
     const std::string name = metric_name(d.name) + std::string(form.suffix);
     describe(out, name, "histogram", d.name);
-    for (const wire::distribution& o : m.distributions)
+    for (const client::distribution& o : m.distributions)
       if (same(o)) append(out, name, form, o);
   }
   for (std::size_t i = 0; i < m.readings.size(); ++i) {
-    const auto same = [&](const wire::reading& o) { return o.name == m.readings[i].name; };
+    const auto same = [&](const client::reading& o) { return o.name == m.readings[i].name; };
     if (std::any_of(m.readings.begin(), m.readings.begin() + static_cast<std::ptrdiff_t>(i), same)) continue;
     bool first = true;
-    for (const wire::reading& o : m.readings) {
+    for (const client::reading& o : m.readings) {
       if (!same(o)) continue;
       append(out, o, first);
       first = false;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "wire/metrics.hpp"
+#include "daemon/client/metrics.hpp"
 
 #include <string>
 
@@ -8,6 +8,6 @@ namespace quorumd::clients {
 
 /// What a node has measured, in the text format of Prometheus: distributions as histograms of seconds, bytes or counts
 /// since the node's start, readings as gauges, or as counters where they only grow.
-[[nodiscard]] std::string prometheus_text(const wire::metrics_reply& m);
+[[nodiscard]] std::string prometheus_text(const client::metrics_reply& m);
 
 } // namespace quorumd::clients

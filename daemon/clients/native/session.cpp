@@ -21,7 +21,7 @@ session::session(const service::parts& p, std::unique_ptr<coro::stream> s, const
     : connection(p, std::move(s), o, watcher)
     , helpers_(h)
     , waits_(std::make_shared<watch_waits>(asks()))
-    , reader_(wire::client_request_frame_max, read_bytes)
+    , reader_(client::client_request_frame_max, read_bytes)
     , listens_since_(since())
     , more_frames_(!begun.empty()) {
   if (begun.empty()) return;
@@ -37,7 +37,7 @@ session::~session() {
 
 coro::task<void> session::turn_away(std::unique_ptr<coro::stream> s, wire::request_errc code, std::string text) {
   wire::byte_buffer out;
-  wire::encode_reply(out, 0, wire::client_error{.code = code, .text = text, .leader = {}, .store = {}});
+  client::encode_reply(out, 0, client::client_error{.code = code, .text = text, .leader = {}, .store = {}});
   if (auto written = s->write_some(out.bytes()); !written) co_return; // it is gone already
   s->close();
 }
@@ -104,26 +104,26 @@ bool session::take_frames() {
 
 /// False if it is beyond all measure, or not a request.
 bool session::refuse_too_large(const std::string& why) {
-  const auto id = wire::request_id_at_front(reader_.front());
-  if (!reader_.skip(wire::client_request_skip_max)) return false;
+  const auto id = client::request_id_at_front(reader_.front());
+  if (!reader_.skip(client::client_request_skip_max)) return false;
   refuse(id.value_or(0), wire::request_errc::too_large, why);
   return true;
 }
 
 void session::take(std::span<const std::byte> frame) {
-  const auto request = wire::decode_request(frame);
+  const auto request = client::decode_request(frame);
   if (request) {
     if (has_place(*request)) take(*request);
     return;
   }
-  const auto id = wire::request_id(frame);
+  const auto id = client::request_id(frame);
   refuse(id.value_or(0), wire::request_errc::invalid, request.error().what());
 }
 
-bool session::has_place(const wire::client_request& r) {
+bool session::has_place(const client::client_request& r) {
   const bool costs_a_place =
-      std::holds_alternative<kv::command>(r.body) || std::holds_alternative<wire::range_read>(r.body) ||
-      std::holds_alternative<wire::watch_request>(r.body) || std::holds_alternative<wire::snapshot_request>(r.body);
+      std::holds_alternative<kv::command>(r.body) || std::holds_alternative<client::range_read>(r.body) ||
+      std::holds_alternative<client::watch_request>(r.body) || std::holds_alternative<client::snapshot_request>(r.body);
   if (!asks().options().only_health || !costs_a_place) return true;
   watcher().too_many(remote());
   refuse(r.id, wire::request_errc::overloaded, too_many_clients);
@@ -131,48 +131,48 @@ bool session::has_place(const wire::client_request& r) {
   return false;
 }
 
-void session::take(const wire::client_request& r) {
+void session::take(const client::client_request& r) {
   const service::time_limits until = asks().limits(r.limits.remaining, r.limits.leader_wait);
   constexpr auto plain = static_cast<std::uint32_t>(asked::plain);
   if (const auto* c = std::get_if<kv::command>(&r.body)) {
     asks().write(r.id, plain, until, *c, r.call);
-  } else if (const auto* read = std::get_if<wire::range_read>(&r.body)) {
+  } else if (const auto* read = std::get_if<client::range_read>(&r.body)) {
     asks().range(r.id, plain, until, *read);
-  } else if (const auto* s = std::get_if<wire::status_request>(&r.body)) {
+  } else if (const auto* s = std::get_if<client::status_request>(&r.body)) {
     take_status(r.id, s->all);
-  } else if (std::holds_alternative<wire::metrics_request>(r.body)) {
+  } else if (std::holds_alternative<client::metrics_request>(r.body)) {
     take_metrics(r.id);
   } else if (take_members(r, until)) {
     return;
-  } else if (const auto* p = std::get_if<wire::profile_request>(&r.body)) {
+  } else if (const auto* p = std::get_if<client::profile_request>(&r.body)) {
     take_profile(r.id, *p);
-  } else if (const auto* copy = std::get_if<wire::snapshot_request>(&r.body)) {
+  } else if (const auto* copy = std::get_if<client::snapshot_request>(&r.body)) {
     take_snapshot(r.id, *copy);
-  } else if (const auto* w = std::get_if<wire::watch_request>(&r.body)) {
+  } else if (const auto* w = std::get_if<client::watch_request>(&r.body)) {
     take_watch(r.id, *w);
-  } else if (std::holds_alternative<wire::health_request>(r.body)) {
-    const wire::range_read any{.request = {.key = std::string_view("\0", 1), .count_only = true, .skip_count = true},
-                               .serializable = false};
+  } else if (std::holds_alternative<client::health_request>(r.body)) {
+    const client::range_read any{.request = {.key = std::string_view("\0", 1), .count_only = true, .skip_count = true},
+                                 .serializable = false};
     asks().range(r.id, static_cast<std::uint32_t>(asked::health), until, any, true);
   } else {
-    const auto& h = std::get<wire::client_hello>(r.body);
-    if (h.version_min > wire::client_version_max || h.version_max < wire::client_version_min)
+    const auto& h = std::get<client::client_hello>(r.body);
+    if (h.version_min > client::client_version_max || h.version_max < client::client_version_min)
       return refuse(r.id, wire::request_errc::invalid, "the client speaks versions that this node does not");
     asks().yields(h.bulk);
     const wire::local_identity& self = asks().node().self();
-    reply_at_once(r.id, wire::hello_reply{.version = std::min(h.version_max, wire::client_version_max),
-                                          .software = self.software,
-                                          .node_name = self.name,
-                                          .cluster_name = self.cluster_name});
+    reply_at_once(r.id, client::hello_reply{.version = std::min(h.version_max, client::client_version_max),
+                                            .software = self.software,
+                                            .node_name = self.name,
+                                            .cluster_name = self.cluster_name});
   }
 }
 
 void session::take_status(std::uint64_t id, bool all) {
   const std::size_t held = asks().node().members().size() * status_row_bytes;
   asks().call(id, 0, held, true, [this, all](node::group& g, const node::reply_to& to) {
-    const auto reply = [this, to, &g](const std::vector<wire::status_row>& rows) {
+    const auto reply = [this, to, &g](const std::vector<client::status_row>& rows) {
       asks().reply(g, to,
-                   [&](wire::byte_buffer& b) { wire::encode_reply(b, to.id, wire::status_reply{.rows = rows}); });
+                   [&](wire::byte_buffer& b) { client::encode_reply(b, to.id, client::status_reply{.rows = rows}); });
     };
     if (all)
       g.status().collect(g.now(), reply);
@@ -183,7 +183,7 @@ void session::take_status(std::uint64_t id, bool all) {
 
 /// How long it may pause within a request whose memory others may want.
 coro::duration session::frame_patience() {
-  const bool wanted = asks().memory().requests.left() < wire::client_request_frame_max;
+  const bool wanted = asks().memory().requests.left() < client::client_request_frame_max;
   return wanted ? coro::duration(stall_when_full) : coro::duration(asks().options().handshake_timeout);
 }
 
@@ -195,26 +195,26 @@ std::string session::complaint(coro::time_point now) {
 }
 
 void session::encode(wire::byte_buffer& out, const node::reply_to& to, const kv::result<kv::reply>& r) {
-  wire::encode_reply(out, to.id, r);
+  client::encode_reply(out, to.id, r);
 }
 
 void session::encode(wire::byte_buffer& out, const node::reply_to& to, const kv::result<kv::range_reply>& r) {
   if (static_cast<asked>(to.slot) == asked::health)
-    wire::encode_reply(out, to.id, wire::health_reply{.serving = true, .reason = {}});
+    client::encode_reply(out, to.id, client::health_reply{.serving = true, .reason = {}});
   else
-    wire::encode_reply(out, to.id, r);
+    client::encode_reply(out, to.id, r);
 }
 
 void session::encode(wire::byte_buffer& out, const node::reply_to& to, node::request_errc why, std::string_view text,
                      std::string_view leader) {
   if (static_cast<asked>(to.slot) == asked::health)
-    wire::encode_reply(out, to.id, wire::health_reply{.serving = false, .reason = text});
+    client::encode_reply(out, to.id, client::health_reply{.serving = false, .reason = text});
   else
-    wire::encode_reply(out, to.id, wire::client_error{.code = why, .text = text, .leader = leader, .store = {}});
+    client::encode_reply(out, to.id, client::client_error{.code = why, .text = text, .leader = leader, .store = {}});
 }
 
 void session::refuse(std::uint64_t id, node::request_errc why, std::string_view text) {
-  reply_at_once(id, wire::client_error{.code = why, .text = text, .leader = {}, .store = {}});
+  reply_at_once(id, client::client_error{.code = why, .text = text, .leader = {}, .store = {}});
 }
 
 void session::refuse(std::uint64_t id, const kv::error& why) {

@@ -1,10 +1,10 @@
 #pragma once
 
+#include "daemon/client/protocol.hpp"
 #include "daemon/clients/connection.hpp"
 #include "daemon/clients/native/watch_waits.hpp"
 #include "daemon/clients/profiler.hpp"
 #include "daemon/clients/reporter.hpp"
-#include "wire/client_protocol.hpp"
 #include "wire/frame.hpp"
 
 #include <cstdint>
@@ -52,21 +52,21 @@ class session final : public connection {
   [[nodiscard]] coro::duration frame_patience();
   [[nodiscard]] bool make_room_for_frame();
   [[nodiscard]] bool take_frames();
-  [[nodiscard]] bool has_place(const wire::client_request& r);
+  [[nodiscard]] bool has_place(const client::client_request& r);
   [[nodiscard]] bool refuse_too_large(const std::string& why);
   void take(std::span<const std::byte> frame);
-  void take(const wire::client_request& r);
+  void take(const client::client_request& r);
   void take_status(std::uint64_t id, bool all);
   void take_metrics(std::uint64_t id);
-  bool take_members(const wire::client_request& r, service::time_limits until);
-  void take_profile(std::uint64_t id, const wire::profile_request& p);
-  void take_watch(std::uint64_t id, const wire::watch_request& w);
+  bool take_members(const client::client_request& r, service::time_limits until);
+  void take_profile(std::uint64_t id, const client::profile_request& p);
+  void take_watch(std::uint64_t id, const client::watch_request& w);
   void end_watches();
-  void take_snapshot(std::uint64_t id, const wire::snapshot_request& r);
+  void take_snapshot(std::uint64_t id, const client::snapshot_request& r);
   template <class Body>
   void reply_at_once(std::uint64_t id, const Body& body) {
     const std::size_t before = out().size();
-    wire::encode_reply(out(), id, body);
+    client::encode_reply(out(), id, body);
     asks().holds(out().size() - before);
   }
   void bad(const std::string& why);

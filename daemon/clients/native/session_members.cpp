@@ -13,8 +13,9 @@ constexpr std::size_t member_row_bytes = 1024; // with texts of the usual length
 } // namespace
 
 /// False if the request is of another kind.
-bool session::take_members(const wire::client_request& r, service::time_limits until) {
-  using ask = std::variant<wire::members_request, wire::member_change, wire::leader_transfer, wire::join_request>;
+bool session::take_members(const client::client_request& r, service::time_limits until) {
+  using ask =
+      std::variant<client::members_request, client::member_change, client::leader_transfer, client::join_request>;
   std::optional<ask> what;
   std::visit(
       [&](const auto& body) {
@@ -28,17 +29,17 @@ bool session::take_members(const wire::client_request& r, service::time_limits u
       asks().reply(g, to, [&](wire::byte_buffer& b) {
         const bool elsewhere = a.error == wire::request_errc::not_leader;
         if (a.error == wire::request_errc::none)
-          wire::encode_reply(b, to.id, a.reply);
+          client::encode_reply(b, to.id, a.reply);
         else
           encode(b, to, a.error, a.text, elsewhere ? g.leader_address() : std::string_view());
       });
     };
     node::member_admin& admin = g.members();
-    if (const auto* c = std::get_if<wire::member_change>(&what))
+    if (const auto* c = std::get_if<client::member_change>(&what))
       admin.change(*c, until.deadline, reply);
-    else if (const auto* t = std::get_if<wire::leader_transfer>(&what))
+    else if (const auto* t = std::get_if<client::leader_transfer>(&what))
       admin.transfer(*t, until.deadline, reply);
-    else if (const auto* j = std::get_if<wire::join_request>(&what))
+    else if (const auto* j = std::get_if<client::join_request>(&what))
       reply(admin.join(*j));
     else
       reply({.error = wire::request_errc::none, .text = {}, .reply = admin.now()});

@@ -6,7 +6,7 @@ namespace quorumd::clients {
 void session::take_metrics(std::uint64_t id) {
   if (helpers_.reports == nullptr) return refuse(id, wire::request_errc::invalid, "this node measures nothing");
   if (!asks().take_place(id)) return;
-  const bool begun = helpers_.reports->report(asks().loop(), [this, id](const wire::metrics_reply& m) {
+  const bool begun = helpers_.reports->report(asks().loop(), [this, id](const client::metrics_reply& m) {
     asks().leave_place();
     if (broken()) return;
     reply_at_once(id, m);
@@ -17,7 +17,7 @@ void session::take_metrics(std::uint64_t id) {
   refuse(id, wire::request_errc::overloaded, node::describe(wire::request_errc::overloaded));
 }
 
-void session::take_profile(std::uint64_t id, const wire::profile_request& p) {
+void session::take_profile(std::uint64_t id, const client::profile_request& p) {
   if (helpers_.profiles == nullptr)
     return refuse(id, wire::request_errc::denied, "a profile is taken on the admin socket only");
   if (!asks().take_place(id)) return;
@@ -25,7 +25,7 @@ void session::take_profile(std::uint64_t id, const wire::profile_request& p) {
     asks().leave_place();
     if (broken()) return;
     if (o.error.empty())
-      reply_at_once(id, wire::profile_reply{.note = o.note, .bytes = o.bytes});
+      reply_at_once(id, client::profile_reply{.note = o.note, .bytes = o.bytes});
     else
       refuse(id, wire::request_errc::internal, o.error);
     wake_writer();

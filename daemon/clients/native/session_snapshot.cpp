@@ -3,12 +3,12 @@
 /// What a session passes on of a snapshot that its client copies.
 namespace quorumd::clients {
 
-void session::take_snapshot(std::uint64_t id, const wire::snapshot_request& r) {
+void session::take_snapshot(std::uint64_t id, const client::snapshot_request& r) {
   asks().call(id, 0, 0, false, [this, r](node::group& g, const node::reply_to& to) {
     const auto reply = [this, to, &g](const node::snapshot_answer& a) {
       asks().reply(g, to, [&](wire::byte_buffer& b) {
         if (a.error == wire::request_errc::none)
-          wire::encode_reply(b, to.id, a.reply);
+          client::encode_reply(b, to.id, a.reply);
         else
           encode(b, to, a.error, a.text, {});
       });

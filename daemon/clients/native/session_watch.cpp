@@ -10,19 +10,19 @@ namespace {
 
 /// The request with bytes of its own.
 struct kept_watch {
-  explicit kept_watch(const wire::watch_request& w)
+  explicit kept_watch(const client::watch_request& w)
       : key(w.key)
       , range_end(w.range_end)
       , asked(w) {}
-  [[nodiscard]] wire::watch_request request() const {
-    wire::watch_request w = asked;
+  [[nodiscard]] client::watch_request request() const {
+    client::watch_request w = asked;
     w.key = key;
     w.range_end = range_end;
     return w;
   }
   std::string key;
   std::string range_end;
-  wire::watch_request asked;
+  client::watch_request asked;
 };
 
 /// What a wait takes while it lasts, besides its key and range_end: here and in the hub.
@@ -30,7 +30,7 @@ constexpr std::size_t wait_bytes = 512;
 
 } // namespace
 
-void session::take_watch(std::uint64_t id, const wire::watch_request& w) {
+void session::take_watch(std::uint64_t id, const client::watch_request& w) {
   auto kept = std::make_shared<const kept_watch>(w);
   const std::size_t held = 2 * (w.key.size() + w.range_end.size()) + wait_bytes;
   asks().call(id, 0, held, false, [this, waits = waits_, kept](node::group& g, const node::reply_to& to) {

@@ -23,10 +23,10 @@ class watch_waits::wait final : public node::watch_client {
   kv::watch_id id; ///< 0: the hub has it no more
 
   void answer(kv::change_place next, std::span<const kv::event> events) {
-    finish([&](wire::byte_buffer& b) { wire::encode_reply(b, to_.id, next, events); });
+    finish([&](wire::byte_buffer& b) { client::encode_reply(b, to_.id, next, events); });
   }
   void fail(const kv::error& e) {
-    finish([&](wire::byte_buffer& b) { wire::encode_reply(b, to_.id, kv::result<kv::range_reply>(e)); });
+    finish([&](wire::byte_buffer& b) { client::encode_reply(b, to_.id, kv::result<kv::range_reply>(e)); });
   }
   /// It leaves the group, and is no more.
   void leave() {
@@ -77,7 +77,7 @@ watch_waits::watch_waits(service& asks)
 
 watch_waits::~watch_waits() = default;
 
-void watch_waits::begin(node::group& g, const node::reply_to& to, wire::watch_request w) {
+void watch_waits::begin(node::group& g, const node::reply_to& to, client::watch_request w) {
   const bool asks_where = !w.start.at;
   if (asks_where) w.start = {g.state().store().current().next()};
   waits_.push_front(std::make_unique<wait>(shared_from_this(), g, to, w.start));

@@ -1,8 +1,8 @@
 #pragma once
 
+#include "daemon/client/protocol.hpp"
 #include "daemon/clients/service.hpp"
 #include "daemon/node/watches.hpp"
-#include "wire/client_protocol.hpp"
 
 #include <list>
 #include <memory>
@@ -20,7 +20,7 @@ class watch_waits : public std::enable_shared_from_this<watch_waits> {
   watch_waits& operator=(const watch_waits&) = delete;
   ~watch_waits();
 
-  void begin(node::group& g, const node::reply_to& to, wire::watch_request w);
+  void begin(node::group& g, const node::reply_to& to, client::watch_request w);
   /// Some may have room again.
   void resume(node::group& g);
   /// Answers all that wait with what they know.

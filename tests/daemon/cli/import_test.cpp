@@ -1,6 +1,6 @@
 #include "daemon/cli/args.hpp"
 #include "daemon/cli/commands.hpp"
-#include "tests/wire/client_scripts.hpp"
+#include "tests/daemon/client/scripts.hpp"
 
 #include <doctest/doctest.h>
 
@@ -50,7 +50,7 @@ bool answer_session(script_connection* c, const request& r) {
     done.body = kv::done_reply{};
   else
     return false;
-  wire::encode_reply(c->out, r.what.id, kv::result<kv::reply>(done));
+  client::encode_reply(c->out, r.what.id, kv::result<kv::reply>(done));
   return true;
 }
 

@@ -10,8 +10,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-wire::distribution times(const char* name, std::chrono::nanoseconds each, std::uint64_t n, const char* of = "") {
-  wire::distribution d{.name = name, .of = of, .unit = wire::metric_unit::nanoseconds, .values = {}};
+client::distribution times(const char* name, std::chrono::nanoseconds each, std::uint64_t n, const char* of = "") {
+  client::distribution d{.name = name, .of = of, .unit = client::metric_unit::nanoseconds, .values = {}};
   d.values.record(each, n);
   return d;
 }

@@ -1,6 +1,6 @@
 #include "daemon/cli/args.hpp"
 #include "daemon/cli/commands.hpp"
-#include "tests/wire/client_scripts.hpp"
+#include "tests/daemon/client/scripts.hpp"
 
 #include <doctest/doctest.h>
 
@@ -14,7 +14,7 @@ namespace quorumd::tests {
 namespace {
 
 using namespace std::chrono_literals;
-using wire::member_role;
+using client::member_role;
 
 struct outcome {
   int code = -1;
@@ -65,8 +65,8 @@ coro::task<outcome> run(test_loop* t, std::vector<std::string> words) {
   co_return outcome{code.load(), captured.text()};
 }
 
-wire::members_reply members(member_role of_n4, bool led = true) {
-  wire::members_reply m;
+client::members_reply members(member_role of_n4, bool led = true) {
+  client::members_reply m;
   m.index = log_index(5);
   m.from_leader = true;
   m.rows.resize(2);
@@ -78,9 +78,9 @@ wire::members_reply members(member_role of_n4, bool led = true) {
 }
 
 std::string kind_of(const request& r) {
-  if (const auto* c = std::get_if<wire::member_change>(&r.what.body)) return wire::name_of(c->action);
-  if (const auto* t = std::get_if<wire::leader_transfer>(&r.what.body)) return "transfer to " + t->to;
-  return std::holds_alternative<wire::members_request>(r.what.body) ? "list" : "something else";
+  if (const auto* c = std::get_if<client::member_change>(&r.what.body)) return client::name_of(c->action);
+  if (const auto* t = std::get_if<client::leader_transfer>(&r.what.body)) return "transfer to " + t->to;
+  return std::holds_alternative<client::members_request>(r.what.body) ? "list" : "something else";
 }
 
 /// The member is a learner when it is added, and a voter when it is asked for the second time.
@@ -90,7 +90,7 @@ coro::task<void> catches_up(script_connection* c, script_server* s) {
     const request r = co_await c->read();
     if (r.what.id == 0) co_return;
     s->seen.push_back(kind_of(r));
-    wire::encode_reply(c->out, r.what.id, members(s->seen.size() < 3 ? member_role::learner : member_role::voter));
+    client::encode_reply(c->out, r.what.id, members(s->seen.size() < 3 ? member_role::learner : member_role::voter));
     co_await c->send();
   }
 }
@@ -101,7 +101,7 @@ coro::task<void> never_catches_up(script_connection* c, script_server* s) {
     const request r = co_await c->read();
     if (r.what.id == 0) co_return;
     s->seen.push_back(kind_of(r));
-    wire::encode_reply(c->out, r.what.id, members(member_role::learner));
+    client::encode_reply(c->out, r.what.id, members(member_role::learner));
     co_await c->send();
   }
 }
@@ -112,7 +112,7 @@ coro::task<void> answers_once(script_connection* c, script_server* s) {
   const request r = co_await c->read();
   if (r.what.id == 0) co_return;
   s->seen.push_back(kind_of(r));
-  wire::encode_reply(c->out, r.what.id, members(member_role::learner));
+  client::encode_reply(c->out, r.what.id, members(member_role::learner));
   co_await c->send();
   c->close();
 }
@@ -124,7 +124,7 @@ coro::task<void> elects(script_connection* c, script_server* s) {
     const request r = co_await c->read();
     if (r.what.id == 0) co_return;
     s->seen.push_back(kind_of(r));
-    wire::encode_reply(c->out, r.what.id, members(member_role::voter, s->seen.size() > 1));
+    client::encode_reply(c->out, r.what.id, members(member_role::voter, s->seen.size() > 1));
     co_await c->send();
   }
 }

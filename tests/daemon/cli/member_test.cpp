@@ -11,8 +11,8 @@ namespace quorumd::cli {
 namespace {
 
 using words = std::vector<std::string>;
-using wire::member_action;
-using wire::member_role;
+using client::member_action;
+using client::member_role;
 
 result<member_order> ordered(words w) {
   w.insert(w.begin(), "member");
@@ -34,12 +34,12 @@ std::string order_mistake(words w) {
   return o.error().message();
 }
 
-wire::member_spec spec(std::string name, std::string address = {}, std::string new_name = {}) {
+client::member_spec spec(std::string name, std::string address = {}, std::string new_name = {}) {
   return {.name = std::move(name), .address = std::move(address), .new_name = std::move(new_name)};
 }
 
-wire::member_row row(std::uint64_t id, member_role role) {
-  wire::member_row r;
+client::member_row row(std::uint64_t id, member_role role) {
+  client::member_row r;
   r.id = node_id(id);
   r.name = "n" + std::to_string(id);
   r.address = "10.0.0." + std::to_string(id) + ":2380";
@@ -51,8 +51,8 @@ wire::member_row row(std::uint64_t id, member_role role) {
 }
 
 /// n1 leads n2 and n3; n4 learns, and has told nobody where clients find it.
-wire::members_reply four() {
-  wire::members_reply m;
+client::members_reply four() {
+  client::members_reply m;
   m.cluster = cluster_id(0xabc);
   m.cluster_name = "demo";
   m.index = log_index(7);
@@ -69,8 +69,8 @@ wire::members_reply four() {
   return m;
 }
 
-wire::members_reply reply_of(std::uint64_t index, member_role role, std::uint64_t match, std::uint64_t behind) {
-  wire::members_reply m = four();
+client::members_reply reply_of(std::uint64_t index, member_role role, std::uint64_t match, std::uint64_t behind) {
+  client::members_reply m = four();
   m.index = log_index(index);
   m.rows[3].role = role;
   m.rows[3].match = log_index(match);
@@ -158,7 +158,7 @@ TEST_CASE("mistakes of a member command") {
   CHECK(order_mistake({"add", "n4=h:1", "n5=10.0.0.5"})
             .starts_with("member add: n5: expected HOST:PORT, such as 127.0.0.1:2379"));
   words many{"remove"};
-  for (std::size_t i = 0; i <= wire::member_rows_max; ++i) many.push_back("n" + std::to_string(i));
+  for (std::size_t i = 0; i <= client::member_rows_max; ++i) many.push_back("n" + std::to_string(i));
   CHECK(order_mistake(many) == "member remove: at most 128 members are changed at once");
 }
 
@@ -180,7 +180,7 @@ TEST_CASE("table of the members") {
 
 // A witness votes, and is called what it is; who is to lead shows in the priorities.
 TEST_CASE("table of members of which one is a witness") {
-  wire::members_reply m = four();
+  client::members_reply m = four();
   m.rows[2].witness = m.rows[3].witness = true;
   m.rows[0].priority = 100;
   CHECK(
@@ -197,17 +197,17 @@ TEST_CASE("priorities and witnesses in a change") {
   const auto updated = understood_order({"update", "n1", "n2=h:1", "--priority", "80"});
   REQUIRE(updated.change);
   CHECK(updated.change->members ==
-        std::vector<wire::member_spec>{{.name = "n1", .address = {}, .new_name = {}, .priority = 80},
-                                       {.name = "n2", .address = "h:1", .new_name = {}, .priority = 80}});
+        std::vector<client::member_spec>{{.name = "n1", .address = {}, .new_name = {}, .priority = 80},
+                                         {.name = "n2", .address = "h:1", .new_name = {}, .priority = 80}});
   const auto added = understood_order({"add", "n3=h:1", "--witness"});
   REQUIRE(added.change);
   CHECK(added.change->members ==
-        std::vector<wire::member_spec>{{.name = "n3", .address = "h:1", .new_name = {}, .witness = true}});
+        std::vector<client::member_spec>{{.name = "n3", .address = "h:1", .new_name = {}, .witness = true}});
 }
 
 // A follower does not; and a change of voters is on its way.
 TEST_CASE("table of the members during a change") {
-  wire::members_reply m = four();
+  client::members_reply m = four();
   m.from_leader = false;
   m.changing = true;
   m.rows[2].role = member_role::outgoing;
@@ -223,7 +223,7 @@ TEST_CASE("table of the members during a change") {
 
 // The same as JSON, with null for what is not known.
 TEST_CASE("members as json") {
-  wire::members_reply m = four();
+  client::members_reply m = four();
   m.rows = {m.rows[0], m.rows[3]};
   CHECK(
       members_json(m) ==
@@ -242,18 +242,18 @@ TEST_CASE("members as json") {
 
 // A new member is told to ask the leader, or whoever else stays; at an address that was not given it has the old one.
 TEST_CASE("how a new member is started") {
-  wire::member_change add{.action = member_action::add, .members = {spec("n4", "10.0.0.4:2380"), spec("n5", "h:1")}};
+  client::member_change add{.action = member_action::add, .members = {spec("n4", "10.0.0.4:2380"), spec("n5", "h:1")}};
   CHECK(join_commands(add, four(), "h:2379") ==
         words{"quorumd serve --join 10.0.0.1:2379 --set node.name=n4 --set listen.peer=10.0.0.4:2380 --data-dir "
               "/var/lib/quorumd",
               "quorumd serve --join 10.0.0.1:2379 --set node.name=n5 --set listen.peer=h:1 --data-dir "
               "/var/lib/quorumd"});
-  const wire::member_change replace{.action = member_action::replace, .members = {spec("n1", {}, "n4")}};
+  const client::member_change replace{.action = member_action::replace, .members = {spec("n1", {}, "n4")}};
   CHECK(new_names(replace) == words{"n4"});
   CHECK(join_commands(replace, four(), "h:2379")
             .front()
             .find("--join 10.0.0.2:2379 --set node.name=n4 --set listen.peer=10.0.0.4:2380 ") != std::string::npos);
-  wire::members_reply alone;
+  client::members_reply alone;
   CHECK(join_commands(add, alone, "h:2379").front().find("--join h:2379 ") != std::string::npos);
 }
 
@@ -264,7 +264,7 @@ TEST_CASE("a new member becomes a voter") {
   CHECK(p.take(reply_of(7, member_role::learner, 100, 900)).empty());
   CHECK(p.share() == doctest::Approx(0.1));
   CHECK(p.taken() == 0);
-  wire::members_reply old;
+  client::members_reply old;
   old.index = log_index(6);
   CHECK(p.take(old).empty());
   CHECK(p.gone().empty());
@@ -283,7 +283,7 @@ TEST_CASE("a new member is removed again") {
   promotion p({"n3", "n4"}, log_index(7));
   CHECK(p.take(four()) == words{"n3"});
   CHECK(p.waiting() == words{"n4"});
-  wire::members_reply m = reply_of(8, member_role::learner, 0, 0);
+  client::members_reply m = reply_of(8, member_role::learner, 0, 0);
   m.rows.pop_back();
   CHECK(p.take(m).empty());
   CHECK(p.gone() == "n4");

@@ -10,8 +10,8 @@
 namespace quorumd::cli {
 namespace {
 
-std::vector<wire::status_row> rows() {
-  wire::status_row a;
+std::vector<client::status_row> rows() {
+  client::status_row a;
   a.id = node_id(0xab);
   a.name = "n1";
   a.version = "0.1.0";
@@ -25,7 +25,7 @@ std::vector<wire::status_row> rows() {
   a.store_bytes = 512;
   a.disk_bytes = 4096;
   a.lag = 1;
-  wire::status_row b;
+  client::status_row b;
   b.id = node_id(0xcd);
   b.name = "n2";
   b.error = "no stream to it";
@@ -60,14 +60,14 @@ TEST_CASE("status json") {
 
 // The highest index that all who answered have in common decides, whoever is ahead.
 TEST_CASE("members' states are compared where they can be") {
-  const auto row = [](std::string name, std::vector<wire::state_mark> marks) {
-    wire::status_row r;
+  const auto row = [](std::string name, std::vector<client::state_mark> marks) {
+    client::status_row r;
     r.name = std::move(name);
     r.marks = std::move(marks);
     return r;
   };
-  const auto mark = [](std::uint64_t index, std::uint64_t hash) { return wire::state_mark{log_index(index), hash}; };
-  wire::status_row away = row("n4", {});
+  const auto mark = [](std::uint64_t index, std::uint64_t hash) { return client::state_mark{log_index(index), hash}; };
+  client::status_row away = row("n4", {});
   away.error = "no stream to it";
 
   const auto n1 = row("n1", {mark(1024, 5), mark(2048, 6), mark(2060, 7)});
@@ -100,7 +100,7 @@ TEST_CASE("members' states are compared where they can be") {
 // Those that are at the same revision are compared, at the one where most are; who is elsewhere or away is named.
 TEST_CASE("members' keys are compared where they can be") {
   const auto row = [](std::string name, std::uint64_t revision_now, std::uint64_t hash, std::uint64_t compacted = 0) {
-    wire::status_row r;
+    client::status_row r;
     r.id = node_id(0xab);
     r.name = std::move(name);
     r.revision = revision(revision_now);
@@ -134,7 +134,7 @@ TEST_CASE("members' keys are compared where they can be") {
   CHECK(compacted.differ.empty()); // one has forgotten what the other has not
   CHECK_FALSE(compacted.whole());
 
-  wire::status_row away = row("n2", 0, 0);
+  client::status_row away = row("n2", 0, 0);
   away.error = "no stream to it";
   const std::vector partly{row("n1", 9, 5), away, row("old", 9, 0)};
   CHECK(compare_hashes(partly).missing == names{"n2", "old"});
@@ -145,7 +145,7 @@ TEST_CASE("members' keys are compared where they can be") {
       R"({"id":"00000000000000ab","name":"old","revision":null,"compacted":null,"hash":null}],)"
       R"("agree":["n1"],"differ":[],"not_compared":["n2","old"]})"
       "\n");
-  wire::status_row witness = row("w", 0, 0);
+  client::status_row witness = row("w", 0, 0);
   witness.witness = true;
   CHECK(compare_hashes(std::vector{row("n1", 9, 5), witness}).whole());
   CHECK(compare_hashes(std::vector{away}).missing == names{"n2"});
@@ -154,7 +154,7 @@ TEST_CASE("members' keys are compared where they can be") {
 
 // The alarm is raised by a volume or a store that is full, each with its reason; who does not answer raises none.
 TEST_CASE("alarms") {
-  std::vector<wire::status_row> all = rows();
+  std::vector<client::status_row> all = rows();
   all[0].accepting = true;
   all[0].settings = kv::settings{.quota_bytes = 513};
   CHECK(alarms_table(all).empty());

@@ -34,7 +34,7 @@ TEST_CASE("clients that never read hold no more than they may") {
       CHECK(comes_true(waits_for_room));
       const auto until = std::chrono::steady_clock::now() + 300ms;
       while (std::chrono::steady_clock::now() < until) {
-        REQUIRE(served(rig.call(wire::range_read{.request = {.key = "small"}, .serializable = false})));
+        REQUIRE(served(rig.call(client::range_read{.request = {.key = "small"}, .serializable = false})));
         CHECK(rig.held_bytes() <= 4 * (queue + reply + reply));
       }
       CHECK(rig.slow_clients() == 0);
@@ -64,7 +64,7 @@ TEST_CASE("requests under way hold no more than they may") {
   constexpr std::size_t queue = std::size_t{2} << 20;
   constexpr std::size_t value = std::size_t{64} * 1024;
   node_rig rig(with(2, {.queue_bytes_max = queue}));
-  REQUIRE(served(rig.call(wire::health_request{})));
+  REQUIRE(served(rig.call(client::health_request{})));
   rig.hold_disk();
   raw_connection c(at(rig));
   wire::byte_buffer out;
@@ -112,10 +112,10 @@ TEST_CASE("requests that wait keep nobody from asking how the node is") {
     }
     raw_connection probe(at(rig));
     wire::byte_buffer questions;
-    wire::encode_request(questions, 1, 5s, wire::health_request{});
-    wire::encode_request(questions, 2, 5s, wire::status_request{.all = true});
+    client::encode_request(questions, 1, 5s, client::health_request{});
+    client::encode_request(questions, 2, 5s, client::status_request{.all = true});
     if (!by_number)
-      wire::encode_request(questions, 3, 5s, wire::range_read{.request = {.key = "key"}, .serializable = true});
+      client::encode_request(questions, 3, 5s, client::range_read{.request = {.key = "key"}, .serializable = true});
     REQUIRE(probe.send(questions));
     for (const auto& [id, code] : replies(probe, by_number ? 2 : 3)) CHECK(code == request_errc::none);
     rig.release_disk();
@@ -133,7 +133,7 @@ TEST_CASE("a large request that is not gone on with") {
   for (int i = 0; i < 3; ++i) {
     hung.push_back(std::make_unique<raw_connection>(at(rig)));
     wire::byte_buffer hello;
-    wire::encode_request(hello, 1, 5s, wire::client_hello{.software = "hung"});
+    client::encode_request(hello, 1, 5s, client::client_hello{.software = "hung"});
     REQUIRE(hung.back()->send(hello));
     REQUIRE(hung.back()->receive(10s).has_value());
     REQUIRE(hung.back()->send(begun));
@@ -175,7 +175,7 @@ TEST_CASE("whoever takes nothing leaves when memory is short") {
     REQUIRE(deaf.back()->send(out));
   }
   CHECK(comes_true([&] { return rig.slow_clients() >= 1; }));
-  REQUIRE(served(rig.call(wire::range_read{.request = {.key = "big"}, .serializable = false})));
+  REQUIRE(served(rig.call(client::range_read{.request = {.key = "big"}, .serializable = false})));
 }
 
 // A hundred transactions that each answer with half a megabyte, pipelined by a client that reads slowly: no more are
@@ -187,7 +187,7 @@ TEST_CASE("transactions with large results wait for room") {
   kv::txn t;
   t.success = {kv::operation{kv::put{.key = "count", .value = "1"}}, kv::operation{kv::range_request{.key = "big"}}};
   wire::byte_buffer out;
-  for (std::uint64_t id = 1; id <= 100; ++id) wire::encode_request(out, id, 20s, kv::command(t));
+  for (std::uint64_t id = 1; id <= 100; ++id) client::encode_request(out, id, 20s, kv::command(t));
   raw_connection c(at(rig), 4096);
   REQUIRE(c.send(out));
   CHECK(comes_true([&] { return rig.held_bytes() >= queue / 2; }));

@@ -21,7 +21,7 @@ TEST_CASE("every kind of request is served") {
     node_rig rig(with(loops));
     REQUIRE(served(rig.call(kv::command(kv::put{.key = "a", .value = "1"}))));
     REQUIRE(served(rig.call(kv::command(kv::put{.key = "a", .value = "2"}))));
-    const auto got = rig.call(wire::range_read{.request = {.key = "a"}, .serializable = false});
+    const auto got = rig.call(client::range_read{.request = {.key = "a"}, .serializable = false});
     REQUIRE(served(got));
     const auto& range = std::get<kv::range_reply>(got->reply.body);
     REQUIRE(range.kvs.size() == 1);
@@ -36,17 +36,17 @@ TEST_CASE("every kind of request is served") {
     CHECK(std::get<kv::txn_reply>(std::get<kv::reply>(decided->reply.body).body).succeeded);
 
     REQUIRE(served(rig.call(kv::command(kv::compact{range.revision}))));
-    const auto old = rig.call(wire::range_read{
+    const auto old = rig.call(client::range_read{
         .request = {.key = "a", .revision = revision(range.revision.value() - 1)}, .serializable = true});
     REQUIRE_FALSE(served(old));
     CHECK(old.error().code() == request_errc::store);
 
-    const auto health = rig.call(wire::health_request{});
+    const auto health = rig.call(client::health_request{});
     REQUIRE(served(health));
-    CHECK(std::get<wire::health_reply>(health->reply.body).serving);
-    const auto status = rig.call(wire::status_request{.all = true});
+    CHECK(std::get<client::health_reply>(health->reply.body).serving);
+    const auto status = rig.call(client::status_request{.all = true});
     REQUIRE(served(status));
-    const auto& rows = std::get<wire::status_reply>(status->reply.body).rows;
+    const auto& rows = std::get<client::status_reply>(status->reply.body).rows;
     REQUIRE(rows.size() == 1);
     CHECK(rows[0].role == raft::role::leader);
     CHECK(rows[0].keys == 2);
@@ -58,11 +58,11 @@ TEST_CASE("every kind of request is served") {
 TEST_CASE("sessions end while the group answers them") {
   for (const std::size_t loops : {1U, 2U}) {
     node_rig rig(with(loops));
-    REQUIRE(served(rig.call(wire::health_request{})));
+    REQUIRE(served(rig.call(client::health_request{})));
     for (int round = 0; round < 50; ++round) {
       wire::byte_buffer out;
       for (std::uint64_t id = 1; id <= 40; ++id) {
-        wire::encode_request(out, id * 3, 5s, wire::status_request{.all = id % 2 == 0});
+        client::encode_request(out, id * 3, 5s, client::status_request{.all = id % 2 == 0});
         put(out, id * 3 + 1, "key", "value");
         get(out, id * 3 + 2, "key");
       }
@@ -101,7 +101,7 @@ TEST_CASE("nonsense after requests repeats no answer") {
 TEST_CASE("beyond the bound a request is overloaded at once") {
   for (const std::size_t loops : {1U, 2U}) {
     node_rig rig(with(loops, {.inflight_max = 4}));
-    REQUIRE(served(rig.call(wire::health_request{})));
+    REQUIRE(served(rig.call(client::health_request{})));
     rig.hold_disk();
     wire::byte_buffer out;
     for (std::uint64_t id = 1; id <= 5; ++id) put(out, id, "key", "value");
@@ -135,7 +135,7 @@ TEST_CASE("health can be asked for though every place is taken") {
     node_rig rig({.loops = 1,
                   .clients = {.clients_max = 3, .local_clients_more = 2, .health_clients_more = 2},
                   .remote = remote});
-    REQUIRE(served(rig.call(wire::health_request{})));
+    REQUIRE(served(rig.call(client::health_request{})));
     wire::byte_buffer out;
     get(out, 1, "key");
     std::vector<std::unique_ptr<raw_connection>> others;
@@ -146,9 +146,9 @@ TEST_CASE("health can be asked for though every place is taken") {
     }
     raw_connection probe(at(rig));
     wire::byte_buffer questions;
-    wire::encode_request(questions, 1, 5s, wire::client_hello{.software = "probe"});
-    wire::encode_request(questions, 2, 5s, wire::health_request{});
-    wire::encode_request(questions, 3, 5s, wire::status_request{.all = true});
+    client::encode_request(questions, 1, 5s, client::client_hello{.software = "probe"});
+    client::encode_request(questions, 2, 5s, client::health_request{});
+    client::encode_request(questions, 3, 5s, client::status_request{.all = true});
     REQUIRE(probe.send(questions));
     for (const auto& [id, code] : replies(probe, 3)) CHECK(code == request_errc::none);
     CHECK(rig.refused_clients() == 0);
@@ -173,7 +173,7 @@ TEST_CASE("health can be asked for though every place is taken") {
 // whole may be silent from then on.
 TEST_CASE("a first frame must come in time") {
   node_rig rig({.loops = 2, .clients = {.session = {.handshake_timeout = 300ms}, .clients_max = 10}});
-  REQUIRE(served(rig.call(wire::health_request{})));
+  REQUIRE(served(rig.call(client::health_request{})));
   raw_connection speaks(at(rig));
   wire::byte_buffer out;
   get(out, 1, "key");
@@ -209,12 +209,12 @@ TEST_CASE("a stop does not wait for a client that never reads") {
     wire::byte_buffer out;
     for (std::uint64_t id = 1; id <= 8; ++id) get(out, id, "big");
     REQUIRE(c.send(out));
-    REQUIRE(served(rig.call(wire::health_request{}))); // they are served by now, or before the stop's own turn
+    REQUIRE(served(rig.call(client::health_request{}))); // they are served by now, or before the stop's own turn
     rig.hold_disk();
     wire::byte_buffer more;
     for (std::uint64_t id = 9; id <= 12; ++id) put(more, id, "key", "value");
     REQUIRE(c.send(more));
-    REQUIRE(served(rig.call(wire::health_request{})));
+    REQUIRE(served(rig.call(client::health_request{})));
     rig.stop_reading();
     std::thread releases([&] {
       std::this_thread::sleep_for(100ms); // the node's stop waits for the disk after it has answered
@@ -232,7 +232,7 @@ TEST_CASE("a stop does not wait for a client that never reads") {
 TEST_CASE("a stop answers everything that is under way") {
   for (const std::size_t loops : {1U, 2U}) {
     node_rig rig(with(loops, {.inflight_max = 100}));
-    REQUIRE(served(rig.call(wire::health_request{})));
+    REQUIRE(served(rig.call(client::health_request{})));
     rig.hold_disk();
     wire::byte_buffer out;
     for (std::uint64_t id = 1; id <= 101; ++id) put(out, id, "key", "value");
@@ -256,7 +256,7 @@ namespace {
 /// Puts of a client that pipelines them; `bulk` is what its hello says.
 std::string pipelined_puts(std::uint64_t n, std::size_t value_bytes, bool bulk) {
   wire::byte_buffer out;
-  wire::encode_request(out, 0, 20s, wire::client_hello{.software = "test", .bulk = bulk});
+  client::encode_request(out, 0, 20s, client::client_hello{.software = "test", .bulk = bulk});
   const std::string value(value_bytes, 'v');
   for (std::uint64_t id = 1; id <= n; ++id) put(out, id, "key " + std::to_string(id), value);
   return {reinterpret_cast<const char*>(out.bytes().data()), out.size()};
@@ -265,7 +265,7 @@ std::string pipelined_puts(std::uint64_t n, std::size_t value_bytes, bool bulk) 
 /// The revision that one more client's put makes while `n` of another are under way: how many went before it.
 std::uint64_t puts_before(bool bulk, std::uint64_t n, std::size_t value_bytes) {
   node_rig rig(with(2, {.queue_bytes_max = std::size_t{32} << 20}));
-  REQUIRE(served(rig.call(wire::health_request{})));
+  REQUIRE(served(rig.call(client::health_request{})));
   rig.hold_disk();
   raw_connection pipelines(at(rig));
   const std::string all = pipelined_puts(n, value_bytes, bulk);
@@ -306,7 +306,7 @@ TEST_CASE("a put overtakes what others have pipelined") {
 // are served.
 TEST_CASE("bulk is not starved") {
   node_rig rig(with(2, {.inflight_max = 10'000, .queue_bytes_max = std::size_t{32} << 20}));
-  REQUIRE(served(rig.call(wire::health_request{})));
+  REQUIRE(served(rig.call(client::health_request{})));
   rig.hold_disk();
   raw_connection others(at(rig));
   raw_connection bulk(at(rig));

@@ -99,6 +99,6 @@ TEST_CASE("not_leader names the leader's client address") {
     const auto r = c.receive(10s);
     REQUIRE(r.has_value());
     REQUIRE(code_of(*r) == request_errc::not_leader);
-    CHECK(std::get<wire::client_error>(r->body).leader == leader_address);
+    CHECK(std::get<client::client_error>(r->body).leader == leader_address);
   }
 }

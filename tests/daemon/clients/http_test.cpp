@@ -41,7 +41,7 @@ bool has(const std::string& text, std::string_view part) {
 TEST_CASE("http: health, version and metrics") {
   for (const std::size_t loops : {1U, 2U}) {
     node_rig rig(with(loops));
-    REQUIRE(served(rig.call(wire::health_request{})));
+    REQUIRE(served(rig.call(client::health_request{})));
     const std::string health = get(rig, "/health");
     CHECK(health.starts_with("HTTP/1.1 200 OK\r\n"));
     CHECK(has(health, "Content-Type: application/json\r\n"));
@@ -123,12 +123,12 @@ TEST_CASE("http: writes that fail are counted") {
   wire::byte_buffer out;
   std::uint64_t id = 0;
   for (const char* key : {"a", "", "b"})
-    wire::encode_request(out, ++id, 300ms, kv::command(kv::put{.key = key, .value = "1"}));
+    client::encode_request(out, ++id, 300ms, kv::command(kv::put{.key = key, .value = "1"}));
   REQUIRE(c.send(out));
   for (int i = 0; i < 3; ++i) {
     const auto r = c.receive(10s);
     REQUIRE(r.has_value());
-    CHECK(std::holds_alternative<wire::client_error>(r->body));
+    CHECK(std::holds_alternative<client::client_error>(r->body));
   }
   const std::string page = get(alone, "/metrics?compat=etcd");
   CHECK(has(page, "\netcd_server_proposals_failed_total 2\n"));
@@ -139,7 +139,7 @@ TEST_CASE("http: writes that fail are counted") {
 
 TEST_CASE("http: one connection, many requests") {
   node_rig rig(with(2));
-  REQUIRE(served(rig.call(wire::health_request{})));
+  REQUIRE(served(rig.call(client::health_request{})));
   std::string many;
   for (int i = 0; i < 50; ++i) many += request(i % 2 == 0 ? "/health" : "/version", "GET", false);
   many += request("/metrics", "GET", false);
@@ -193,7 +193,7 @@ TEST_CASE("http: a node without a leader, and one that is full") {
 
 TEST_CASE("http: what is none") {
   node_rig rig({.loops = 1, .clients = {.session = {.handshake_timeout = std::chrono::milliseconds(500)}}});
-  REQUIRE(served(rig.call(wire::health_request{})));
+  REQUIRE(served(rig.call(client::health_request{})));
   CHECK(said_to(rig, "GET / HTTP/9.9\r\n\r\n").starts_with("HTTP/1.1 400 Bad Request\r\n"));
   CHECK(said_to(rig, std::string("GET \0\r\n\r\n", 9)).starts_with("HTTP/1.1 400 "));
   CHECK(
@@ -214,7 +214,7 @@ TEST_CASE("http: web pages of other origins, and names that are not this node's"
   const std::string of_console = "Host: db.example:2379\r\nOrigin: https://console.example\r\n";
   const std::string allowed = "\r\nAccess-Control-Allow-Origin: https://console.example\r\n";
   node_rig open(with(1));
-  REQUIRE(served(open.call(wire::health_request{})));
+  REQUIRE(served(open.call(client::health_request{})));
   const std::string refused = asked(open, "POST", "/v3/maintenance/status", of_console);
   CHECK(refused.starts_with("HTTP/1.1 403 "));
   CHECK_FALSE(has(refused, "Access-Control"));
@@ -229,7 +229,7 @@ TEST_CASE("http: web pages of other origins, and names that are not this node's"
 
   const clients::web_rules rules{.origins = {"https://console.example"}, .hosts = {"db.example", "::1"}};
   node_rig rig({.loops = 1, .clients = {.session = {.web = std::make_shared<const clients::web_rules>(rules)}}});
-  REQUIRE(served(rig.call(wire::health_request{})));
+  REQUIRE(served(rig.call(client::health_request{})));
   const std::string status = asked(rig, "POST", "/v3/maintenance/status", of_console);
   CHECK(status.starts_with("HTTP/1.1 200 "));
   CHECK(has(status, allowed));
@@ -249,7 +249,7 @@ TEST_CASE("http: web pages of other origins, and names that are not this node's"
 
 TEST_CASE("http: a node that answers as etcd 3.4") {
   node_rig rig({.loops = 1, .clients = {.session = {.etcd = &clients::etcd_3_4}}});
-  REQUIRE(served(rig.call(wire::health_request{})));
+  REQUIRE(served(rig.call(client::health_request{})));
   CHECK(get(rig, "/health").ends_with("\r\n\r\n{\"health\":\"true\"}"));
   CHECK(get(rig, "/version").ends_with("{\"etcdserver\":\"3.4.23\",\"etcdcluster\":\"3.4.0\"}"));
   CHECK(has(get(rig, "/metrics?compat=etcd"), "etcd_server_version{server_version=\"3.4.23\"} 1"));

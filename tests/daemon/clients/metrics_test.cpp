@@ -18,11 +18,11 @@ TEST_CASE("a node tells where the time went") {
     constexpr std::uint64_t n = 40;
     for (std::uint64_t i = 0; i < n; ++i) {
       REQUIRE(served(rig.call(kv::command(kv::put{.key = "a", .value = "1"}))));
-      REQUIRE(served(rig.call(wire::range_read{.request = {.key = "a"}, .serializable = false})));
+      REQUIRE(served(rig.call(client::range_read{.request = {.key = "a"}, .serializable = false})));
     }
-    const auto answer = rig.call(wire::metrics_request{});
+    const auto answer = rig.call(client::metrics_request{});
     REQUIRE(served(answer));
-    const auto& m = std::get<wire::metrics_reply>(answer->reply.body);
+    const auto& m = std::get<client::metrics_reply>(answer->reply.body);
     CHECK(m.node == "n1");
     const auto count = [&](std::string_view name) {
       std::uint64_t sum = 0;
@@ -55,13 +55,13 @@ TEST_CASE("few ask what was measured at a time") {
   raw_connection c({"127.0.0.1", rig.port()});
   constexpr std::size_t n = 500;
   wire::byte_buffer out;
-  for (std::uint64_t id = 1; id <= n; ++id) wire::encode_request(out, id, 20s, wire::metrics_request{});
+  for (std::uint64_t id = 1; id <= n; ++id) client::encode_request(out, id, 20s, client::metrics_request{});
   REQUIRE(c.send(out));
   std::size_t refused = 0;
   for (std::size_t i = 0; i < n; ++i) {
     const auto r = c.receive(10s);
     REQUIRE(r.has_value());
-    const auto* e = std::get_if<wire::client_error>(&r->body);
+    const auto* e = std::get_if<client::client_error>(&r->body);
     if (e == nullptr) continue;
     CHECK(e->code == wire::request_errc::overloaded);
     ++refused;

@@ -26,20 +26,20 @@ inline place at(const node_rig& rig) {
 }
 
 inline void put(wire::byte_buffer& out, std::uint64_t id, std::string_view key, std::string_view value) {
-  wire::encode_request(out, id, 20s, kv::command(kv::put{.key = key, .value = value}));
+  client::encode_request(out, id, 20s, kv::command(kv::put{.key = key, .value = value}));
 }
 
 inline void get(wire::byte_buffer& out, std::uint64_t id, std::string_view key) {
-  wire::encode_request(out, id, 20s, wire::range_read{.request = {.key = key}, .serializable = false});
+  client::encode_request(out, id, 20s, client::range_read{.request = {.key = key}, .serializable = false});
 }
 
 /// What a reply says: `none` for success.
-inline request_errc code_of(const wire::client_reply& r) {
-  const auto* e = std::get_if<wire::client_error>(&r.body);
+inline request_errc code_of(const client::client_reply& r) {
+  const auto* e = std::get_if<client::client_error>(&r.body);
   return e == nullptr ? request_errc::none : e->code;
 }
 
-inline bool served(const wire::call_result& r) {
+inline bool served(const client::call_result& r) {
   return r.has_value();
 }
 

@@ -18,11 +18,11 @@ session_id open_session(node_rig& rig, std::uint64_t idle_ms_max = 60'000) {
 std::string send(const node_rig& rig, const kv::command& c, const kv::session_call& call) {
   raw_connection connection(at(rig));
   wire::byte_buffer out;
-  wire::encode_request(out, 1, 20s, c, call);
+  client::encode_request(out, 1, 20s, c, call);
   REQUIRE(connection.send(out));
   const auto r = connection.receive(10s);
   REQUIRE(r.has_value());
-  if (const auto* e = std::get_if<wire::client_error>(&r->body))
+  if (const auto* e = std::get_if<client::client_error>(&r->body))
     return e->code == request_errc::store ? e->store.message() : std::string(e->text);
   const auto& done = std::get<kv::reply>(r->body);
   std::string text = "r" + std::to_string(done.revision.value());
@@ -79,9 +79,9 @@ TEST_CASE("an idle session ends by the leader's time") {
     ++sequence;
     CHECK(send(rig, put, {used, sequence, sequence - 1}).starts_with("r"));
     // It is not asked for itself, which would be a use: its place is.
-    const auto status = rig.call(wire::metrics_request());
+    const auto status = rig.call(client::metrics_request());
     REQUIRE(status.has_value());
-    for (const wire::reading& r : std::get<wire::metrics_reply>(status->reply.body).readings)
+    for (const client::reading& r : std::get<client::metrics_reply>(status->reply.body).readings)
       if (r.name == "client.sessions") return r.value == 1;
     return false;
   }));

@@ -19,10 +19,10 @@ using namespace std::chrono_literals;
 namespace {
 
 struct snapshot_answer {
-  explicit snapshot_answer(const wire::call_result& r)
+  explicit snapshot_answer(const client::call_result& r)
       : error(r.has_error() ? r.error().message() : std::string()) {
     if (r.has_error()) return;
-    const auto& s = std::get<wire::snapshot_reply>(r->reply.body);
+    const auto& s = std::get<client::snapshot_reply>(r->reply.body);
     handle = s.handle;
     index = s.index;
     total = s.total;
@@ -43,16 +43,16 @@ void put(node_rig& rig, const std::string& key, const std::string& value) {
 /// Until the node has written what it writes by itself soon after its start: its data directory is the last of it.
 void wait_until_recorded(node_rig& rig) {
   for (int tries = 0; tries < 2000; ++tries) {
-    const auto r = rig.call(wire::members_request{});
+    const auto r = rig.call(client::members_request{});
     REQUIRE(r.has_value());
-    if (std::get<wire::members_reply>(r->reply.body).rows.at(0).incarnation) return;
+    if (std::get<client::members_reply>(r->reply.body).rows.at(0).incarnation) return;
     std::this_thread::sleep_for(5ms); // nobody is told when the entry is applied
   }
   FAIL("the data directory is not on record");
 }
 
 snapshot_answer ask(node_rig& rig, std::uint64_t handle, std::uint64_t offset = 0, log_index at_least = {}) {
-  return snapshot_answer(rig.call(wire::snapshot_request{.handle = handle, .offset = offset, .at_least = at_least}));
+  return snapshot_answer(rig.call(client::snapshot_request{.handle = handle, .offset = offset, .at_least = at_least}));
 }
 
 /// Asks until there is one.
@@ -72,7 +72,7 @@ std::string copy_all(node_rig& rig, const snapshot_answer& opened) {
     const snapshot_answer piece = ask(rig, opened.handle, all.size());
     REQUIRE_MESSAGE(piece.error.empty(), piece.error);
     REQUIRE_FALSE(piece.bytes.empty());
-    REQUIRE(piece.bytes.size() <= wire::snapshot_piece_max);
+    REQUIRE(piece.bytes.size() <= client::snapshot_piece_max);
     all += piece.bytes;
   }
   return all;
@@ -86,7 +86,7 @@ TEST_CASE("a snapshot is copied in pieces, whole, with what was acknowledged bef
   const std::string large(600'000, 'x');
   for (int i = 0; i < 6; ++i) put(rig, "key" + std::to_string(i), large + std::to_string(i));
   const snapshot_answer first = open_one(rig);
-  CHECK(first.total > 3 * wire::snapshot_piece_max);
+  CHECK(first.total > 3 * client::snapshot_piece_max);
   // Another takes its place, and it stays readable.
   put(rig, "key6", "later");
   const snapshot_answer second = open_one(rig);
@@ -114,12 +114,12 @@ TEST_CASE("what cannot be copied is said") {
   CHECK(ask(rig, 0, 0, log_index(1'000'000)).says("has not applied"));
   std::vector<snapshot_answer> open;
   for (int i = 0; i < 4; ++i) open.push_back(open_one(rig));
-  const auto fifth = rig.call(wire::snapshot_request{}, 500ms);
+  const auto fifth = rig.call(client::snapshot_request{}, 500ms);
   REQUIRE(fifth.has_error());
   CHECK(fifth.error().message().find("so many clients copy a snapshot") != std::string::npos);
   // What was copied to its end gives way; it stays until then, should the last piece be lost on its way.
   const std::string all = copy_all(rig, open.back());
-  CHECK(ask(rig, open.back().handle).bytes == all.substr(0, wire::snapshot_piece_max));
+  CHECK(ask(rig, open.back().handle).bytes == all.substr(0, client::snapshot_piece_max));
   const snapshot_answer next = open_one(rig);
   CHECK(copy_all(rig, next) == all);
   CHECK(ask(rig, open.back().handle).says("not open any more"));
@@ -136,7 +136,8 @@ TEST_CASE("pieces that nobody reads are bounded") {
   const snapshot_answer opened = open_one(rig);
   wire::byte_buffer out;
   for (std::uint64_t id = 1; id <= 20'000; ++id)
-    wire::encode_request(out, id, 20s, wire::snapshot_request{.handle = opened.handle, .offset = 0, .at_least = {}});
+    client::encode_request(out, id, 20s,
+                           client::snapshot_request{.handle = opened.handle, .offset = 0, .at_least = {}});
   std::vector<std::unique_ptr<raw_connection>> deaf;
   for (int i = 0; i < 3; ++i) {
     deaf.push_back(std::make_unique<raw_connection>(place{"127.0.0.1", rig.port()}, 4096));
@@ -145,7 +146,7 @@ TEST_CASE("pieces that nobody reads are bounded") {
   const auto until = std::chrono::steady_clock::now() + 500ms;
   while (std::chrono::steady_clock::now() < until) {
     put(rig, "small", "value");
-    CHECK(rig.held_bytes() <= 3 * (queue + 2 * wire::snapshot_piece_max));
+    CHECK(rig.held_bytes() <= 3 * (queue + 2 * client::snapshot_piece_max));
   }
   deaf.clear();
 }

@@ -154,9 +154,9 @@ bool is_whole(const other_end::taken& t) {
 }
 
 std::uint64_t reading(node_rig& rig, const std::string& name) {
-  const auto r = rig.call(wire::metrics_request{});
+  const auto r = rig.call(client::metrics_request{});
   REQUIRE(served(r));
-  for (const wire::reading& one : std::get<wire::metrics_reply>(r->reply.body).readings)
+  for (const client::reading& one : std::get<client::metrics_reply>(r->reply.body).readings)
     if (one.name == name) return one.value;
   FAIL("there is no reading " << name);
   return 0;
@@ -263,7 +263,7 @@ TEST_CASE("a packed chunk that is damaged is refused, and its sender is named") 
   REQUIRE(comes_true([&] { return n2.end_of(2).has_value(); }));
   CHECK(n2.end_of(2)->status == wire::snapshot_status::done);
   CHECK(comes_true([&] {
-    const auto r = rig.call(wire::range_read{.request = {.key = "key"}, .serializable = true});
+    const auto r = rig.call(client::range_read{.request = {.key = "key"}, .serializable = true});
     const auto* found = r ? std::get_if<kv::range_reply>(&r->reply.body) : nullptr;
     return found != nullptr && found->count == 1;
   }));

@@ -17,10 +17,10 @@ void put_now(node_rig& rig, const std::string& key, const std::string& value) {
   REQUIRE(rig.call(kv::command(kv::put{.key = key, .value = value})).has_value());
 }
 
-std::string text(const wire::client_reply& r) {
-  if (const auto* e = std::get_if<wire::client_error>(&r.body))
+std::string text(const client::client_reply& r) {
+  if (const auto* e = std::get_if<client::client_error>(&r.body))
     return "error " + std::to_string(static_cast<int>(e->code)) + " " + std::to_string(e->store.bound().value());
-  const auto& w = std::get<wire::watch_reply>(r.body);
+  const auto& w = std::get<client::watch_reply>(r.body);
   std::string out;
   for (const kv::event& e : w.events) {
     out += (e.deletion() ? "-" : "") + std::string(e.kv.key) + "@" + std::to_string(e.kv.mod_revision.value());
@@ -30,12 +30,12 @@ std::string text(const wire::client_reply& r) {
   return out + "| " + std::to_string(w.next.at.value()) + (w.next.sub != 0 ? "+" + std::to_string(w.next.sub) : "");
 }
 
-std::string text(const wire::call_result& r) {
+std::string text(const client::call_result& r) {
   REQUIRE(r.has_value());
   return text(r->reply);
 }
 
-wire::watch_request from(std::uint64_t revision_number, std::chrono::milliseconds wait = 20s) {
+client::watch_request from(std::uint64_t revision_number, std::chrono::milliseconds wait = 20s) {
   return {.key = "a",
           .range_end = "z",
           .start = {revision(revision_number)},
@@ -45,9 +45,9 @@ wire::watch_request from(std::uint64_t revision_number, std::chrono::millisecond
           .wait = wait};
 }
 
-void ask(raw_connection& c, std::uint64_t id, const wire::watch_request& w) {
+void ask(raw_connection& c, std::uint64_t id, const client::watch_request& w) {
   wire::byte_buffer out;
-  wire::encode_request(out, id, 30s, w);
+  client::encode_request(out, id, 30s, w);
   REQUIRE(c.send(out));
 }
 
@@ -56,7 +56,7 @@ void ask(raw_connection& c, std::uint64_t id, const wire::watch_request& w) {
 TEST_CASE("a wait for changes: where they begin, what there is, what comes, and that nothing came") {
   for (const std::size_t loops : {1U, 2U}) {
     node_rig rig(with(loops));
-    REQUIRE(served(rig.call(wire::health_request{})));
+    REQUIRE(served(rig.call(client::health_request{})));
     CHECK(text(rig.call(from(0))) == "| 2");
     put_now(rig, "k", "1");
     put_now(rig, "k", "2");
@@ -82,7 +82,7 @@ TEST_CASE("a wait for changes: where they begin, what there is, what comes, and 
 
 TEST_CASE("a wait for changes that are compacted") {
   node_rig rig(with(1));
-  REQUIRE(served(rig.call(wire::health_request{})));
+  REQUIRE(served(rig.call(client::health_request{})));
   for (int i = 0; i < 5; ++i) put_now(rig, "k", "v");
   REQUIRE(rig.call(kv::command(kv::compact{revision(4)})).has_value());
   const auto gone = rig.call(from(3));
@@ -97,16 +97,16 @@ TEST_CASE("a wait for changes that are compacted") {
 // The parts of a revision that is larger than an answer come one after the other, each once.
 TEST_CASE("a wait for a large revision") {
   node_rig rig(with(1));
-  REQUIRE(served(rig.call(wire::health_request{})));
+  REQUIRE(served(rig.call(client::health_request{})));
   const std::string large(400'000, 'v');
   for (int i = 0; i < 6; ++i) put_now(rig, "k" + std::to_string(i), large);
   REQUIRE(rig.call(kv::command(kv::delete_range{.key = "k", .range_end = "l"})).has_value());
   std::string seen;
-  wire::watch_request w = from(8);
+  client::watch_request w = from(8);
   while (w.start.at == revision(8)) {
     const auto r = rig.call(w);
     REQUIRE(r.has_value());
-    const auto& part = std::get<wire::watch_reply>(r->reply.body);
+    const auto& part = std::get<client::watch_reply>(r->reply.body);
     CHECK(part.events.size() < 6);
     for (const kv::event& e : part.events) seen += e.kv.key;
     w.start = part.next;
@@ -116,7 +116,7 @@ TEST_CASE("a wait for a large revision") {
 
 TEST_CASE("those who wait and go away, or stop speaking, leave nothing behind") {
   node_rig rig(with(2));
-  REQUIRE(served(rig.call(wire::health_request{})));
+  REQUIRE(served(rig.call(client::health_request{})));
   const std::size_t before = rig.connections();
   for (int round = 0; round < 20; ++round) {
     raw_connection c(at(rig));

@@ -1,7 +1,7 @@
 #include "daemon/node/applier.hpp"
 
 #include "consensus/types/little_endian.hpp"
-#include "wire/command_codec.hpp"
+#include "daemon/kv/codec/command_codec.hpp"
 
 #include <doctest/doctest.h>
 
@@ -36,7 +36,7 @@ struct machine final : observer {
     return state.idle();
   }
   bool apply_put() {
-    const proposal p = wire::encode_command(arena, kv::put{.key = "key", .value = "value"});
+    const proposal p = kv::encode_command(arena, kv::put{.key = "key", .value = "value"});
     return apply(next(entry_kind::command, p.payload()));
   }
 };
@@ -60,13 +60,13 @@ TEST_CASE("an entry that this version does not know stops the state machine") {
     what = "it was withheld, as from a witness, and this node is none";
   }
   SUBCASE("another kind of command") {
-    proposal p = wire::encode_command(m.arena, kv::put{.key = "other", .value = "value"});
+    proposal p = kv::encode_command(m.arena, kv::put{.key = "other", .value = "value"});
     store_le<std::uint16_t>(p.payload().data() + 8, 40);
     unknown = m.next(entry_kind::command, std::as_const(p).payload());
     what = "a command is of an unknown kind";
   }
   SUBCASE("a command that needs a later version") {
-    proposal p = wire::encode_command(m.arena, kv::put{.key = "other", .value = "value"});
+    proposal p = kv::encode_command(m.arena, kv::put{.key = "other", .value = "value"});
     store_le<std::uint16_t>(p.payload().data() + 10, 40);
     unknown = m.next(entry_kind::command, std::as_const(p).payload());
     what = "a command is of version 40";
@@ -115,18 +115,18 @@ TEST_CASE("the state is marked at agreed indexes") {
   };
   run_to(10);
   REQUIRE(m.state.marks().size() == 1);
-  CHECK(m.state.marks().back() == wire::state_mark{log_index(10), m.state.store().content_hash()});
+  CHECK(m.state.marks().back() == client::state_mark{log_index(10), m.state.store().content_hash()});
   run_to(applier::mark_interval);
   const std::uint64_t then = m.state.store().content_hash();
   run_to(applier::mark_interval + 5);
   REQUIRE(m.state.marks().size() == 2);
-  CHECK(m.state.marks().front() == wire::state_mark{log_index(applier::mark_interval), then});
+  CHECK(m.state.marks().front() == client::state_mark{log_index(applier::mark_interval), then});
   CHECK(m.state.marks().back().index == log_index(applier::mark_interval + 5));
   run_to(applier::mark_interval * 100);
-  CHECK(m.state.marks().size() == wire::state_marks_max - 1);
+  CHECK(m.state.marks().size() == client::state_marks_max - 1);
   run_to(applier::mark_interval * 100 + 1);
-  CHECK(m.state.marks().size() == wire::state_marks_max);
-  CHECK(m.state.marks().front().index == log_index(applier::mark_interval * (102 - wire::state_marks_max)));
+  CHECK(m.state.marks().size() == client::state_marks_max);
+  CHECK(m.state.marks().front().index == log_index(applier::mark_interval * (102 - client::state_marks_max)));
 
   // What takes its place has marks of its own; the old state is the caller's to free.
   const kv::store* old = &m.state.store();

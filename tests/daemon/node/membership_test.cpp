@@ -153,7 +153,7 @@ TEST_CASE("a member's priority and kind are kept, and one of an earlier version 
   CHECK(node::roster{.index = {}, .members = {}, .records = said}.witnesses() == std::vector{node_id(2)});
   // The last member is the second.
   const std::size_t last = bytes.size() - 1;
-  CHECK(bytes[last] == std::byte{wire::priority_default});
+  CHECK(bytes[last] == std::byte{client::priority_default});
   said[node_id(2)].priority = 7;
   CHECK(node::encode_details(said)[last] == std::byte{7});
   bytes.pop_back();
@@ -162,7 +162,7 @@ TEST_CASE("a member's priority and kind are kept, and one of an earlier version 
   bytes[length_at] = static_cast<std::byte>(std::to_integer<unsigned>(bytes[length_at]) - 1);
   const auto earlier = node::decode_details(bytes);
   REQUIRE(earlier);
-  CHECK(earlier->at(node_id(2)).priority == wire::priority_default);
+  CHECK(earlier->at(node_id(2)).priority == client::priority_default);
   CHECK(earlier->at(node_id(2)).witness);
 }
 

@@ -16,7 +16,7 @@ using node::request_errc;
 namespace {
 
 /// A client whose room the test decides.
-struct client final : node::reply_sink {
+struct asker final : node::reply_sink {
   bool room = true;
   bool left = false;
   void wrote(const reply_to&, const kv::result<kv::reply>&) override {}
@@ -39,7 +39,7 @@ struct rig {
                     },
                     [this](const read_request& r, request_errc why) { failed.emplace_back(r.to.id, why); }};
 
-  void add(client& c, std::uint64_t id, bool count_only = false, int deadline_ms = 1000, bool one_key = false) {
+  void add(asker& c, std::uint64_t id, bool count_only = false, int deadline_ms = 1000, bool one_key = false) {
     read_request r;
     r.range.key = "k";
     if (!one_key) r.range.range_end = "l";
@@ -63,9 +63,9 @@ coro::time_point server_time(int ms) {
 // The reads of a client without room wait, those of another are served; a count, which is a few bytes, is too.
 TEST_CASE("a reply is made only while its client has room") {
   rig r;
-  client full;
-  client other;
-  client counting;
+  asker full;
+  asker other;
+  asker counting;
   full.room = counting.room = false;
   r.add(full, 1);
   r.add(full, 2);
@@ -86,7 +86,7 @@ TEST_CASE("a reply is made only while its client has room") {
 // Without a word that there is room, a look around comes with every expire(): nothing hangs for a lost one.
 TEST_CASE("room is asked for again when requests expire") {
   rig r;
-  client c;
+  asker c;
   c.room = false;
   r.add(c, 1, false, 100);
   r.add(c, 2, false, 1000);
@@ -102,8 +102,8 @@ TEST_CASE("room is asked for again when requests expire") {
 // What a client had asked for is dropped unread once it is gone, whether it waits for its turn or for room.
 TEST_CASE("nothing is read for a client that is gone") {
   rig r;
-  client full;
-  client quick;
+  asker full;
+  asker quick;
   full.room = false;
   r.add(full, 1);
   r.add(quick, 2);
@@ -121,7 +121,7 @@ TEST_CASE("nothing is read for a client that is gone") {
 TEST_CASE("reads in slices take turns within a bound") {
   rig r;
   r.slices_of_each = 200;
-  std::vector<client> clients(read_server::begun_max + 4);
+  std::vector<asker> clients(read_server::begun_max + 4);
   for (std::size_t i = 0; i < clients.size(); ++i) r.add(clients[i], i);
   for (int i = 0; i < 10'000 && r.done.empty(); ++i) r.reads.serve([] { return false; });
   CHECK(r.slices.size() == read_server::begun_max);
@@ -134,10 +134,10 @@ TEST_CASE("reads in slices take turns within a bound") {
 TEST_CASE("one key does not wait for a place among long reads") {
   rig r;
   r.slices_of_each = 1'000'000;
-  std::vector<client> clients(2 * read_server::begun_max);
+  std::vector<asker> clients(2 * read_server::begun_max);
   for (std::size_t i = 0; i < clients.size(); ++i) r.add(clients[i], i);
   for (std::size_t i = 0; i < 100 * clients.size(); ++i) r.reads.serve([] { return false; });
-  client quick;
+  asker quick;
   r.add(quick, 100, false, 1000, true);
   for (std::size_t i = 0; i < 100 * clients.size() && r.done.empty(); ++i) r.reads.serve([] { return false; });
   CHECK(r.done == std::vector<std::uint64_t>{100});
@@ -147,11 +147,11 @@ TEST_CASE("one key does not wait for a place among long reads") {
 TEST_CASE("a begun read that is given up frees its place") {
   rig r;
   r.slices_of_each = 1'000'000;
-  std::vector<client> clients(read_server::begun_max);
+  std::vector<asker> clients(read_server::begun_max);
   for (std::size_t i = 0; i < clients.size(); ++i) r.add(clients[i], i);
   for (std::size_t i = 0; i < 100 * clients.size(); ++i) r.reads.serve([] { return false; });
   r.slices_of_each = 1;
-  client late;
+  asker late;
   r.add(late, 100);
   r.reads.serve([] { return false; });
   clients[0].left = true;

@@ -1,9 +1,9 @@
 #include "daemon/node/state_builder.hpp"
 
 #include "consensus/types/little_endian.hpp"
+#include "daemon/kv/codec/snapshot_codec.hpp"
 #include "daemon/node/state_writer.hpp"
 #include "tests/support/memory_files.hpp"
-#include "wire/snapshot_codec.hpp"
 
 #include <doctest/doctest.h>
 
@@ -35,11 +35,10 @@ struct sample {
       REQUIRE(store.apply(store.applied().next(), kv::put{.key = key, .value = "value"}).has_value());
     REQUIRE(members.record(membership::encode(node_id(1), incarnation(5))));
     kv::snapshot_cursor cursor(store);
-    state = block_of([&](wire::byte_buffer& b) { wire::encode_snapshot_header(b, cursor.header()); });
-    who = block_of([&](wire::byte_buffer& b) {
-      wire::encode_snapshot_section(b, wire::snapshot_section::members, members.encode());
-    });
-    records = block_of([&](wire::byte_buffer& b) { wire::encode_snapshot_records(b, cursor.next(1 << 20)); });
+    state = block_of([&](wire::byte_buffer& b) { kv::encode_snapshot_header(b, cursor.header()); });
+    who = block_of(
+        [&](wire::byte_buffer& b) { kv::encode_snapshot_section(b, kv::snapshot_section::members, members.encode()); });
+    records = block_of([&](wire::byte_buffer& b) { kv::encode_snapshot_records(b, cursor.next(1 << 20)); });
     REQUIRE(cursor.next(1 << 20).empty());
     REQUIRE(cursor.done());
   }
@@ -102,7 +101,7 @@ TEST_CASE("a snapshot's blocks have the leases") {
       all.emplace_back(b.bytes().begin(), b.bytes().end());
       std::span<const std::byte> rest = all.back();
       while (!rest.empty())
-        found += wire::take_snapshot_section(rest).value().kind == wire::snapshot_section::leases ? 1 : 0;
+        found += kv::take_snapshot_section(rest).value().kind == kv::snapshot_section::leases ? 1 : 0;
     }
     CHECK(found == sections);
     const auto built = build(all);

@@ -40,7 +40,7 @@ struct served_rig {
   explicit served_rig(const node_rig::options& o = with(1))
       : rig(o)
       , client(at(rig)) {
-    REQUIRE(served(rig.call(wire::health_request{})));
+    REQUIRE(served(rig.call(client::health_request{})));
   }
   node_rig rig;
   grpc_client client;

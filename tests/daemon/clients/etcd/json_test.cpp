@@ -136,7 +136,7 @@ TEST_CASE("json: what is none") {
 TEST_CASE("json: a key's life") {
   for (const std::size_t loops : {1U, 2U}) {
     node_rig rig(with(loops));
-    REQUIRE(served(rig.call(wire::health_request{})));
+    REQUIRE(served(rig.call(client::health_request{})));
     json_client c(rig);
     const std::string put = c.ask(200, "/v3/kv/put", R"({"key":"Zm9v","value":"YmFy"})");
     CHECK(has(put, R"("revision":"2")"));
@@ -172,7 +172,7 @@ TEST_CASE("json: a key's life") {
 
 TEST_CASE("json: many requests at once, and large ones") {
   node_rig rig(with(2));
-  REQUIRE(served(rig.call(wire::health_request{})));
+  REQUIRE(served(rig.call(client::health_request{})));
   raw_connection c(at(rig));
   std::string all;
   for (int i = 0; i < 50; ++i)
@@ -214,7 +214,7 @@ TEST_CASE("json: many requests at once, and large ones") {
 TEST_CASE("json: a watch goes on, and takes more") {
   for (const std::size_t loops : {1U, 2U}) {
     node_rig rig(with(loops));
-    REQUIRE(served(rig.call(wire::health_request{})));
+    REQUIRE(served(rig.call(client::health_request{})));
     json_client writer(rig);
     raw_connection c(at(rig));
     REQUIRE(c.send(post("/v3/watch", R"({"create_request":{"key":"YQ==","range_end":"eg=="}})")));
@@ -254,7 +254,7 @@ TEST_CASE("json: a watch goes on, and takes more") {
 
 TEST_CASE("json: a lease is kept alive, and what fails at once says so") {
   node_rig rig(with(2));
-  REQUIRE(served(rig.call(wire::health_request{})));
+  REQUIRE(served(rig.call(client::health_request{})));
   json_client c(rig);
   static_cast<void>(c.ask(200, "/v3/lease/grant", R"({"TTL":60,"ID":7})"));
   const std::size_t before = rig.connections();
@@ -285,7 +285,7 @@ TEST_CASE("json: a lease is kept alive, and what fails at once says so") {
 
 TEST_CASE("json: a request that does not go on") {
   node_rig rig(impatient(1));
-  REQUIRE(served(rig.call(wire::health_request{})));
+  REQUIRE(served(rig.call(client::health_request{})));
   for (const std::string_view path : {"/v3/kv/put", "/v3/watch"}) {
     raw_connection c(at(rig));
     REQUIRE(c.send("POST " + std::string(path) + " HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{\"key\":"));
@@ -303,7 +303,7 @@ TEST_CASE("json: a request that does not go on") {
 TEST_CASE("json: who waits for a lock may go") {
   for (const std::size_t loops : {1U, 2U}) {
     node_rig rig(with(loops));
-    REQUIRE(served(rig.call(wire::health_request{})));
+    REQUIRE(served(rig.call(client::health_request{})));
     json_client c(rig);
     for (const std::string_view lease : {R"({"TTL":600,"ID":1})", R"({"TTL":600,"ID":2})"})
       static_cast<void>(c.ask(200, "/v3/lease/grant", lease));
@@ -328,7 +328,7 @@ TEST_CASE("json: who waits for a lock may go") {
 TEST_CASE("json: over HTTP/2 too, beside gRPC") {
   for (const std::size_t loops : {1U, 2U}) {
     node_rig rig(with(loops));
-    REQUIRE(served(rig.call(wire::health_request{})));
+    REQUIRE(served(rig.call(client::health_request{})));
     grpc_client c(at(rig));
     const grpc_client::headers json{{"content-type", "application/json"}};
     const auto ask = [&](std::string_view path, std::string body) {
@@ -398,7 +398,7 @@ std::string upgrade(std::string_view path) {
 TEST_CASE("json: a WebSocket has a text for each message, both ways") {
   for (const std::size_t loops : {1U, 2U}) {
     node_rig rig(with(loops));
-    REQUIRE(served(rig.call(wire::health_request{})));
+    REQUIRE(served(rig.call(client::health_request{})));
     json_client writer(rig);
     raw_connection c(at(rig));
     std::string said;
@@ -441,7 +441,7 @@ TEST_CASE("json: a WebSocket has a text for each message, both ways") {
 
 TEST_CASE("http: who asks and never reads is not read") {
   node_rig rig(with(1));
-  REQUIRE(served(rig.call(wire::health_request{})));
+  REQUIRE(served(rig.call(client::health_request{})));
   raw_connection c(at(rig), 4096);
   std::string many;
   for (int i = 0; i < 2000; ++i) many += "GET /version HTTP/1.1\r\nHost: x\r\n\r\n";

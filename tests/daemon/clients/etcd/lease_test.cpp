@@ -20,7 +20,7 @@ struct lease_rig {
   explicit lease_rig(const node_rig::options& o = with(1))
       : rig(o)
       , client(at(rig)) {
-    REQUIRE(served(rig.call(wire::health_request{})));
+    REQUIRE(served(rig.call(client::health_request{})));
   }
   grpc_client::answer grant(std::int64_t id, std::int64_t ttl) {
     pb::LeaseGrantRequest r;

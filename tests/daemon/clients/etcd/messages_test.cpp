@@ -3,6 +3,7 @@
 #include "daemon/clients/etcd/requests.hpp"
 #include "daemon/clients/etcd/responses.hpp"
 #include "daemon/clients/etcd/status.hpp"
+#include "daemon/kv/codec/command_codec.hpp"
 #include "daemon/kv/store.hpp"
 
 #include "rpc.pb.h"
@@ -109,7 +110,7 @@ TEST_CASE("etcd: headers within a transaction") {
 TEST_CASE("etcd: transactions nested as deep as they may be") {
   pb::TxnRequest r;
   pb::TxnRequest* at = &r;
-  for (std::size_t depth = 1; depth < wire::txn_depth_max; ++depth) at = at->add_success()->mutable_request_txn();
+  for (std::size_t depth = 1; depth < kv::txn_depth_max; ++depth) at = at->add_success()->mutable_request_txn();
   at->add_success()->mutable_request_put()->set_key("k");
   const auto t = txn_of(r);
   REQUIRE(t.has_value());
@@ -118,7 +119,7 @@ TEST_CASE("etcd: transactions nested as deep as they may be") {
   REQUIRE(done.has_value());
   const auto m = encoded<pb::TxnResponse>(*done);
   const pb::TxnResponse* inner = &m;
-  for (std::size_t depth = 1; depth < wire::txn_depth_max; ++depth) inner = &inner->responses(0).response_txn();
+  for (std::size_t depth = 1; depth < kv::txn_depth_max; ++depth) inner = &inner->responses(0).response_txn();
   CHECK(inner->responses(0).response_put().header().revision() == 2);
 
   at->add_success()->mutable_request_txn()->add_success()->mutable_request_put()->set_key("l");

@@ -31,7 +31,7 @@ struct recipe_rig {
   explicit recipe_rig(std::size_t loops = 1)
       : rig(with(loops))
       , client(at(rig)) {
-    REQUIRE(served(rig.call(wire::health_request{})));
+    REQUIRE(served(rig.call(client::health_request{})));
     for (const std::int64_t id : {0x4d, 0x4e, 0x4f}) {
       pb::LeaseGrantRequest r;
       r.set_id(id);

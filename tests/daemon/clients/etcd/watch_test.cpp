@@ -29,7 +29,7 @@ struct watch_rig {
       : rig(o)
       , writer(at(rig))
       , client(at(rig), window) {
-    REQUIRE(served(rig.call(wire::health_request{})));
+    REQUIRE(served(rig.call(client::health_request{})));
   }
 
   std::int64_t put(const std::string& key, const std::string& value) {
