@@ -98,6 +98,7 @@ struct storage_settings {
   std::uint64_t trailing_bytes = 64 * mib;          ///< likewise, on the disk
   std::uint64_t reserve_bytes = 128 * mib;          ///< of free disk, below which puts are refused
   std::uint64_t quota_bytes = 4 * gib;              ///< of the store in memory, beyond which puts are refused; 0: none
+  std::chrono::milliseconds consistency_check{10'000}; ///< between two comparisons with the other members; 0: never
   friend bool operator==(const storage_settings&, const storage_settings&) = default;
 };
 

@@ -114,6 +114,11 @@ const key_spec key_specs[] = {
      "About what the store may take in memory; beyond it puts are refused, deletes and compaction go on. 0B: no bound. "
      "The same on every member: this is only how a cluster begins, `quorumd settings` shows and changes it"},
 
+    {"storage.consistency_check", duration_value{AT(storage.consistency_check), ms(0), std::chrono::hours(24)},
+     "How often this member compares the hash of what it holds with those of the others. One that holds what a "
+     "majority "
+     "does not raises the alarm CORRUPT and serves nothing any more. 0s: never; else at least 1s"},
+
     {"history.keep_revisions", count_value{AT(history.keep_revisions), 0, 1'000'000'000'000},
      "Revisions that can still be read; older ones are compacted. 0: only history.bytes_max bounds them. The same on "
      "every member: this is only how a cluster begins, `quorumd settings` shows and changes it"},

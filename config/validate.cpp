@@ -135,6 +135,9 @@ class checker {
     rule(r.inflight_bytes_max <= l.peer_queue_bytes_max / 2, {"raft.inflight_bytes_max", "limits.peer_queue_bytes_max"},
          "expected at most half of limits.peer_queue_bytes_max, which is " + format_size(l.peer_queue_bytes_max) +
              ", got " + format_size(r.inflight_bytes_max));
+    rule(s_.storage.consistency_check.count() == 0 || s_.storage.consistency_check >= std::chrono::seconds(1),
+         {"storage.consistency_check"},
+         "expected 0s, or at least 1s, got " + format_duration(s_.storage.consistency_check));
     rule(s_.history.keep_for.count() == 0 || s_.history.keep_for >= std::chrono::seconds(1), {"history.keep_for"},
          "expected 0s, or at least 1s, got " + format_duration(s_.history.keep_for));
     rule(st.quota_bytes == 0 || s_.history.bytes_max <= st.quota_bytes / 2,

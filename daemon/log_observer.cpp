@@ -129,6 +129,18 @@ void log_observer::settings_changed(const kv::settings& s) {
   differs("history.keep_for", duration_text(configured_.keep_for_ms), duration_text(s.keep_for_ms));
   differs("storage.quota_bytes", config::format_size(configured_.quota_bytes), config::format_size(s.quota_bytes));
 }
+void log_observer::corrupt(const std::string& why) {
+  if (why.empty())
+    spdlog::warn("this member's state is what most members hold: it serves again");
+  else
+    spdlog::critical(
+        "CORRUPT: {}. This member serves nothing from now on, and the others go on. Keep its data directory "
+        "for whoever looks for the cause, run 'quorumd member replace' and start it with an empty one",
+        why);
+}
+void log_observer::doubt_not_noted(const std::string& why) {
+  spdlog::error("that could not be written down, and a restart would forget it: {}", why);
+}
 void log_observer::space_changed(bool accepting, const std::string& detail) {
   if (accepting)
     spdlog::info("there is disk space again: puts are accepted");

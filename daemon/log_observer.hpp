@@ -34,6 +34,8 @@ class log_observer final : public node::observer, public wire::peer_observer, pu
   void member_refused(node_id member, const std::string& why) override;
   void handing_over(node_id to, const std::string& why) override;
   void settings_changed(const kv::settings& s) override;
+  void corrupt(const std::string& why) override;
+  void doubt_not_noted(const std::string& why) override;
   void space_changed(bool accepting, const std::string& detail) override;
 
   void on_dial_failed(node_id id, const std::string& address, const std::string& reason) override;

@@ -77,6 +77,7 @@ node::node_options node_options_of(const config::settings& s) {
   o.group.snapshots.trailing_bytes = s.storage.trailing_bytes;
   o.group.snapshots.rate = s.storage.snapshot_rate;
   o.group.snapshots.stagger = o.self.id.value();
+  o.group.consistency.every = s.storage.consistency_check;
   o.group.transfers.pack = s.raft.snapshot_compression == config::compression::zstd;
   return o;
 }

@@ -24,8 +24,9 @@ enum class request_errc : std::uint8_t {
   store = 12,         ///< the store's own answer, see kv::error
   internal = 13,      ///< this node can't go on; the text says why
   refused = 14,       ///< possible, but unsafe or out of place now; the text says why and what to do
+  corrupt = 15,       ///< this node's state differs from the other members': it serves nothing; ask another
 };
-inline constexpr std::uint8_t request_errc_last = 14;
+inline constexpr std::uint8_t request_errc_last = 15;
 
 /// One or two words, as the command line prints them: "not leader".
 [[nodiscard]] const char* name_of(request_errc code);
@@ -42,6 +43,7 @@ inline constexpr std::uint8_t request_errc_last = 14;
   case request_errc::not_applied:
   case request_errc::no_quorum:
   case request_errc::shutting_down:
+  case request_errc::corrupt:
     return true;
   default:
     return false;

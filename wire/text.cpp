@@ -50,6 +50,8 @@ const char* name_of(request_errc code) {
     return "internal";
   case request_errc::refused:
     return "refused";
+  case request_errc::corrupt:
+    return "corrupt";
   }
   return "unknown error";
 }

@@ -20,6 +20,8 @@ namespace {
 constexpr std::uint32_t directory_format_version = 1;
 constexpr const char* identity_name = "identity";
 constexpr const char* identity_temporary = "identity.tmp";
+constexpr const char* doubt_name = "corrupt";
+constexpr std::size_t doubt_bytes_max = 4096;
 constexpr const char* log_directory = "wal";
 constexpr std::size_t identity_bytes_max = 256 * 1024;
 
@@ -139,9 +141,9 @@ result<void> compare(const std::string& path, const identity& found, const ident
 }
 
 /// Writes it whole under a temporary name, then renames it: a crash leaves the old state or the new one.
-result<void> write_identity(file_system& fs, const std::string& directory, const identity& i) {
-  const std::string temporary = join(directory, identity_temporary);
-  const std::string text = encode(i);
+result<void> write_whole(file_system& fs, const std::string& directory, const std::string& name,
+                         const std::string& text) {
+  const std::string temporary = join(directory, name + ".tmp");
   {
     const result<std::unique_ptr<file>> f = fs.open(temporary, file_system::mode::truncate);
     if (!f) return f.error();
@@ -150,9 +152,13 @@ result<void> write_identity(file_system& fs, const std::string& directory, const
     const result<void> synced = (*f)->sync();
     if (!synced) return synced;
   }
-  const result<void> renamed = fs.rename(temporary, join(directory, identity_name));
+  const result<void> renamed = fs.rename(temporary, join(directory, name));
   if (!renamed) return renamed;
   return fs.sync_directory(directory);
+}
+
+result<void> write_identity(file_system& fs, const std::string& directory, const identity& i) {
+  return write_whole(fs, directory, identity_name, encode(i));
 }
 
 /// A directory without an identity may hold nothing that somebody could miss; an earlier creation that was interrupted
@@ -269,6 +275,26 @@ result<std::unique_ptr<data_directory>> data_directory::open(file_system& fs, st
   const result<void> synced = fs.sync_directory(path);
   if (!synced) return synced.error();
   return std::unique_ptr<data_directory>(new data_directory(std::move(path), std::move(*lock), std::move(*found)));
+}
+
+result<std::string> read_doubt(file_system& fs, const std::string& path) {
+  const result<std::unique_ptr<file>> f = fs.open(join(path, doubt_name), file_system::mode::read);
+  if (!f && f.error().code == error_code::not_found) return std::string();
+  if (!f) return f.error();
+  const result<std::uint64_t> bytes = (*f)->size();
+  if (!bytes) return bytes.error();
+  std::string text(static_cast<std::size_t>(std::min<std::uint64_t>(*bytes, doubt_bytes_max)), ' ');
+  const result<std::size_t> read = (*f)->read(0, std::as_writable_bytes(std::span(text)));
+  if (!read) return read.error();
+  text.resize(*read);
+  return text.empty() ? "it was noted earlier that this state is corrupt" : text;
+}
+
+result<void> write_doubt(file_system& fs, const std::string& path, const std::string& why) {
+  if (!why.empty()) return write_whole(fs, path, doubt_name, why.substr(0, doubt_bytes_max));
+  const result<void> removed = fs.remove(join(path, doubt_name));
+  if (!removed && removed.error().code != error_code::not_found) return removed;
+  return fs.sync_directory(path);
 }
 
 } // namespace quorumd::storage

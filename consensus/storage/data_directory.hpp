@@ -28,7 +28,8 @@ struct identity {
   friend bool operator==(const identity&, const identity&) = default;
 };
 
-/// The data directory of a node: `LOCK`, `identity`, `wal/`, `snapshots/`. Held locked while this lives.
+/// The data directory of a node: `LOCK`, `identity`, `wal/`, `snapshots/`, at times `corrupt` (read_doubt()). Held
+/// locked while this lives.
 class data_directory {
  public:
   /// Creates it if it is missing or empty, else checks that it belongs to that cluster and node (incarnation is not
@@ -64,5 +65,11 @@ class data_directory {
 
 /// Reads the identity without locking: for tools.
 [[nodiscard]] result<identity> read_identity(file_system& fs, const std::string& path);
+
+/// Why what the directory holds counts for nothing, though it may be whole: what its owner noted in the file `corrupt`.
+/// Empty: it counts.
+[[nodiscard]] result<std::string> read_doubt(file_system& fs, const std::string& path);
+/// Notes it durably.
+[[nodiscard]] result<void> write_doubt(file_system& fs, const std::string& path, const std::string& why);
 
 } // namespace quorumd::storage

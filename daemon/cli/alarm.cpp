@@ -15,9 +15,31 @@
 #include <vector>
 
 namespace quorumd::cli {
+
+std::optional<std::string> no_space(const client::status_row& r) {
+  if (!r.error.empty()) return std::nullopt;
+  const std::uint64_t quota = r.settings ? r.settings->quota_bytes : 0;
+  if (quota != 0 && r.store_bytes >= quota)
+    return "the store holds " + std::to_string(r.store_bytes) + " bytes, and storage.quota_bytes is " +
+           config::format_size(quota) + ": puts are refused until keys are deleted or it is raised";
+  if (r.accepting) return std::nullopt;
+  return std::string("its volume has no room beyond storage.reserve_bytes: puts are refused ") +
+         (r.role == raft::role::leader ? "until there is some" : "if it leads");
+}
+
 namespace {
 
-constexpr std::string_view alarm_of_space = "NOSPACE";
+struct alarm {
+  std::string_view name;
+  std::string reason;
+};
+
+std::vector<alarm> alarms_of(const client::status_row& r) {
+  std::vector<alarm> all;
+  if (const auto why = no_space(r)) all.push_back({"NOSPACE", *why});
+  if (r.error.empty() && !r.corrupt.empty()) all.push_back({"CORRUPT", r.corrupt});
+  return all;
+}
 
 coro::task<int> list_alarms(session* s) {
   const auto rows = co_await ask_members(s);
@@ -38,25 +60,16 @@ int run_alarm(const invocation& in) {
 
 } // namespace
 
-std::optional<std::string> no_space(const client::status_row& r) {
-  if (!r.error.empty()) return std::nullopt;
-  const std::uint64_t quota = r.settings ? r.settings->quota_bytes : 0;
-  if (quota != 0 && r.store_bytes >= quota)
-    return "the store holds " + std::to_string(r.store_bytes) + " bytes, and storage.quota_bytes is " +
-           config::format_size(quota) + ": puts are refused until keys are deleted or it is raised";
-  if (r.accepting) return std::nullopt;
-  return std::string("its volume has no room beyond storage.reserve_bytes: puts are refused ") +
-         (r.role == raft::role::leader ? "until there is some" : "if it leads");
-}
-
 std::string alarms_table(std::span<const client::status_row> rows) {
   std::vector<std::vector<std::string>> lines{{"id", "name", "role", "alarm", "reason"}};
   for (const client::status_row& r : rows) {
-    const auto why = no_space(r);
-    if (!why) continue;
     std::string name;
     append_escaped(name, r.name);
-    lines.push_back({hex64(r.id.value()), name, client::role_of(r), std::string(alarm_of_space), *why});
+    for (const alarm& a : alarms_of(r)) {
+      std::string why;
+      append_escaped(why, a.reason);
+      lines.push_back({hex64(r.id.value()), name, client::role_of(r), std::string(a.name), why});
+    }
   }
   return lines.size() == 1 ? std::string() : in_columns(lines);
 }
@@ -66,10 +79,10 @@ std::string alarms_json(std::span<const client::status_row> rows) {
   json_writer w(out);
   w.begin_array();
   for (const client::status_row& r : rows) {
-    const auto why = no_space(r);
-    if (!why) continue;
-    w.begin_object().key("id").text(hex64(r.id.value())).key("name").text(r.name).key("role").text(client::role_of(r));
-    w.key("alarm").text(alarm_of_space).key("reason").text(*why).end_object();
+    for (const alarm& a : alarms_of(r)) {
+      w.begin_object().key("id").text(hex64(r.id.value())).key("name").text(r.name);
+      w.key("role").text(client::role_of(r)).key("alarm").text(a.name).key("reason").text(a.reason).end_object();
+    }
   }
   w.end_array();
   return out + "\n";
@@ -77,13 +90,16 @@ std::string alarms_json(std::span<const client::status_row> rows) {
 
 command_spec alarm_command() {
   return {.name = "alarm",
-          .summary = "list what keeps members from taking puts",
+          .summary = "list what keeps members from serving",
           .arguments = {{.name = "list"}},
           .details =
-              "A line for each member that would refuse puts for want of space, with the alarm NOSPACE and the\n"
-              "reason; nothing is printed while there is none. An alarm ends by itself with its cause: make room\n"
-              "on the volume, delete keys, or raise storage.quota_bytes. Of members that do not answer nothing is\n"
-              "known, which a note says.",
+              "A line an alarm, with its member and the reason; nothing is printed while there is none.\n"
+              "NOSPACE: the member would refuse puts for want of space. It ends by itself with its cause: make\n"
+              "room on the volume, delete keys, or raise storage.quota_bytes.\n"
+              "CORRUPT: what the member holds differs from what a majority holds, so that it serves nothing. Run\n"
+              "'quorumd member replace' and start it with an empty data directory; keep the old one for whoever\n"
+              "looks for the cause.\n"
+              "Of members that do not answer nothing is known, which a note says.",
           .examples = {"quorumd alarm list", "quorumd alarm list --output json"},
           .run = run_alarm};
 }

@@ -39,19 +39,24 @@ std::vector<std::string> cells_of(std::span<const client::status_row> rows, cons
     out.push_back(why);
     return out;
   }
-  return {hex64(r.id.value()),
-          name,
-          client::role_of(r),
-          name_of_leader(rows, r.leader),
-          std::to_string(r.term.value()),
-          std::to_string(r.commit.value()),
-          std::to_string(r.applied.value()),
-          std::to_string(r.revision.value()),
-          std::to_string(r.keys),
-          std::to_string(r.store_bytes),
-          std::to_string(r.disk_bytes),
-          r.version,
-          std::to_string(r.lag)};
+  std::vector<std::string> out{hex64(r.id.value()),
+                               name,
+                               client::role_of(r),
+                               name_of_leader(rows, r.leader),
+                               std::to_string(r.term.value()),
+                               std::to_string(r.commit.value()),
+                               std::to_string(r.applied.value()),
+                               std::to_string(r.revision.value()),
+                               std::to_string(r.keys),
+                               std::to_string(r.store_bytes),
+                               std::to_string(r.disk_bytes),
+                               r.version,
+                               std::to_string(r.lag)};
+  if (r.corrupt.empty()) return out;
+  std::string why = "CORRUPT: ";
+  append_escaped(why, r.corrupt);
+  out.push_back(why);
+  return out;
 }
 
 void append_rows(json_writer& w, std::span<const client::status_row> rows) {
@@ -73,7 +78,9 @@ void append_rows(json_writer& w, std::span<const client::status_row> rows) {
     w.key("applied").number(r.applied.value()).key("revision").number(r.revision.value());
     w.key("keys").number(r.keys).key("store_bytes").number(r.store_bytes).key("disk_bytes").number(r.disk_bytes);
     w.key("version").text(r.version).key("lag").number(r.lag);
-    w.key("speaks").number(std::uint64_t{r.speaks}).end_object();
+    w.key("speaks").number(std::uint64_t{r.speaks});
+    if (!r.corrupt.empty()) w.key("corrupt").text(r.corrupt);
+    w.end_object();
   }
   w.end_array();
 }
@@ -81,7 +88,7 @@ void append_rows(json_writer& w, std::span<const client::status_row> rows) {
 constexpr auto verify_at_most = std::chrono::seconds(2); // until slower members have an index in common with the others
 constexpr auto verify_interval = std::chrono::milliseconds(100);
 
-int show_verified(const session& s, std::span<const client::status_row> rows, const verification& v) {
+int show_verified(const session& s, std::span<const client::status_row> rows, const client::verification& v) {
   const std::string text = verification_text(v);
   int code = print(s.json ? verified_json(rows, v) : status_table(rows) + text + "\n");
   if (code != config::exit_code::ok || v.whole()) return code;
@@ -89,6 +96,12 @@ int show_verified(const session& s, std::span<const client::status_row> rows, co
   return complain(error(code, v.differ.empty() ? text
                                                : text + ": keep the data directories, and take the members that differ "
                                                         "out of service (docs/operations.md)"));
+}
+
+/// Whether everybody who answered could be compared.
+bool settled(std::span<const client::status_row> rows, const client::verification& v) {
+  const auto silent = std::count_if(rows.begin(), rows.end(), [](const auto& r) { return !r.error.empty(); });
+  return v.at && v.missing.size() == static_cast<std::size_t>(silent);
 }
 
 coro::task<int> status(session* s, bool verified) {
@@ -100,8 +113,8 @@ coro::task<int> status(session* s, bool verified) {
       if (const std::string mixed = mixed_versions(*rows); !mixed.empty()) remark(mixed);
       co_return code;
     }
-    const verification v = verify(*rows);
-    if (v.at || s->loop.now() >= until) co_return show_verified(*s, *rows, v);
+    const client::verification v = client::verify(*rows);
+    if (settled(*rows, v) || s->loop.now() >= until) co_return show_verified(*s, *rows, v);
     // A member that is behind tells nobody when it has caught up.
     co_await s->loop.timers().sleep_for(verify_interval);
   }
@@ -146,7 +159,7 @@ std::string status_json(std::span<const client::status_row> rows) {
   return out + "\n";
 }
 
-std::string verified_json(std::span<const client::status_row> rows, const verification& v) {
+std::string verified_json(std::span<const client::status_row> rows, const client::verification& v) {
   std::string out;
   json_writer w(out);
   const auto names = [&w](std::string_view key, const std::vector<std::string>& list) {

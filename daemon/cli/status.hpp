@@ -15,6 +15,6 @@ namespace quorumd::cli {
 [[nodiscard]] std::string mixed_versions(std::span<const client::status_row> rows);
 [[nodiscard]] std::string status_json(std::span<const client::status_row> rows);
 /// An object: that array as `members`, and who holds the same.
-[[nodiscard]] std::string verified_json(std::span<const client::status_row> rows, const verification& v);
+[[nodiscard]] std::string verified_json(std::span<const client::status_row> rows, const client::verification& v);
 
 } // namespace quorumd::cli

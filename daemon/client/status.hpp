@@ -19,6 +19,7 @@ namespace quorumd::client {
 struct state_mark {
   log_index index;
   std::uint64_t hash = 0;
+  quorumd::revision revision; ///< the store's then; 0: it does not say
 
   friend bool operator==(const state_mark&, const state_mark&) = default;
 };
@@ -55,7 +56,8 @@ struct status_row {
   bool witness = false;          ///< it holds no data
   std::uint64_t keys_hash = 0;   ///< kv::store::keys_hash(), at `revision` and `compacted`; 0: it does not say
   quorumd::revision compacted;   ///< the lowest one that can be read
-  std::string error;             ///< not empty: the node did not answer, and only id, name and address are known
+  std::string corrupt; ///< why its state counts for nothing; empty: it is not known to differ from the others'
+  std::string error;   ///< not empty: the node did not answer, and only id, name and address are known
 
   friend bool operator==(const status_row&, const status_row&) = default;
 };

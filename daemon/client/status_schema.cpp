@@ -7,7 +7,7 @@ namespace quorumd::client::detail {
 
 std::size_t words_behind(const status_row& r) {
   return text_words(r.name.size()) + text_words(r.address.size()) + text_words(r.version.size()) +
-         text_words(r.error.size()) + list_words<schema::StateMark>(r.marks.size()) +
+         text_words(r.error.size()) + text_words(r.corrupt.size()) + list_words<schema::StateMark>(r.marks.size()) +
          (r.settings ? struct_words<kv::schema::Settings> : 0);
 }
 
@@ -26,6 +26,7 @@ void fill(schema::StatusRow::Builder to, const status_row& r) {
   to.setKeys(r.keys);
   to.setDiskBytes(r.disk_bytes);
   to.setLag(r.lag);
+  copy_text(r.corrupt, [&](unsigned n) { return to.initCorrupt(n); });
   copy_text(r.error, [&](unsigned n) { return to.initError(n); });
   to.setAccepting(r.accepting);
   to.setStoreBytes(r.store_bytes);
@@ -40,6 +41,7 @@ void fill(schema::StatusRow::Builder to, const status_row& r) {
   for (unsigned i = 0; i < marks.size(); ++i) {
     marks[i].setIndex(r.marks[i].index.value());
     marks[i].setHash(r.marks[i].hash);
+    marks[i].setRevision(r.marks[i].revision.value());
   }
 }
 
@@ -49,7 +51,8 @@ std::vector<state_mark> read_marks(capnp::List<schema::StateMark>::Reader from) 
   require(from.size() <= state_marks_max, codec_errc::count, "a status has more marks than a member sends");
   std::vector<state_mark> marks;
   marks.reserve(from.size());
-  for (const schema::StateMark::Reader m : from) marks.push_back({number<log_index>(m.getIndex()), m.getHash()});
+  for (const schema::StateMark::Reader m : from)
+    marks.push_back({number<log_index>(m.getIndex()), m.getHash(), number<revision>(m.getRevision())});
   return marks;
 }
 
@@ -79,6 +82,7 @@ status_row read(schema::StatusRow::Reader from) {
           .witness = from.getWitness(),
           .keys_hash = from.getKeysHash(),
           .compacted = number<revision>(from.getCompacted()),
+          .corrupt = std::string(text(from.getCorrupt())),
           .error = std::string(text(from.getError()))};
 }
 

@@ -47,16 +47,20 @@ std::size_t applier::tell(std::size_t visits_max) {
   return watches_.visits() - before;
 }
 
+client::state_mark applier::mark_now() const {
+  return {applied(), store().content_hash(), store().current()};
+}
+
 void applier::mark() {
   if (applied().value() % mark_interval != 0) return;
   if (marks_.size() + 1 == client::state_marks_max) marks_.pop_front();
-  marks_.push_back({applied(), store().content_hash()});
+  marks_.push_back(mark_now());
 }
 
 std::vector<client::state_mark> applier::marks() const {
   if (witness_) return {};
   std::vector<client::state_mark> all(marks_.begin(), marks_.end());
-  if (all.empty() || all.back().index != applied()) all.push_back({applied(), store().content_hash()});
+  if (all.empty() || all.back().index != applied()) all.push_back(mark_now());
   return all;
 }
 

@@ -80,6 +80,7 @@ class applier {
   [[nodiscard]] bool has_answer(const kv::session_call& c) const;
   [[nodiscard]] bool stop_at(const entry& e, const std::string& what);
   void finish(const entry& e);
+  [[nodiscard]] client::state_mark mark_now() const;
   void mark();
   [[nodiscard]] std::size_t tell(std::size_t visits_max);
   void answer(const entry& e, const kv::result<kv::reply>& r);

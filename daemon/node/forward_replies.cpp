@@ -25,6 +25,7 @@ void forward_replies::ranged(const reply_to&, const kv::result<kv::range_reply>&
 }
 
 void forward_replies::failed(const reply_to& to, request_errc why, std::string_view detail) {
+  if (why == request_errc::corrupt) why = request_errc::no_quorum; // this node's state, and not the asker's
   queue(to, {.id = to.id, .error = why, .text = std::string(detail), .result = {}});
 }
 

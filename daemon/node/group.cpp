@@ -72,6 +72,7 @@ group::group(group_options o, seams s, const raft::initial_state& recovered, app
                  .wake = [this] { wake_.set(); },
                  .can_unpack = [this](node_id id) { return can_unpack(id); },
                  .pinned = [this](log_index floor) { return sender_.pinned(floor); },
+                 .corrupt = [this] { return !corrupt_.empty(); },
                  .renewed = [this] { sender_.renewed(); },
                  .discard = [this](applier::state s) { tasks_.spawn(free_elsewhere(std::move(s))); },
                  .stop = [this](coro::fatal_cause cause, const std::string& why) { stop(cause, why); }}
@@ -88,6 +89,9 @@ group::group(group_options o, seams s, const raft::initial_state& recovered, app
               .join_anywhere = options_.bugs.join_anywhere,
               .wake = [this] { wake_.set(); }})
     , status_(options_.self, options_.raft.group, core_, applier_, s.wal, s.transport, admin_)
+    , corrupt_(options_.corrupt)
+    , consistency_(options_.consistency,
+                   {.name = options_.self.name, .status = status_, .judged = [this](const auto& why) { judged(why); }})
     , succession_({.group = options_.raft.group,
                    .self = options_.raft.self,
                    .core = core_,
@@ -96,13 +100,15 @@ group::group(group_options o, seams s, const raft::initial_state& recovered, app
                    .wal = s.wal,
                    .transport = s.transport,
                    .observer = s.observer,
-                   .wake = [this] { wake_.set(); }}) {
+                   .wake = [this] { wake_.set(); },
+                   .corrupt = corrupt_}) {
   writes_inbox_.set_waker(wake_);
   reads_inbox_.set_waker(wake_);
   peers_inbox_.set_waker(wake_);
   calls_inbox_.set_waker(wake_);
   room_inbox_.set_waker(wake_);
   leases_.attach(applier_.store());
+  status_.set_corrupt(corrupt_);
   admin_.begin(recovered.configurations);
   follow_members();
 }
@@ -354,6 +360,26 @@ void group::wal_failed(const storage::error& e) {
 void group::stop(coro::fatal_cause cause, const std::string& why) {
   failed_ = true;
   seams_.fatal.fatal(cause, why);
+}
+
+void group::judged(const std::string& why) {
+  const bool was = !corrupt_.empty();
+  if (was == !why.empty()) return; // the first reason stays
+  corrupt_ = why;
+  status_.set_corrupt(why);
+  seams_.observer.corrupt(why);
+  seams_.corrupt(why);
+  if (why.empty()) return;
+  // What this node said by itself is not to be relied on, and what it is about to say is not said.
+  pending_.clear();
+  reads_.clear(request_errc::corrupt);
+  ready_reads_.clear(request_errc::corrupt);
+  for (const read_request& r : std::exchange(lease_waits_, {})) sinks_.failed(r.to, request_errc::corrupt);
+  writes_.erase_if([this](const write_request& r) {
+    fail_write(r.to, request_errc::corrupt, corrupt_);
+    return true;
+  });
+  watching_.state_lost();
 }
 
 void group::apply_some() {

@@ -10,6 +10,7 @@
 #include "coro/worker.hpp"
 #include "daemon/node/applier.hpp"
 #include "daemon/node/bugs.hpp"
+#include "daemon/node/consistency.hpp"
 #include "daemon/node/fair_queue.hpp"
 #include "daemon/node/forward_replies.hpp"
 #include "daemon/node/forward_table.hpp"
@@ -69,6 +70,8 @@ struct group_options {
   snapshot_transfer_options transfers;
   /// A member's number by its name; 0 if that can be no name. Without it no member is ever added.
   std::function<node_id(std::string_view)> id_of = [](std::string_view) { return node_id(); };
+  node::consistency::options consistency;
+  std::string corrupt; ///< why its state counted for nothing when it ran last; empty: it counted
   node::bugs bugs;
 };
 
@@ -105,6 +108,8 @@ class group final : public storage::completion {
     std::function<void(node_id, const std::string& reason)> refuse;
     /// What is on record, or who is to be reached, may have changed.
     std::function<void(const membership&, const std::vector<wire::member>& reachable)> members_changed;
+    /// The state counts for nothing any more, and why, or counts again (empty): that is to outlive the node.
+    std::function<void(const std::string& why)> corrupt;
   };
 
   group(group_options o, seams s, const raft::initial_state& recovered, applier::state state);
@@ -140,6 +145,11 @@ class group final : public storage::completion {
   [[nodiscard]] node::watches& watching() { return watching_; }
   /// Whether puts are refused for want of space, on the disk or in the store.
   [[nodiscard]] bool is_full() const { return !seams_.wal.accepting_puts() || !over_quota(1).empty(); }
+  /// Why this node's state counts for nothing, so that it serves none of it; empty: it counts. It votes and keeps the
+  /// log as before, but hands leadership over, and takes and sends no snapshot.
+  [[nodiscard]] const std::string& corrupt() const { return corrupt_; }
+  /// The members whose states are known to count for nothing, and why.
+  [[nodiscard]] const std::map<node_id, std::string>& corrupt_members() const { return consistency_.corrupt(); }
   /// Whether no leader has been known for three election timeouts, and three seconds.
   [[nodiscard]] bool leaderless() const;
   [[nodiscard]] const raft::soft_state& soft() const { return soft_; }
@@ -183,6 +193,7 @@ class group final : public storage::completion {
   coro::task<void> free_elsewhere(applier::state s);
   void compact_some();
   void follow(const raft::soft_state& s);
+  void judged(const std::string& why);
   /// This node cannot go on.
   void stop(coro::fatal_cause cause, const std::string& why);
 
@@ -322,6 +333,8 @@ class group final : public storage::completion {
   snapshot_copies copies_;
   member_admin admin_;
   status_collector status_;
+  std::string corrupt_;
+  consistency consistency_;
   succession succession_;
 
   std::vector<write_request> proposing_; ///< the writes of this turn

@@ -54,8 +54,8 @@ void group::receive(node_id from, wire::raft_message m) {
   if (m.group != options_.raft.group) return;
   if (const auto* r = std::get_if<raft::append_response>(&m.body); r != nullptr && r->accepted)
     stages_.acknowledged(from, r->match, std::chrono::microseconds(r->held_us));
-  // Who stops hands leadership over, and takes none from another who does.
-  if (draining_ && std::holds_alternative<raft::timeout_now>(m.body)) return;
+  // Who stops, or has no state that counts, hands leadership over and takes none.
+  if ((draining_ || !corrupt_.empty()) && std::holds_alternative<raft::timeout_now>(m.body)) return;
   core_.step(from, std::move(m.body));
 }
 

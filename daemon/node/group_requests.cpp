@@ -34,6 +34,8 @@ void group::fail_write(const reply_to& to, request_errc why, std::string_view de
 void group::admit(write_request r) {
   if (draining_)
     fail_write(r.to, request_errc::shutting_down);
+  else if (!corrupt_.empty())
+    fail_write(r.to, request_errc::corrupt, corrupt_);
   else if (writes_.size() >= options_.waiting_max && !may_take_writes())
     sinks_.failed(r.to, request_errc::overloaded);
   else
@@ -219,6 +221,8 @@ void group::accept(read_request r) {
   stages_.read_taken(r);
   if (draining_)
     sinks_.failed(r.to, request_errc::shutting_down);
+  else if (!corrupt_.empty())
+    sinks_.failed(r.to, request_errc::corrupt, corrupt_);
   else if (options_.raft.witness && r.needs_data)
     sinks_.failed(r.to, request_errc::not_leader, witness_refusal);
   else if (r.stale && applier_.applied() < recovered_)
@@ -348,6 +352,7 @@ void group::keep_house() {
 
   note_age();
   if (!draining_) succession_.keep_house(ticks_);
+  if (!draining_ && !options_.raft.witness) consistency_.keep_house(seams_.loop.now());
   if (!soft_.serving) return;
   record_members();
   keep_settings();

@@ -142,6 +142,10 @@ storage::result<void> node::recover(const recovery_progress& progress, const sna
     options_.group.raft.witness = own->second.witness; // for as long as this directory stands for the member
   options_.group.raft.joined_term = directory_->identity().beginning_term;
   options_.group.raft.seed = seams_.entropy.next();
+  auto doubt = storage::read_doubt(seams_.files, options_.data_dir);
+  if (!doubt) return doubt.error();
+  options_.group.corrupt = std::move(*doubt);
+  if (!options_.group.corrupt.empty()) seams_.observer.corrupt(options_.group.corrupt);
   group::seams parts{
       .loop = seams_.group_loop,
       .wal = *wal_,
@@ -169,6 +173,7 @@ storage::result<void> node::recover(const recovery_progress& progress, const sna
               transport_->set_members(index, members, reachable);
             });
           },
+      .corrupt = [this](const std::string& why) { group_tasks_.spawn(note_doubt(why)); },
   };
   group_ = std::make_unique<group>(options_.group, std::move(parts), *initial, std::move(state));
   return {};
@@ -268,6 +273,12 @@ coro::task<void> node::stop(coro::duration grace) {
   auto ended = end_group();
   co_await boost::asio::co_spawn(seams_.group_loop.get_executor(), std::move(ended), coro::use_task);
   co_await transport_->stop();
+}
+
+coro::task<void> node::note_doubt(std::string why) {
+  auto write = [this, &why] { return storage::write_doubt(seams_.files, directory_->path(), why); };
+  const storage::result<void> noted = co_await coro::run_on(seams_.snapshot_worker, seams_.group_loop, write);
+  if (!noted) seams_.observer.doubt_not_noted(noted.error().message());
 }
 
 coro::task<void> node::end_group() {

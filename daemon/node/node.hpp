@@ -119,6 +119,7 @@ class node final : private wire::peer_handler {
                                                                  const storage::recovery_progress& progress);
   coro::task<void> run_group();
   coro::task<void> end_group();
+  coro::task<void> note_doubt(std::string why);
 
   void on_peer_up(node_id id, const wire::peer_info& info) override;
   void on_peer_down(node_id id, const std::string& reason) override;

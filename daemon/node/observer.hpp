@@ -30,6 +30,10 @@ class observer {
   virtual void handing_over(node_id /*to*/, const std::string& /*why*/) {}
   /// The cluster's settings are known, or others now.
   virtual void settings_changed(const kv::settings&) {}
+  /// This member's state counts for nothing, and why; empty: it is what most members hold, after all.
+  virtual void corrupt(const std::string& /*why*/) {}
+  /// The reason could not be written down: a restart would forget it.
+  virtual void doubt_not_noted(const std::string& /*why*/) {}
   virtual void space_changed(bool /*accepting*/, const std::string& /*detail*/) {}
 };
 

@@ -98,6 +98,8 @@ const char* describe(request_errc code) {
     return "this node cannot go on";
   case request_errc::refused:
     return "it would be unsafe or out of place now; nothing was changed";
+  case request_errc::corrupt:
+    return "this node's state differs from that of the other members: it serves nothing, ask another";
   }
   return "unknown error";
 }

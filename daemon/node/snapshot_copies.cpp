@@ -20,6 +20,9 @@ snapshot_answer refused(wire::request_errc why, std::string text) {
 void snapshot_copies::ask(const client::snapshot_request& r, receiver done) {
   const std::uint64_t ticket = ++tickets_;
   if (context_.witness) return done(refused(wire::request_errc::refused, witness_refusal));
+  if (context_.corrupt())
+    return done(refused(wire::request_errc::corrupt, "what this node holds differs from what the other members hold: "
+                                                     "ask another"));
   if (r.handle != 0) {
     const auto found = copies_.find(r.handle);
     if (found == copies_.end())

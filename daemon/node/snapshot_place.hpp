@@ -64,6 +64,7 @@ struct snapshot_context {
   /// After which entry, not below this one, the log must be kept, since somebody is sent a snapshot that ends there;
   /// nothing: need not be.
   std::function<std::optional<log_index>(log_index floor)> pinned;
+  std::function<bool()> corrupt;                                   ///< the state counts for nothing
   std::function<void()> renewed;                                   ///< another snapshot is the newest now
   std::function<void(applier::state)> discard;                     ///< frees a state that nobody wants
   std::function<void(coro::fatal_cause, const std::string&)> stop; ///< this node cannot go on

@@ -51,6 +51,10 @@ coro::task<void> snapshot_sender::send(node_id to, std::shared_ptr<transfer> t) 
 
 coro::task<void> snapshot_sender::send_file(node_id to, transfer& t) {
   if (t.failed) co_return;
+  if (context_.corrupt()) {
+    fail(t, "what this node holds differs from what the other members hold");
+    co_return;
+  }
   const open_reader reader = co_await open(to, t);
   if (!reader) co_return;
   context_.observer.snapshot_sending(to, t.mark.index);

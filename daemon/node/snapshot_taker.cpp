@@ -11,7 +11,7 @@ constexpr auto stuck_limit = std::chrono::seconds(1);
 } // namespace
 
 void snapshot_taker::applied() {
-  if (taking_ || too_early()) return;
+  if (taking_ || too_early() || context_.corrupt()) return;
   const log_index applied = context_.state.applied();
   if (applied <= last_taken_) return;
   // At once, while there is room: the next entries may want it.
@@ -33,7 +33,7 @@ void snapshot_taker::keep_house() {
   if (taking_) return;
   const bool released = kept_for_transfers_ && !context_.pinned({});
   if ((full || released) && newest_.index && keep_from() > shortened_to_) shorten_log();
-  if (stuck || too_early()) return;
+  if (stuck || too_early() || context_.corrupt()) return;
   // What this life knows no snapshot for may still be kept behind the one that it began with.
   const bool trails = !newest_.index && context_.core.first_index() <= last_taken_;
   const bool worth = context_.state.applied() > last_taken_ || (full && trails);
@@ -76,7 +76,7 @@ void snapshot_taker::shorten_log() {
 }
 
 void snapshot_taker::take_now() {
-  if (taking_ || too_early() || !context_.state.applied()) return;
+  if (taking_ || too_early() || !context_.state.applied() || context_.corrupt()) return;
   due_.set();
 }
 

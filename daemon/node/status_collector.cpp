@@ -45,6 +45,7 @@ client::status_row status_collector::own_row() const {
           .witness = state_.is_witness(),
           .keys_hash = state_.is_witness() ? 0 : store.keys_hash(),
           .compacted = store.compacted(),
+          .corrupt = corrupt_,
           .error = {}};
 }
 

@@ -11,6 +11,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace quorumd::node {
@@ -26,6 +28,8 @@ class status_collector {
                    const storage::wal& wal, wire::transport& transport, const member_admin& members);
 
   [[nodiscard]] client::status_row own_row() const;
+  /// What own_row() says of this node's state.
+  void set_corrupt(std::string why) { corrupt_ = std::move(why); }
   /// Asks every member; the rows come in the order of their names.
   void collect(coro::time_point now, receiver r);
   void answered(coro::time_point now, node_id from, std::uint64_t question, wire::decoded<client::status_row> row);
@@ -52,6 +56,7 @@ class status_collector {
   const storage::wal& wal_;
   wire::transport& transport_;
   const member_admin& members_;
+  std::string corrupt_;
   std::uint64_t next_id_ = 1;
   bool is_open_ = false;
   collection open_;

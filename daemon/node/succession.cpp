@@ -22,10 +22,15 @@ void succession::keep_house(std::uint64_t ticks) {
     candidate_ = node_id();
     return;
   }
-  if (seams_.wal.accepting_puts())
+  if (why_not().empty())
     seek_preferred();
   else
     seek_room();
+}
+
+std::string succession::why_not() const {
+  if (!seams_.corrupt.empty()) return seams_.corrupt;
+  return seams_.wal.accepting_puts() ? std::string() : seams_.wal.space().message;
 }
 
 void succession::seek_room() {
@@ -82,9 +87,9 @@ void succession::ask(node_id id) {
 
 bool succession::answered(std::uint64_t query, node_id member, const client::status_row& its) {
   if (query != room_query) return false;
-  if (!leads() || !its.accepting || !keeps_up(member)) return true;
-  if (!seams_.wal.accepting_puts())
-    hand_over_to(member, seams_.wal.space().message);
+  if (!leads() || !its.accepting || !its.corrupt.empty() || !keeps_up(member)) return true;
+  if (const std::string why = why_not(); !why.empty())
+    hand_over_to(member, why);
   else if (member == candidate_ && now_ - candidate_since_ >= well_ticks)
     hand_over_to(member, "its priority is higher");
   return true;

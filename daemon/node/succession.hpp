@@ -14,10 +14,10 @@
 
 namespace quorumd::node {
 
-/// Whom a leader hands its leadership to of its own accord (thesis §3.10): when its volume is full, to the first whose
-/// is not; and to the voter of the highest priority above its own, once that one has kept up with the log for some
-/// seconds. Either is asked first whether it has room: a member with a full volume is left alone. Belongs to the
-/// group's loop.
+/// Whom a leader hands its leadership to of its own accord (thesis §3.10): when its volume is full or its state
+/// corrupt, to the first of which neither is true; and to the voter of the highest priority above its own, once that
+/// one has kept up with the log for some seconds. Either is asked first whether it has room: a member with a full
+/// volume is left alone. Belongs to the group's loop.
 class succession {
  public:
   struct seams {
@@ -30,6 +30,7 @@ class succession {
     wire::transport& transport;
     node::observer& observer;
     std::function<void()> wake; ///< the core has something to say
+    const std::string& corrupt; ///< why this node's state counts for nothing; empty: it counts
   };
   explicit succession(seams s)
       : seams_(std::move(s)) {}
@@ -41,6 +42,8 @@ class succession {
 
  private:
   [[nodiscard]] bool leads() const { return seams_.core.soft().serving; }
+  /// Why it should not lead; empty: it may.
+  [[nodiscard]] std::string why_not() const;
   void seek_room();
   void seek_preferred();
   [[nodiscard]] node_id preferred() const;

@@ -5,6 +5,7 @@
 
 #include <absl/container/flat_hash_map.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <utility>
@@ -19,6 +20,13 @@ class watch_client : public kv::watch_sink {
   virtual void time_came(coro::time_point now) = 0;
   /// It needs a leader (watches::need_leader), and there has been none for long (group::leaderless).
   virtual void leader_lost() = 0;
+  /// This node's state counts for nothing (group::corrupt): it gets no more.
+  virtual void state_lost() = 0;
+
+ private:
+  friend class watches;
+  static constexpr std::size_t nowhere = static_cast<std::size_t>(-1);
+  std::size_t place_ = nowhere; ///< among all
 };
 
 /// Who watches the state of a group, and when they are to be woken. Belongs to the group's loop.
@@ -29,6 +37,8 @@ class watches {
       : hub_(hub) {}
 
   [[nodiscard]] kv::watch_hub& hub() { return hub_; }
+  /// It comes, and stays until forget().
+  void add(watch_client& c);
   /// In place of what it had asked for before; time_point::max(): not at all. Woken, it asks for a later time only.
   void wake_at(watch_client& c, coro::time_point at);
   void need_leader(watch_client& c) { need_leader_.push_back(&c); }
@@ -42,9 +52,11 @@ class watches {
   /// Wakes those whose time came.
   void keep_time(coro::time_point now);
   void leader_lost();
+  void state_lost();
 
  private:
   kv::watch_hub& hub_;
+  std::vector<watch_client*> all_;
   /// Those of the same time in the order in which they asked.
   using place = std::pair<coro::time_point, std::uint64_t>;
   std::map<place, watch_client*> due_;

@@ -28,6 +28,9 @@ class cluster::member final : public coro::fatal_hook, public node::observer, pu
     note(accepting ? "has space again" : detail);
     if (!accepting) ++owner.counters_[counter::full_disks];
   }
+  void corrupt(const std::string& why) override {
+    if (!why.empty()) owner.complain("n" + std::to_string(id.value()) + " takes its state for corrupt: " + why);
+  }
   void snapshot_failed(const std::string& why) override { note("snapshot failed: " + why); }
   void snapshot_sending(node_id to, log_index index) override;
   void snapshot_send_ended(node_id to, log_index, const std::string& why) override;

@@ -131,6 +131,7 @@ node::group_options draw_group(prng p, const mutants& m) {
   o.ahead_bytes_max = pick<3>(p, {1, 2048, 4194304});
   o.bulk_ahead_bytes_max = pick<2>(p, {1, 1048576});
   o.time_interval = p.fork(3).between(coro::duration(100ms), coro::duration(1s));
+  o.consistency.every = p.fork(7).between(coro::duration(200ms), coro::duration(3s));
   o.leases.checkpoint_interval = p.fork(4).pick(std::array<coro::duration, 3>{100ms, 300ms, 60s});
   o.watches.batch_bytes_max = p.fork(5).pick(std::array<std::size_t, 3>{1, 300, kv::reply_bytes_max});
   o.watches.turn_visits = p.fork(6).pick(std::array<std::size_t, 3>{1, 7, 1024});

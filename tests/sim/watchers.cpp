@@ -49,6 +49,7 @@ class watchers::seat final : public node::watch_client {
       else if (!refused(added.error()))
         return give_up();
     }
+    g.watching().add(*this);
     g.watching().wake_at(*this, g.now() + looks_every_);
     if (of_.needs_leader) g.watching().need_leader(*this);
   }
@@ -105,6 +106,10 @@ class watchers::seat final : public node::watch_client {
     ++all_.counters_[counter::leaderless_watchers];
     if (!group_->leaderless()) complain("its node says that it has no leader, and knows one");
     all_.clock_.after(1ms, [&all = all_, &of = of_] { all.leave(of); });
+  }
+
+  void state_lost() override {
+    if (!left_) complain("its node says that its state counts for nothing");
   }
 
   // --- for whoever looks at the run ---

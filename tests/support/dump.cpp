@@ -43,7 +43,7 @@ class out {
     return *this << m.index << m.term << m.members.voters << m.members.outgoing << m.members.learners;
   }
   out& operator<<(const entry& e) { return *this << e.encoded(); }
-  out& operator<<(const state_mark& m) { return *this << m.index << m.hash; }
+  out& operator<<(const state_mark& m) { return *this << m.index << m.hash << m.revision; }
   out& operator<<(const kv::settings& s) {
     return *this << s.keep_revisions << s.history_bytes_max << s.quota_bytes << s.keep_for_ms;
   }
@@ -51,7 +51,7 @@ class out {
     return *this << r.id << r.name << r.address << r.version << r.group << r.role << r.leader << r.term << r.commit
                  << r.applied << r.revision << r.keys << r.disk_bytes << r.lag << r.accepting << r.store_bytes
                  << r.history_bytes << r.settings.has_value() << r.settings.value_or(kv::settings{}) << r.marks
-                 << r.speaks << r.keys_hash << r.compacted << r.error;
+                 << r.speaks << r.keys_hash << r.compacted << r.corrupt << r.error;
   }
   out& operator<<(const member& m) { return *this << m.id << m.name << m.address; }
 

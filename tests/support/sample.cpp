@@ -124,11 +124,13 @@ status_row sampler::row() {
           .store_bytes = random_(),
           .history_bytes = random_(),
           .settings = coin() ? std::optional(settings()) : std::nullopt,
-          .marks = std::vector<state_mark>(below(state_marks_max + 1), {log_index(number()), random_()}),
+          .marks =
+              std::vector<state_mark>(below(state_marks_max + 1), {log_index(number()), random_(), revision(number())}),
           .speaks = static_cast<std::uint16_t>(below(65536)),
           .witness = coin(),
           .keys_hash = random_(),
           .compacted = revision(number()),
+          .corrupt = text(30),
           .error = text(30)};
 }
 

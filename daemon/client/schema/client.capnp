@@ -85,6 +85,7 @@ struct StateMark {
   # What the state hashes to after the entry.
   index @0 :UInt64;
   hash @1 :UInt64;
+  revision @2 :UInt64;
 }
 
 struct StatusRow {
@@ -112,6 +113,7 @@ struct StatusRow {
   witness @21 :Bool;  # it holds no data
   keysHash @22 :UInt64;  # of the versions that can be read, at `revision` and from `compacted` on; 0: it does not say
   compacted @23 :UInt64;
+  corrupt @24 :Text;  # why its state counts for nothing
 }
 
 struct HelloReply {

@@ -2,6 +2,7 @@
 
 #include "rpc.pb.h"
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -49,6 +50,13 @@ void add_members(Response& to, const client::members_reply& all) {
   }
 }
 
+/// As far as this node knows; itself, too.
+std::map<node_id, std::string> corrupt_members(node::group& g) {
+  std::map<node_id, std::string> all = g.corrupt_members();
+  if (!g.corrupt().empty()) all.emplace(g.status().own_row().id, g.corrupt());
+  return all;
+}
+
 void fill_status(node::group& g, pb::StatusResponse& r) {
   const client::status_row row = g.status().own_row();
   r.set_dbsize(static_cast<std::int64_t>(row.store_bytes));
@@ -60,15 +68,22 @@ void fill_status(node::group& g, pb::StatusResponse& r) {
   for (const client::member_row& m : g.members().now().rows)
     if (m.id == row.id) r.set_islearner(m.role == client::member_role::learner);
   if (row.leader == node_id()) r.add_errors("etcdserver: no leader");
-  if (g.is_full()) r.add_errors("memberID:" + std::to_string(row.id.value()) + " alarm:NOSPACE ");
+  const auto raised = [&](node_id id, const char* alarm) {
+    r.add_errors("memberID:" + std::to_string(id.value()) + " alarm:" + alarm + " ");
+  };
+  if (g.is_full()) raised(row.id, "NOSPACE");
+  for (const auto& [id, why] : corrupt_members(g)) raised(id, "CORRUPT");
 }
 
 /// One is raised as long as its cause lasts, and ends by itself.
 void fill_alarms(node::group& g, pb::AlarmResponse& r) {
-  if (!g.is_full()) return;
-  pb::AlarmMember& a = *r.add_alarms();
-  a.set_memberid(r.header().member_id());
-  a.set_alarm(pb::NOSPACE);
+  const auto raised = [&](std::uint64_t id, pb::AlarmType alarm) {
+    pb::AlarmMember& a = *r.add_alarms();
+    a.set_memberid(id);
+    a.set_alarm(alarm);
+  };
+  if (g.is_full()) raised(r.header().member_id(), pb::NOSPACE);
+  for (const auto& [id, why] : corrupt_members(g)) raised(id.value(), pb::CORRUPT);
 }
 
 /// Of the keys at the present revision: members that are at the same one have the same.

@@ -71,6 +71,8 @@ grpc_status status_of(wire::request_errc why, std::string_view text) {
     return says(grpc_code::invalid_argument, text);
   case request_errc::refused:
     return says(grpc_code::failed_precondition, text);
+  case request_errc::corrupt:
+    return says(grpc_code::data_loss, "corrupt cluster");
   default:
     return says(grpc_code::internal, text);
   }

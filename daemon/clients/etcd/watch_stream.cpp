@@ -25,6 +25,8 @@ void watch_stream::begin() {
   node::group& g = the_group();
   if (g.state().is_witness())
     return end({grpc_code::unavailable, "etcdserver: this member is a witness, which holds no data to watch"});
+  if (!g.corrupt().empty()) return state_lost();
+  g.watching().add(*this);
   if (!options_.needs_leader) return;
   if (g.leaderless()) return leader_lost();
   g.watching().need_leader(*this);
@@ -183,6 +185,10 @@ void watch_stream::resume() {
 
 void watch_stream::leader_lost() {
   end({grpc_code::unavailable, "etcdserver: no leader"});
+}
+
+void watch_stream::state_lost() {
+  end(status_of(wire::request_errc::corrupt, {}));
 }
 
 void watch_stream::ask_progress() {

@@ -76,6 +76,7 @@ class watch_stream final : public call_stream, private node::watch_client {
   // node::watch_client
   void time_came(coro::time_point now) override;
   void leader_lost() override;
+  void state_lost() override;
 
   /// What a WatchResponse says besides its events.
   struct notice {

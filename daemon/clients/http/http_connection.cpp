@@ -260,11 +260,13 @@ void http_connection::say_health(asked how, std::string_view trouble) {
 
 /// On the group's loop: what say_health() is to say.
 void http_connection::stage_health(wire::byte_buffer& out, const node::reply_to& to, std::string_view trouble) {
-  if (trouble.empty() && static_cast<asked>(to.slot) == asked::health && asks().node().the_group().is_full())
-    trouble = "ALARM NOSPACE";
+  node::group& g = asks().node().the_group();
+  const auto how = static_cast<asked>(to.slot);
+  if (!g.corrupt().empty() && how != asked::ready) trouble = "ALARM CORRUPT";
+  if (trouble.empty() && how == asked::health && g.is_full()) trouble = "ALARM NOSPACE";
   etcd::stage_message(out, etcd::staged_kind::answer, health_id, [&](wire::byte_buffer& b) {
-    const auto how = static_cast<std::byte>(to.slot);
-    b.append({&how, 1});
+    const auto first = static_cast<std::byte>(to.slot);
+    b.append({&first, 1});
     write_text(b, trouble);
     return 1 + trouble.size();
   });

@@ -28,6 +28,13 @@ class watch_waits::wait final : public node::watch_client {
   void fail(const kv::error& e) {
     finish([&](wire::byte_buffer& b) { client::encode_reply(b, to_.id, kv::result<kv::range_reply>(e)); });
   }
+  /// The node's state counts for nothing.
+  void refuse() {
+    finish([&](wire::byte_buffer& b) {
+      client::encode_reply(b, to_.id,
+                           client::client_error{.code = wire::request_errc::corrupt, .text = group_.corrupt()});
+    });
+  }
   /// It leaves the group, and is no more.
   void leave() {
     if (!answered_) {
@@ -55,6 +62,10 @@ class watch_waits::wait final : public node::watch_client {
   }
   void time_came(coro::time_point) override { leave(); }
   void leader_lost() override {}
+  void state_lost() override {
+    if (!answered_) refuse();
+    leave_soon();
+  }
 
  private:
   template <class Encode>
@@ -83,6 +94,11 @@ void watch_waits::begin(node::group& g, const node::reply_to& to, client::watch_
   waits_.push_front(std::make_unique<wait>(shared_from_this(), g, to, w.start));
   wait& one = *waits_.front();
   one.self = waits_.begin();
+  g.watching().add(one);
+  if (!g.corrupt().empty()) {
+    one.refuse();
+    return one.leave();
+  }
   const auto added = g.watching().hub().add({.key = w.key,
                                              .range_end = w.range_end,
                                              .start = w.start.at,

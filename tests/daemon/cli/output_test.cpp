@@ -66,33 +66,43 @@ TEST_CASE("members' states are compared where they can be") {
     r.marks = std::move(marks);
     return r;
   };
-  const auto mark = [](std::uint64_t index, std::uint64_t hash) { return client::state_mark{log_index(index), hash}; };
+  const auto mark = [](std::uint64_t index, std::uint64_t hash) {
+    return client::state_mark{log_index(index), hash, revision(index)};
+  };
   client::status_row away = row("n4", {});
   away.error = "no stream to it";
 
   const auto n1 = row("n1", {mark(1024, 5), mark(2048, 6), mark(2060, 7)});
   const auto n2 = row("n2", {mark(1024, 5), mark(2048, 6), mark(2070, 8)});
-  const verification same = verify(std::vector{n1, n2, row("n3", {mark(1024, 5), mark(2047, 9)})});
+  const client::verification same = client::verify(std::vector{n1, n2, row("n3", {mark(1024, 5), mark(2047, 9)})});
   CHECK(same.whole());
   CHECK(same.at == log_index(1024));
   CHECK(verification_text(same) == "the states of n1, n2 and n3 are equal at index 1024");
 
-  const verification one = verify(std::vector{n1, n2, row("n3", {mark(1024, 4), mark(2048, 6)})});
+  const client::verification one = client::verify(std::vector{n1, n2, row("n3", {mark(1024, 4), mark(2048, 6)})});
   CHECK(one.whole()); // healed by a snapshot, say
 
-  const verification odd = verify(std::vector{n1, row("n2", {mark(2048, 9)}), row("n3", {mark(2048, 6)})});
+  const client::verification odd =
+      client::verify(std::vector{n1, row("n2", {mark(2048, 9)}), row("n3", {mark(2048, 6)})});
   CHECK_FALSE(odd.whole());
-  CHECK(verification_text(odd) == "the state of n2 differs from that of n1 and n3 at index 2048");
-  const verification two = verify(std::vector{n1, row("n2", {mark(2048, 9)})});
-  CHECK(verification_text(two) == "the states of n1 and n2 differ at index 2048");
+  CHECK(verification_text(odd) == "the state of n2 differs from that of n1 and n3 at index 2048; they part at revision 2048 or before");
+  const client::verification two = client::verify(std::vector{n1, row("n2", {mark(2048, 9)})});
+  CHECK(verification_text(two) == "the states of n1 and n2 differ at index 2048; they part at revision 2048 or before");
+  const client::verification later = client::verify(std::vector{n1, row("n2", {mark(1024, 5), mark(2048, 9)})});
+  CHECK(verification_text(later) ==
+        "the states of n1 and n2 differ at index 2048; they part between revisions 1025 and 2048");
+  // Two of five are no majority, whoever is away.
+  const client::verification few = client::verify(std::vector{n1, n2, row("n3", {mark(2048, 9)}), away, away});
+  CHECK(few.same.empty());
+  CHECK(few.differ.size() == 3);
 
-  const verification behind = verify(std::vector{n1, row("n2", {mark(900, 3)})});
+  const client::verification behind = client::verify(std::vector{n1, row("n2", {mark(900, 3)})});
   CHECK_FALSE(behind.whole());
   CHECK(verification_text(behind) == "not compared: no index in common yet of n1 and n2");
-  const verification partly = verify(std::vector{n1, n2, away});
+  const client::verification partly = client::verify(std::vector{n1, n2, away});
   CHECK_FALSE(partly.whole());
   CHECK(verification_text(partly) == "the states of n1 and n2 are equal at index 2048; not compared: n4");
-  CHECK(verified_json(std::vector{n1, n2}, verify(std::vector{n1, n2}))
+  CHECK(verified_json(std::vector{n1, n2}, client::verify(std::vector{n1, n2}))
             .ends_with(R"("index":2048,"same":["n1","n2"],"differ":[],"not_compared":[]})"
                        "\n"));
 }

@@ -95,7 +95,6 @@ TEST_CASE("an entry that this version does not know stops the state machine") {
   CHECK(m.seen == std::vector{log_index(1)});
 }
 
-// Members of different speed have an index in common: the state is marked every so many entries, and as it is now.
 // Whoever sends it a command all the same does not know it: a departed one, to those who are told later.
 TEST_CASE("a witness passes over commands and follows the members") {
   machine m(true);
@@ -108,6 +107,7 @@ TEST_CASE("a witness passes over commands and follows the members") {
   CHECK(m.state.marks().empty()); // nothing that others could compare
 }
 
+// Members of different speed have an index in common: the state is marked every so many entries, and as it is now.
 TEST_CASE("the state is marked at agreed indexes") {
   machine m;
   const auto run_to = [&m](std::uint64_t index) {
@@ -115,12 +115,13 @@ TEST_CASE("the state is marked at agreed indexes") {
   };
   run_to(10);
   REQUIRE(m.state.marks().size() == 1);
-  CHECK(m.state.marks().back() == client::state_mark{log_index(10), m.state.store().content_hash()});
+  CHECK(m.state.marks().back() ==
+        client::state_mark{log_index(10), m.state.store().content_hash(), m.state.store().current()});
   run_to(applier::mark_interval);
-  const std::uint64_t then = m.state.store().content_hash();
+  const client::state_mark then{m.state.applied(), m.state.store().content_hash(), m.state.store().current()};
   run_to(applier::mark_interval + 5);
   REQUIRE(m.state.marks().size() == 2);
-  CHECK(m.state.marks().front() == client::state_mark{log_index(applier::mark_interval), then});
+  CHECK(m.state.marks().front() == then);
   CHECK(m.state.marks().back().index == log_index(applier::mark_interval + 5));
   run_to(applier::mark_interval * 100);
   CHECK(m.state.marks().size() == client::state_marks_max - 1);
