@@ -362,26 +362,6 @@ void group::stop(coro::fatal_cause cause, const std::string& why) {
   seams_.fatal.fatal(cause, why);
 }
 
-void group::judged(const std::string& why) {
-  const bool was = !corrupt_.empty();
-  if (was == !why.empty()) return; // the first reason stays
-  corrupt_ = why;
-  status_.set_corrupt(why);
-  seams_.observer.corrupt(why);
-  seams_.corrupt(why);
-  if (why.empty()) return;
-  // What this node said by itself is not to be relied on, and what it is about to say is not said.
-  pending_.clear();
-  reads_.clear(request_errc::corrupt);
-  ready_reads_.clear(request_errc::corrupt);
-  for (const read_request& r : std::exchange(lease_waits_, {})) sinks_.failed(r.to, request_errc::corrupt);
-  writes_.erase_if([this](const write_request& r) {
-    fail_write(r.to, request_errc::corrupt, corrupt_);
-    return true;
-  });
-  watching_.state_lost();
-}
-
 void group::apply_some() {
   const log_index before = applier_.applied();
   stages_.slice_begins();
@@ -445,22 +425,6 @@ coro::task<void> group::load(raft::load_request r) {
   }
 }
 
-coro::task<void> group::drain(coro::duration at_most) {
-  const coro::time_point until = seams_.loop.now() + at_most;
-  draining_ = true;
-  while (seams_.loop.now() < until) {
-    const bool leads = soft_.role == raft::role::leader;
-    if (leads && core_.members().voters.size() > 1) {
-      const node_id to = core_.transfer_target();
-      if (to) core_.transfer_leadership(to);
-      wake_.set();
-    } else if (pending_.size() == 0 && forwards_.size() == 0 && reads_.size() == 0 && ready_reads_.size() == 0) {
-      break;
-    }
-    co_await seams_.loop.timers().sleep_for(options_.tick);
-  }
-}
-
 queue_depths group::depths() const {
   return {.proposed = pending_.size(),
           .forwarded = forwards_.size(),
@@ -474,31 +438,6 @@ void group::add_to(group_mailboxes& sum) {
   reads_inbox_.add_to(sum.reads);
   peers_inbox_.add_to(sum.peers);
   calls_inbox_.add_to(sum.calls);
-}
-
-coro::task<bool> group::catch_up(coro::duration at_most) {
-  const coro::time_point until = seams_.loop.now() + at_most;
-  while (applier_.applied() < recovered_ && seams_.loop.now() < until)
-    co_await seams_.loop.timers().sleep_for(options_.tick);
-  co_return applier_.applied() >= recovered_;
-}
-
-void group::fail_all() {
-  draining_ = true;
-  take_inbox(0);
-  pending_.clear();
-  forwards_.clear();
-  reads_.clear(request_errc::shutting_down);
-  ready_reads_.clear(request_errc::shutting_down);
-  for (const read_request& r : std::exchange(lease_waits_, {})) sinks_.failed(r.to, request_errc::shutting_down);
-  writes_.erase_if([this](const write_request& r) {
-    fail_write(r.to, request_errc::shutting_down);
-    return true;
-  });
-  status_.end();
-  admin_.end();
-  copies_.end();
-  sinks_.flush();
 }
 
 } // namespace quorumd::node

@@ -51,8 +51,7 @@ void fill_cluster(cluster& c) {
   import_run load(c);
   load.feed(words, 0, words.size());
   load.finish(words.size());
-  for (std::size_t i = 0; i < c.size(); ++i)
-    REQUIRE(eventually([&] { return has_snapshot(c.data(i)); }, seconds(10)));
+  for (std::size_t i = 0; i < c.size(); ++i) REQUIRE(eventually([&] { return has_snapshot(c.data(i)); }, seconds(10)));
 }
 
 /// etcd's own command line, to be started.

@@ -85,7 +85,8 @@ TEST_CASE("members' states are compared where they can be") {
   const client::verification odd =
       client::verify(std::vector{n1, row("n2", {mark(2048, 9)}), row("n3", {mark(2048, 6)})});
   CHECK_FALSE(odd.whole());
-  CHECK(verification_text(odd) == "the state of n2 differs from that of n1 and n3 at index 2048; they part at revision 2048 or before");
+  CHECK(verification_text(odd) ==
+        "the state of n2 differs from that of n1 and n3 at index 2048; they part at revision 2048 or before");
   const client::verification two = client::verify(std::vector{n1, row("n2", {mark(2048, 9)})});
   CHECK(verification_text(two) == "the states of n1 and n2 differ at index 2048; they part at revision 2048 or before");
   const client::verification later = client::verify(std::vector{n1, row("n2", {mark(1024, 5), mark(2048, 9)})});
