@@ -81,8 +81,10 @@ storage::result<void> find_cluster(const newcomer& who, node::node_options& opti
                                   self.cluster_name + "': correct the one or the other");
       self.cluster = m.cluster;
       self.cluster_name = m.cluster_name;
-      for (const client::member_row& row : m.rows)
-        if (row.name == who.name) self.id = row.id;
+      for (const client::member_row& row : m.rows) { // by its address, if it was added without a name
+        const bool unnamed_here = row.name == row.address && row.address == who.peer.text();
+        if (row.name == who.name || (unnamed_here && !self.id)) self.id = row.id;
+      }
       options.joined = node::introduction_from(m);
       spdlog::info("cluster {} knows {} as a member: {} in all", m.cluster_name, who.name, m.rows.size());
       return {};

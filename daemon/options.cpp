@@ -83,7 +83,8 @@ node::node_options node_options_of(const config::settings& s) {
 }
 
 node_id member_id(std::string_view cluster, std::string_view name) {
-  return config::valid_name(name) ? config::node_id_of(cluster, name) : node_id();
+  const bool fits = config::valid_name(name) || coro::parse_endpoint(name);
+  return fits ? config::node_id_of(cluster, name) : node_id();
 }
 
 clients::client_port::options client_options_of(const config::settings& s) {

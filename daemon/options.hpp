@@ -9,7 +9,8 @@ namespace quorumd::daemon {
 /// The settings as the parts below take them.
 /// Of a node that joins a cluster only what it knows itself: the cluster, its name and the node's number are missing.
 [[nodiscard]] node::node_options node_options_of(const config::settings& s);
-/// A member's number by its name, in the cluster of that name; 0 if that can be no name.
+/// A member's number by its name, or by its address as long as it has none, in the cluster of that name; 0 if that can
+/// be neither.
 [[nodiscard]] node_id member_id(std::string_view cluster, std::string_view name);
 [[nodiscard]] clients::client_port::options client_options_of(const config::settings& s);
 /// How the process ends because of it (config/exit_codes.hpp).

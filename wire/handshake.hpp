@@ -26,6 +26,8 @@ inline constexpr std::uint64_t feature_witnesses = 8;
 inline constexpr std::uint64_t feature_leases = 16;
 /// It bounds history by its age (kv::age_level).
 inline constexpr std::uint64_t feature_history_age = 32;
+/// It makes changes of the members that were asked of another member.
+inline constexpr std::uint64_t feature_relayed_changes = 64;
 
 /// A member: as configured, which all nodes must agree on, or as the log says.
 struct member {

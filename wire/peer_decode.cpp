@@ -201,6 +201,12 @@ std::vector<std::byte> read_row(capnp::AnyPointer::Reader from) {
   return {bytes.begin(), bytes.end()};
 }
 
+std::vector<std::byte> read_relayed(capnp::Data::Reader from) {
+  require(from.size() <= relayed_bytes_max, codec_errc::length, "what is relayed is longer than a member sends");
+  const auto bytes = bytes_of(from);
+  return {bytes.begin(), bytes.end()};
+}
+
 snapshot_credit read_credit(schema::SnapshotCredit::Reader from) {
   snapshot_credit m;
   m.group = group_id(from.getGroup());
@@ -329,6 +335,19 @@ class peer_reader {
     case schema::PeerMessage::STATUS_ANSWER: {
       const auto answer = from.getStatusAnswer();
       out_.emplace_back(status_answer{.id = answer.getId(), .row = read_row(answer.getRow())});
+      break;
+    }
+    case schema::PeerMessage::RELAY_REQUEST: {
+      const auto m = from.getRelayRequest();
+      out_.emplace_back(relay_request{.id = m.getId(),
+                                      .group = group_id(m.getGroup()),
+                                      .remaining = std::chrono::milliseconds(m.getRemainingMs()),
+                                      .request = read_relayed(m.getRequest())});
+      break;
+    }
+    case schema::PeerMessage::RELAY_REPLY: {
+      const auto m = from.getRelayReply();
+      out_.emplace_back(relay_reply{.id = m.getId(), .reply = read_relayed(m.getReply())});
       break;
     }
     default:

@@ -251,6 +251,22 @@ struct peer_encoder {
       QUORUMD_INVARIANT(copied.has_value(), "a status that is sent was encoded here");
     });
   }
+  void operator()(const relay_request& m) const {
+    append(out, struct_words<schema::RelayRequest> + data_words(m.request.size()), [&](root r) {
+      auto to = r.initRelayRequest();
+      to.setId(m.id);
+      to.setGroup(m.group.value());
+      to.setRemainingMs(static_cast<std::uint32_t>(m.remaining.count()));
+      to.setRequest(data(std::span(m.request)));
+    });
+  }
+  void operator()(const relay_reply& m) const {
+    append(out, struct_words<schema::RelayReply> + data_words(m.reply.size()), [&](root r) {
+      auto to = r.initRelayReply();
+      to.setId(m.id);
+      to.setReply(data(std::span(m.reply)));
+    });
+  }
 };
 
 } // namespace

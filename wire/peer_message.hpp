@@ -93,7 +93,22 @@ struct status_answer {
 /// Of a row.
 inline constexpr std::size_t status_bytes_max = std::size_t{64} * 1024;
 
+/// A client's request that the leader is to answer, and its answer, as clients send and get them (daemon/client), which
+/// is not this folder's: only for a peer that has feature_relayed_changes.
+struct relay_request {
+  std::uint64_t id = 0;
+  group_id group;
+  std::chrono::milliseconds remaining{0};
+  std::vector<std::byte> request;
+};
+struct relay_reply {
+  std::uint64_t id = 0;
+  std::vector<std::byte> reply;
+};
+/// Of either.
+inline constexpr std::size_t relayed_bytes_max = std::size_t{256} * 1024;
+
 using peer_message = std::variant<raft_message, forward_request, forward_reply, snapshot_chunk, snapshot_credit,
-                                  status_query, status_answer>;
+                                  status_query, status_answer, relay_request, relay_reply>;
 
 } // namespace quorumd::wire

@@ -88,6 +88,7 @@ group::group(group_options o, seams s, const raft::initial_state& recovered, app
               .id_of = options_.id_of,
               .join_anywhere = options_.bugs.join_anywhere,
               .wake = [this] { wake_.set(); }})
+    , relay_(options_.raft.group, s.transport, options_.self.boot.value() >> 1 | 1)
     , status_(options_.self, options_.raft.group, core_, applier_, s.wal, s.transport, admin_)
     , corrupt_(options_.corrupt)
     , consistency_(options_.consistency,
@@ -161,7 +162,8 @@ void group::sleep_until_due() {
       waiting_requests() != 0 || reads_.size() != 0 || ready_reads_.size() != 0 || !lease_waits_.empty();
   if (waited_for) ahead_ = std::min(ahead_, until_next(expiry_ticks));
   // An idle member keeps house when its leader's heartbeats come, or its own leave.
-  if (waited_for || status_.asked() || admin_.asked()) ahead_ = std::min(ahead_, until_next(house_keeping_ticks));
+  if (waited_for || status_.asked() || admin_.asked() || relay_.asked())
+    ahead_ = std::min(ahead_, until_next(house_keeping_ticks));
   const coro::time_point due = std::min({ticked_ + options_.tick * ahead_, watching_.due(), leases_due()});
   if (due >= wakes_) return;
   wakes_ = due;

@@ -16,6 +16,7 @@
 #include "daemon/node/forward_table.hpp"
 #include "daemon/node/lease_keeper.hpp"
 #include "daemon/node/member_admin.hpp"
+#include "daemon/node/member_relay.hpp"
 #include "daemon/node/observer.hpp"
 #include "daemon/node/peer_map.hpp"
 #include "daemon/node/pending_table.hpp"
@@ -83,6 +84,7 @@ struct peer_event {
   quorumd::incarnation incarnation;         ///< of `up`
   std::uint64_t features = 0;               ///< of `up`: that both have
   log_index members_index;                  ///< of `up`
+  std::string name;                         ///< of `up`
   std::string client_address;               ///< of `up`
   std::vector<wire::peer_message> messages; ///< of `messages`
   wire::inbound_hold hold;                  ///< until they are taken
@@ -141,6 +143,8 @@ class group final : public storage::completion {
   [[nodiscard]] coro::time_point now() const { return seams_.loop.now(); }
   [[nodiscard]] status_collector& status() { return status_; }
   [[nodiscard]] member_admin& members() { return admin_; }
+  /// Of whatever member leads: it is asked if it is another.
+  void change_members(const client::member_change& c, coro::time_point deadline, member_admin::receiver done);
   [[nodiscard]] snapshot_copies& copies() { return copies_; }
   [[nodiscard]] node::watches& watching() { return watching_; }
   /// Whether puts are refused for want of space, on the disk or in the store.
@@ -266,6 +270,8 @@ class group final : public storage::completion {
   void receive(node_id from, wire::snapshot_credit m);
   void receive(node_id from, wire::status_query m);
   void receive(node_id from, wire::status_answer m);
+  void receive(node_id from, wire::relay_request m);
+  void receive(node_id from, const wire::relay_reply& m);
   [[nodiscard]] bool can_unpack(node_id id) const;
   void check_members();
   void record_members();
@@ -332,6 +338,7 @@ class group final : public storage::completion {
   snapshot_installer installer_;
   snapshot_copies copies_;
   member_admin admin_;
+  member_relay relay_;
   status_collector status_;
   std::string corrupt_;
   consistency consistency_;

@@ -22,6 +22,7 @@ void group::take(peer_event& e) {
          .incarnation = e.incarnation,
          .features = e.features,
          .members_index = e.members_index,
+         .name = std::move(e.name),
          .client_address = std::move(e.client_address)};
     forward_replies_.stream_began(e.from);
     sender_.peer_lost(e.from); // what was begun without a stream never left
@@ -34,6 +35,7 @@ void group::take(peer_event& e) {
     forwards_.broken(e.from, options_.bugs.call_unsent ? request_errc::not_applied : request_errc::unknown);
     sender_.peer_lost(e.from);
     installer_.peer_lost(e.from);
+    relay_.broken(e.from);
     core_.unreachable(e.from);
     core_.stream_reset(e.from);
     break;
@@ -120,6 +122,32 @@ void group::receive(node_id from, wire::status_answer m) {
   wire::decoded<client::status_row> row = client::decode_status(m.row);
   if (row.has_value() && succession_.answered(m.id, from, *row)) return;
   status_.answered(seams_.loop.now(), from, m.id, std::move(row));
+}
+
+void group::receive(node_id from, wire::relay_request m) {
+  const auto c = m.group == options_.raft.group ? relayed_change(m) : std::nullopt;
+  if (!c) {
+    const member_answer refused{
+        .error = request_errc::invalid, .text = "it is no change of this group's members", .reply = {}};
+    return seams_.transport.send(from, relayed_answer(m.id, refused));
+  }
+  admin_.change(*c, seams_.loop.now() + m.remaining, [this, from, id = m.id](const member_answer& a) {
+    seams_.transport.send(from, relayed_answer(id, a));
+  });
+}
+
+void group::receive(node_id from, const wire::relay_reply& m) {
+  relay_.answered(from, m);
+}
+
+void group::change_members(const client::member_change& c, coro::time_point deadline, member_admin::receiver done) {
+  const node_id leader = reachable_leader();
+  const auto its = peers_.find(leader);
+  const bool relays = its != peers_.end() && (its->second.features & wire::feature_relayed_changes) != 0;
+  if (soft_.role != raft::role::leader && relays)
+    relay_.ask(leader, c, seams_.loop.now(), deadline, std::move(done));
+  else
+    admin_.change(c, deadline, std::move(done));
 }
 
 std::string_view group::leader_address() const {

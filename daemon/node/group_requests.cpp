@@ -339,6 +339,7 @@ void group::keep_house() {
   taker_.keep_house();
   copies_.keep_house();
   admin_.keep_house(seams_.loop.now());
+  relay_.expire(seams_.loop.now());
   leave_if_removed();
   if (soft_.leader) retry_waiting();
 

@@ -62,6 +62,7 @@ void group::fail_all() {
   });
   status_.end();
   admin_.end();
+  relay_.end();
   copies_.end();
   sinks_.flush();
 }

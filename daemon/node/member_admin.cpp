@@ -134,7 +134,8 @@ member_answer member_admin::join(const client::join_request& r) const {
     return refusal(request_errc::not_leader, "only the leader says who may join");
   if (under_way()) // what it is told must not be taken back
     return refusal(request_errc::refused, "a change of the members is under way: it will be known in a moment");
-  const node_id id = in_force_.find(r.name);
+  node_id id = in_force_.find(r.name);
+  if (!id) id = in_force_.find_unnamed(r.address);
   if (!id)
     return refusal(request_errc::refused, r.name + " is no member of cluster " + seams_.self.cluster_name +
                                               " yet: run 'quorumd member add " + r.name + "=" +
@@ -180,6 +181,7 @@ std::string member_admin::move(node_id id, const std::string& address, roster& n
   for (const auto& [other, record] : next.records)
     if (other != id && record.address == address && raft::is_member(next.members, other))
       return r.name + ": " + record.name + " is at " + address + " already";
+  if (r.unnamed()) r.name = address;
   r.address = address;
   return {};
 }
@@ -405,6 +407,15 @@ void member_admin::keep_house(coro::time_point now_is) {
   promote_learners();
 }
 
+void member_admin::name_newcomers(roster& next) const {
+  for (auto& [id, record] : next.records) {
+    const auto p = seams_.peers.find(id);
+    if (!record.unnamed() || p == seams_.peers.end() || !p->second.up || p->second.refused) continue;
+    const std::string& name = p->second.name;
+    if (seams_.id_of(name) && !next.find(name)) record.name = name;
+  }
+}
+
 /// One that holds what was the log's end the last time has caught up (thesis §4.2.1).
 void member_admin::promote_learners() {
   const log_index end = std::exchange(last_before_, seams_.core.last_index());
@@ -419,7 +430,8 @@ void member_admin::promote_learners() {
     insert(next.members.voters, id);
     record->second.promotes = false;
   }
-  if (next.members == in_force_.members) return;
+  name_newcomers(next);
+  if (next.members == in_force_.members && next.records == in_force_.records) return;
   forget_former_change(next);
   if (seams_.core.change_members(next.members, encode_details(next.records))) seams_.wake();
 }

@@ -36,7 +36,8 @@ class member_admin {
     raft::core& core;
     const applier& state;
     const peer_map& peers;
-    std::function<node_id(std::string_view)> id_of; ///< a member's number by its name; 0 if that can be no name
+    std::function<node_id(std::string_view)> id_of; ///< a member's number by its name, or by its
+                                                    ///< address while it has none; 0 if that can be neither
     bool join_anywhere = false;                     ///< a deliberate bug for the simulator
     std::function<void()> wake;                     ///< the core has something to say
   };
@@ -95,6 +96,7 @@ class member_admin {
   [[nodiscard]] std::optional<raft::peer_progress> progress_of(node_id id) const;
   [[nodiscard]] member_answer refusal(wire::request_errc error, const std::string& text) const;
   [[nodiscard]] std::optional<member_answer> outcome(const waiter& w, coro::time_point now) const;
+  void name_newcomers(roster& next) const;
   void promote_learners();
 
   const seams seams_;

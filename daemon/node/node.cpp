@@ -54,7 +54,8 @@ storage::result<void> node::open_directory() {
   options_.self.incarnation = mine.incarnation;
   options_.self.boot = boot_id(seams_.entropy.next() | 1);
   options_.self.features |= wire::feature_member_changes | wire::feature_sessions | wire::feature_packed_chunks |
-                            wire::feature_witnesses | wire::feature_leases | wire::feature_history_age;
+                            wire::feature_witnesses | wire::feature_leases | wire::feature_history_age |
+                            wire::feature_relayed_changes;
   if (auto noted = note_promise(); !noted) return noted;
   first_ = roster_of(options_.self.members);
   if (mine.beginning.empty()) return {};
@@ -298,6 +299,7 @@ void node::on_peer_up(node_id id, const wire::peer_info& info) {
   e.incarnation = info.incarnation;
   e.features = info.features;
   e.members_index = info.members_index;
+  e.name = info.name;
   e.client_address = info.client_address;
   group_->deliver(std::move(e));
 }

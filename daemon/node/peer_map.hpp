@@ -15,7 +15,8 @@ struct peer_state {
   quorumd::incarnation incarnation;
   std::uint64_t features = 0;
   log_index members_index;    ///< of the change of members that it knew when it connected
-  std::string client_address; ///< as it said last
+  std::string name;           ///< as it said last
+  std::string client_address; ///< likewise
 };
 
 using peer_map = std::map<node_id, peer_state>;

@@ -34,6 +34,12 @@ node_id roster::find(std::string_view name) const {
   return found == records.end() ? node_id() : found->first;
 }
 
+node_id roster::find_unnamed(std::string_view address) const {
+  const auto found = std::find_if(records.begin(), records.end(),
+                                  [&](const auto& r) { return r.second.unnamed() && r.second.address == address; });
+  return found == records.end() ? node_id() : found->first;
+}
+
 std::string roster::name_of(node_id id) const {
   const auto found = records.find(id);
   if (found != records.end() && !found->second.name.empty()) return found->second.name;

@@ -17,7 +17,8 @@
 
 namespace quorumd::node {
 
-/// What the cluster knows of a member besides its number.
+/// What the cluster knows of a member besides its number. One that was added by its address alone has
+/// that for a name until it comes with its own.
 struct member_record {
   std::string name;
   std::string address;      ///< HOST:PORT for peers
@@ -28,6 +29,7 @@ struct member_record {
   bool witness = false;                             ///< votes, and holds no data; for as long as it is a member
   std::uint8_t priority = client::priority_default; ///< for leadership: the highest leads, where it can
 
+  [[nodiscard]] bool unnamed() const { return name == address; }
   friend bool operator==(const member_record&, const member_record&) = default;
 };
 
@@ -41,6 +43,8 @@ struct roster {
 
   /// The member of that name; 0 for none.
   [[nodiscard]] node_id find(std::string_view name) const;
+  /// The member without a name of its own at the address; 0 for none.
+  [[nodiscard]] node_id find_unnamed(std::string_view address) const;
   /// Its name, or its number if there is none.
   [[nodiscard]] std::string name_of(node_id id) const;
   /// Those of them that hold no data.

@@ -121,4 +121,69 @@ TEST_CASE("etcdctl's puts outlive the leader") {
   c.check_all_hold(acknowledged);
 }
 
+// etcd's way: the address comes first, and the name with the node. Any member takes it to the leader.
+TEST_CASE("etcdctl adds, promotes and removes members through any member") {
+  if (!has_etcdctl()) return;
+  cluster c("etcdctl_members", {.nodes = 3, .spares = 2});
+  for (std::size_t i = 0; i < 3; ++i) c.start(i);
+  for (std::size_t i = 0; i < 3; ++i) c.wait_healthy(i);
+  const std::size_t follower = (c.wait_leader() + 1) % 3;
+  const auto at_follower = [&](const std::vector<std::string>& words) {
+    return etcdctl(c, c.endpoint(follower), words);
+  };
+  const auto url = [&](std::size_t i) {
+    return "http://" + c.peer_place(i).ip + ":" + std::to_string(c.peer_place(i).port);
+  };
+  const auto line_of = [&](const std::string& what) {
+    std::istringstream lines(done(at_follower({"member", "list"})).output);
+    for (std::string line; std::getline(lines, line);)
+      if (line.find(what) != std::string::npos) return line;
+    return std::string();
+  };
+
+  const auto added = at_follower({"member", "add", "n4", "--peer-urls", url(3)});
+  REQUIRE_MESSAGE(added.code == 0, added.errors);
+  CHECK(added.output.find(" added to cluster ") != std::string::npos);
+  CHECK(added.output.find("ETCD_NAME=\"n4\"") != std::string::npos);
+  CHECK(line_of(url(3)).find(", unstarted, , " + url(3) + ", , ") != std::string::npos);
+  const auto twice = at_follower({"member", "add", "other", "--peer-urls", url(3)});
+  CHECK(twice.errors.find("etcdserver: Peer URLs already exists") != std::string::npos);
+  const auto bad = at_follower({"member", "add", "other", "--peer-urls", "http://nowhere"});
+  CHECK(bad.code != 0);
+
+  c.start(3);
+  c.wait_healthy(3);
+  const auto started = [&](bool learner) {
+    return [&, end = learner ? ", true" : ", false"] {
+      const std::string line = line_of(url(3));
+      return line.find(", started, n4, ") != std::string::npos && line.ends_with(end);
+    };
+  };
+  REQUIRE_MESSAGE(eventually(started(false), seconds(20)), line_of(url(3)));
+  done(at_follower({"put", "a", "1"}));
+  CHECK(done(etcdctl(c, c.endpoint(3), {"get", "a"})).output == "a\n1\n");
+  const std::string own = done(c.at(0, {"member", "list"})).output;
+  CHECK_MESSAGE(own.find("\nn4 ") != std::string::npos, own);
+  // Under its own name, also after a restart.
+  REQUIRE(c.stop(3) == 0);
+  c.start(3);
+  c.wait_healthy(3);
+
+  const std::string id = line_of(url(3)).substr(0, line_of(url(3)).find(','));
+  const auto voter = at_follower({"member", "promote", id});
+  CHECK(voter.errors.find("etcdserver: can only promote a learner member") != std::string::npos);
+  done(at_follower({"member", "remove", id}));
+  CHECK(line_of(url(3)).empty());
+  CHECK(at_follower({"member", "remove", id}).errors.find("etcdserver: member not found") != std::string::npos);
+
+  done(at_follower({"member", "add", "n5", "--peer-urls", url(4), "--learner"}));
+  c.start(4);
+  const auto learns = [&] { return line_of(url(4)).find(", started, n5, ") != std::string::npos; };
+  REQUIRE(eventually(learns, seconds(20)));
+  CHECK(line_of(url(4)).ends_with(", true"));
+  const std::string learner = line_of(url(4)).substr(0, line_of(url(4)).find(','));
+  REQUIRE(eventually([&] { return at_follower({"member", "promote", learner}).code == 0; }, seconds(20)));
+  CHECK(line_of(url(4)).ends_with(", false"));
+}
+
 } // namespace quorumd::testing

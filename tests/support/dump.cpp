@@ -96,6 +96,10 @@ class out {
     return *this << "credit" << m.group << m.transfer << m.offset << m.status << m.text;
   }
   out& operator<<(const status_query& m) { return *this << "status_query" << m.id << m.group; }
+  out& operator<<(const relay_request& m) {
+    return *this << "relay_request" << m.id << m.group << m.remaining.count() << std::span(m.request);
+  }
+  out& operator<<(const relay_reply& m) { return *this << "relay_reply" << m.id << std::span(m.reply); }
   out& operator<<(const status_answer& m) { return *this << "status_answer" << m.id << m.row; }
 
   out& operator<<(const kv::put& p) {

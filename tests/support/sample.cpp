@@ -134,6 +134,11 @@ status_row sampler::row() {
           .error = text(30)};
 }
 
+std::vector<std::byte> sampler::blob_copy(std::size_t max) {
+  const shared_bytes b = blob(0, max);
+  return {b.bytes.begin(), b.bytes.end()};
+}
+
 peer_message sampler::message_of(std::size_t kind) {
   switch (kind) {
   case 0: {
@@ -171,6 +176,13 @@ peer_message sampler::message_of(std::size_t kind) {
     return status_query{.id = random_(), .group = group_id(number())};
   case 5:
     return status_answer{.id = random_(), .row = encode_status(row())};
+  case 6:
+    return relay_request{.id = random_(),
+                         .group = group_id(number()),
+                         .remaining = std::chrono::milliseconds(below(UINT32_MAX)),
+                         .request = blob_copy(200)};
+  case 7:
+    return relay_reply{.id = random_(), .reply = blob_copy(200)};
   default: {
     const group_id group(number());
     return raft_message{group, raft_message_of(group)};

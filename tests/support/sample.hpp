@@ -37,7 +37,7 @@ class sampler {
 
   raft::message raft_message_of(group_id group);
   peer_message message();
-  static constexpr std::size_t kinds = 16; ///< of message(); message_of(k) for each below
+  static constexpr std::size_t kinds = 18; ///< of message(); message_of(k) for each below
   peer_message message_of(std::size_t kind);
   snapshot_chunk packed_chunk();
   hello greeting();
@@ -71,6 +71,7 @@ class sampler {
   member_row member();
   metrics_reply report();
   shared_bytes blob(std::size_t min, std::size_t max);
+  std::vector<std::byte> blob_copy(std::size_t max);
 
   std::mt19937_64 random_;
   std::deque<std::string> kept_;

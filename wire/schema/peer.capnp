@@ -168,6 +168,18 @@ struct StatusAnswer {
   row @1 :AnyPointer;  # a StatusRow of client.capnp
 }
 
+struct RelayRequest {
+  id @0 :UInt64;
+  group @1 :UInt64;
+  remainingMs @2 :UInt32;
+  request @3 :Data;  # a Request of client.capnp
+}
+
+struct RelayReply {
+  id @0 :UInt64;
+  reply @1 :Data;  # a Reply of client.capnp
+}
+
 struct PeerMessage {
   union {
     hello @0 :Hello;
@@ -190,5 +202,7 @@ struct PeerMessage {
     snapshotCredit @17 :SnapshotCredit;
     statusQuery @18 :StatusQuery;
     statusAnswer @19 :StatusAnswer;
+    relayRequest @20 :RelayRequest;  # for whoever has the feature
+    relayReply @21 :RelayReply;
   }
 }

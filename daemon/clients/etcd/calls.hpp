@@ -130,6 +130,11 @@ class calls {
   // Calls about the node and its cluster (group_calls.cpp).
   void ask_group(std::int32_t id, const call& c, service::time_limits until, std::string_view message);
   void move_leader(std::int32_t id, service::time_limits until, std::uint64_t target);
+  [[nodiscard]] static std::optional<grpc_status> objection_to(node::group& g, const client::member_change& c,
+                                                               const client::member_row* whose);
+  void change_members(node::group& g, const node::reply_to& to, service::time_limits until,
+                      const client::member_change& change);
+  void add_member(std::int32_t id, service::time_limits until, const std::string& address, bool promote);
   void change_member(std::int32_t id, service::time_limits until, std::uint64_t member, client::member_change change);
   template <class Answer>
   void reply_message(node::group& g, const node::reply_to& to, const Answer& r);

@@ -56,6 +56,7 @@ void calls::dispatch(std::int32_t id, call& c, std::string_view message) {
   case method::hash:
   case method::hash_kv:
   case method::move_leader:
+  case method::member_add:
   case method::member_remove:
   case method::member_update:
   case method::member_promote:

@@ -1,7 +1,9 @@
 #include "daemon/clients/etcd/calls.hpp"
 
+#include "coro/net.hpp"
 #include "rpc.pb.h"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <string>
@@ -37,17 +39,18 @@ std::uint32_t short_hash(std::uint64_t h) {
   return static_cast<std::uint32_t>(h ^ h >> 32);
 }
 
+void fill(pb::Member& m, const client::member_row& row) {
+  m.set_id(row.id.value());
+  if (row.name != row.address) m.set_name(row.name); // else it has not come yet
+  m.add_peerurls("http://" + row.address);
+  if (!row.client_address.empty()) m.add_clienturls("http://" + row.client_address);
+  m.set_islearner(row.role == client::member_role::learner);
+}
+
 template <class Response>
 void add_members(Response& to, const client::members_reply& all) {
   to.mutable_header()->set_revision(0); // as etcd has it
-  for (const client::member_row& row : all.rows) {
-    pb::Member& m = *to.add_members();
-    m.set_id(row.id.value());
-    m.set_name(row.name);
-    m.add_peerurls("http://" + row.address);
-    if (!row.client_address.empty()) m.add_clienturls("http://" + row.client_address);
-    m.set_islearner(row.role == client::member_role::learner);
-  }
+  for (const client::member_row& row : all.rows) fill(*to.add_members(), row);
 }
 
 /// As far as this node knows; itself, too.
@@ -106,10 +109,13 @@ std::optional<client::member_row> row_of(node::group& g, std::uint64_t id) {
   return std::nullopt;
 }
 
-/// `http://host:port` without what is in front.
+/// `http://host:port` without what is in front; empty if it is anything else.
 std::string address_in(const std::string& url) {
-  for (const std::string_view scheme : {"http://", "https://"})
-    if (url.starts_with(scheme)) return url.substr(scheme.size());
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (!url.starts_with(scheme)) continue;
+    std::string address = url.substr(scheme.size());
+    return coro::parse_endpoint(address) ? address : std::string();
+  }
   return {};
 }
 
@@ -153,23 +159,66 @@ void calls::move_leader(std::int32_t id, service::time_limits until, std::uint64
               });
 }
 
+/// Why the members cannot change so, in etcd's words; nothing: the leader is to say.
+std::optional<grpc_status> calls::objection_to(node::group& g, const client::member_change& c,
+                                               const client::member_row* whose) {
+  if (c.action == client::member_action::promote && whose->role != client::member_role::learner)
+    return grpc_status{grpc_code::failed_precondition, "etcdserver: can only promote a learner member"};
+  const std::string& address = c.members.at(0).address;
+  const bool taken = !address.empty() && std::ranges::any_of(g.members().now().rows, [&](const auto& row) {
+    return row.address == address && (whose == nullptr || row.id != whose->id);
+  });
+  if (taken) return grpc_status{grpc_code::failed_precondition, "etcdserver: Peer URLs already exists"};
+  return std::nullopt;
+}
+
+/// Whoever leads makes it.
+void calls::change_members(node::group& g, const node::reply_to& to, service::time_limits until,
+                           const client::member_change& change) {
+  g.change_members(change, until.deadline, [this, to, &g, what = change](const node::member_answer& a) {
+    using client::member_action;
+    if (a.error == wire::request_errc::refused && what.action == member_action::promote)
+      return reply_status(g, to,
+                          {grpc_code::failed_precondition,
+                           "etcdserver: can only promote a learner member which is in sync with leader"});
+    if (a.error == wire::request_errc::refused)
+      return reply_status(g, to, {grpc_code::failed_precondition, "etcdserver: " + a.text});
+    if (a.error != wire::request_errc::none) return reply_status(g, to, status_of(a.error, a.text));
+    const auto answered = [&](auto r) {
+      fill(*r.mutable_header(), header_now(asks().node()));
+      add_members(r, a.reply);
+      return r;
+    };
+    if (what.action != member_action::add) return reply_message(g, to, answered(pb::MembersResponse()));
+    auto r = answered(pb::MemberAddResponse());
+    for (const client::member_row& row : a.reply.rows)
+      if (row.address == what.members.at(0).address) fill(*r.mutable_member(), row);
+    reply_message(g, to, r);
+  });
+}
+
 void calls::change_member(std::int32_t id, service::time_limits until, std::uint64_t member,
                           client::member_change change) {
   asks().call(static_cast<std::uint64_t>(id), 0, report_bytes, true,
               [this, until, member, change = std::move(change)](node::group& g, const node::reply_to& to) {
                 const auto row = row_of(g, member);
                 if (!row) return reply_status(g, to, {grpc_code::not_found, "etcdserver: member not found"});
+                if (const auto why = objection_to(g, change, &*row)) return reply_status(g, to, *why);
                 client::member_change c = change;
                 c.members.at(0).name = row->name;
-                g.members().change(c, until.deadline, [this, to, &g](const node::member_answer& a) {
-                  if (a.error == wire::request_errc::refused)
-                    return reply_status(g, to, {grpc_code::failed_precondition, "etcdserver: " + a.text});
-                  if (a.error != wire::request_errc::none) return reply_status(g, to, status_of(a.error, a.text));
-                  pb::MembersResponse r;
-                  fill(*r.mutable_header(), header_now(asks().node()));
-                  add_members(r, a.reply);
-                  reply_message(g, to, r);
-                });
+                change_members(g, to, until, c);
+              });
+}
+
+/// It has no name before it comes: until then it is called by its address.
+void calls::add_member(std::int32_t id, service::time_limits until, const std::string& address, bool promote) {
+  client::member_change change{.action = client::member_action::add,
+                               .members = {{.name = address, .address = address, .new_name = {}}},
+                               .promote = promote};
+  asks().call(static_cast<std::uint64_t>(id), 0, report_bytes, true,
+              [this, until, change = std::move(change)](node::group& g, const node::reply_to& to) {
+                if (const auto why = objection_to(g, change, nullptr)) return reply_status(g, to, *why);
+                change_members(g, to, until, change);
               });
 }
 
@@ -210,6 +259,13 @@ void calls::ask_group(std::int32_t id, const call& c, service::time_limits until
     });
   case method::move_leader:
     return parse<pb::MoveLeaderRequest>(id, message, [&](const auto& m) { move_leader(id, until, m.targetid()); });
+  case method::member_add:
+    return parse<pb::MemberAddRequest>(id, message, [&](const auto& m) {
+      const std::string address = m.peerurls_size() == 1 ? address_in(m.peerurls(0)) : std::string();
+      if (address.empty())
+        return finish(id, {grpc_code::invalid_argument, "etcdserver: given member URLs are invalid"});
+      add_member(id, until, address, !m.islearner());
+    });
   case method::member_remove:
     return parse<pb::MemberRemoveRequest>(
         id, message, [&](const auto& m) { change_member(id, until, m.id(), change(client::member_action::remove)); });

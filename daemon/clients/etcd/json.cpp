@@ -42,6 +42,7 @@ constexpr std::array json_paths{
     path_in_json{"lease/leases", method::lease_leases},
     path_in_json{"kv/lease/leases", method::lease_leases},
     path_in_json{"cluster/member/list", method::member_list},
+    path_in_json{"cluster/member/add", method::member_add},
     path_in_json{"cluster/member/remove", method::member_remove},
     path_in_json{"cluster/member/update", method::member_update},
     path_in_json{"cluster/member/promote", method::member_promote},

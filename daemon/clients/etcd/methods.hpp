@@ -28,6 +28,7 @@ enum class method : std::uint8_t {
   hash,
   hash_kv,
   move_leader,
+  member_add,
   member_remove,
   member_update,
   member_promote,
