@@ -151,7 +151,7 @@ TEST_CASE("complaints are of one kind whatever their numbers and operations are"
 
 // What a mutant breaks, made small and replayed. A few runs are enough to leave out most of its faults.
 TEST_CASE("a failing run shrinks to one that fails in the same way") {
-  const shrink_result r = shrink({.from = {9, "vote-without-log", {}}, .jobs = 2, .runs_max = 12, .quiet = true});
+  const shrink_result r = shrink({.from = {26, "vote-without-log", {}}, .jobs = 2, .runs_max = 12, .quiet = true});
   REQUIRE_FALSE(r.complaint.empty());
   CHECK(r.after.faults < r.before.faults / 2);
   const run_result again = run_again(r.smallest);

@@ -100,7 +100,11 @@ class out {
     return *this << "relay_request" << m.id << m.group << m.remaining.count() << std::span(m.request);
   }
   out& operator<<(const relay_reply& m) { return *this << "relay_reply" << m.id << std::span(m.reply); }
-  out& operator<<(const status_answer& m) { return *this << "status_answer" << m.id << m.row; }
+  out& operator<<(const status_answer& m) {
+    *this << "status_answer" << m.id;
+    const auto row = decode_status(m.row);
+    return row ? *this << *row : *this << row.error().what();
+  }
 
   out& operator<<(const kv::put& p) {
     return *this << "put" << p.key << p.value << p.lease << p.prev_kv << p.ignore_value << p.ignore_lease;
