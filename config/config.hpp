@@ -138,10 +138,11 @@ struct etcd_settings {
   friend bool operator==(const etcd_settings&, const etcd_settings&) = default;
 };
 
-/// What web pages may do, over HTTP/1.1.
+/// What is answered over HTTP/1.1, and what web pages may do there.
 struct http_settings {
   std::vector<std::string> cors_origins;   ///< whose pages may read answers; `*`: all
   std::vector<std::string> host_whitelist; ///< by which names; none: any
+  bool pprof = false;                      ///< profiles on the client port
   friend bool operator==(const http_settings&, const http_settings&) = default;
 };
 

@@ -49,8 +49,9 @@ const key_spec key_specs[] = {
      "The Unix socket of the administrator's commands. The command line looks for it at /run/quorumd/admin.sock", "",
      "/run/quorumd/admin.sock"},
     {"listen.metrics", address_value{AT(listen.metrics), true},
-     "Where /metrics, /health, /livez and /readyz are served, and nothing else, besides the client port: from the "
-     "start on, also while the node is not ready for clients",
+     "Where /metrics, /health, /livez, /readyz and /debug/pprof/ are served, and nothing else, besides the client "
+     "port: "
+     "from the start on, also while the node is not ready for clients",
      "none: on the client port alone"},
 
     {"advertise.peer", address_value{AT(advertise.peer), false},
@@ -164,6 +165,9 @@ const key_spec key_specs[] = {
      list_value{AT(http.host_whitelist), "a host's name or address without its port, or *", "[db.example]", true},
      "Names by which the port may be called in HTTP/1.1, without the port; none: by any. It keeps out web pages whose "
      "own name was made to point here"},
+    {"http.pprof", switch_value{AT(http.pprof)},
+     "Profiles of this process under /debug/pprof/ on the client port, where whoever reaches it may take them. At "
+     "listen.metrics, and through the admin socket, they are served in any case"},
 
     {"admin.users", list_value{AT(admin.users)},
      "Users, by name or number, who may use the admin socket besides root and the daemon's own"},
@@ -193,7 +197,7 @@ constexpr std::array sections{
     section_spec{"limits", "Bounds of queues and connections"},
     section_spec{"requests", "Deadlines"},
     section_spec{"etcd", "etcd's API"},
-    section_spec{"http", "What web pages may do"},
+    section_spec{"http", "HTTP/1.1"},
     section_spec{"admin", "Who may administer"},
     section_spec{"log", "Logging"},
     section_spec{"shutdown", "Stopping"},

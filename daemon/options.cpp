@@ -94,7 +94,8 @@ clients::client_port::options client_options_of(const config::settings& s) {
                       .handshake_timeout = s.limits.handshake_timeout,
                       .etcd = s.etcd.version == config::etcd_version::v3_4_23 ? &clients::etcd_3_4 : &clients::etcd_3_5,
                       .web = std::make_shared<const clients::web_rules>(
-                          clients::web_rules{.origins = s.http.cors_origins, .hosts = s.http.host_whitelist})},
+                          clients::web_rules{.origins = s.http.cors_origins, .hosts = s.http.host_whitelist}),
+                      .profiles = s.http.pprof},
           .clients_max = s.limits.clients_max,
           .inflight_max = s.limits.inflight_requests_max,
           .queues_bytes_max = s.limits.client_queues_bytes_max};
