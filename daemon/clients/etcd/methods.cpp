@@ -48,6 +48,8 @@ constexpr std::array all_calls{
                 "etcdserverpb.SnapshotResponse"},
     call_of_api{"/etcdserverpb.Maintenance/MoveLeader", method::move_leader, "etcdserverpb.MoveLeaderRequest",
                 "etcdserverpb.MoveLeaderResponse"},
+    call_of_api{"/etcdserverpb.Maintenance/Downgrade", method::downgrade, "etcdserverpb.DowngradeRequest",
+                "etcdserverpb.DowngradeResponse"},
     call_of_api{"/etcdserverpb.Cluster/MemberRemove", method::member_remove, "etcdserverpb.MemberRemoveRequest",
                 "etcdserverpb.MembersResponse"},
     call_of_api{"/etcdserverpb.Cluster/MemberUpdate", method::member_update, "etcdserverpb.MemberUpdateRequest",

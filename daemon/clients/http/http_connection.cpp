@@ -135,11 +135,15 @@ bool http_connection::take_parsed() {
   return true;
 }
 
+etcd::method http_connection::find_call(std::string_view path) {
+  return etcd::known_to(*asks().options().etcd, etcd::find_json_method(path));
+}
+
 /// Its head is whole: whether it is a call of etcd's API.
 void http_connection::take_head() {
   const auto& request = parser_->get();
   const std::string_view target(request.target().data(), request.target().size());
-  const etcd::method what = etcd::find_json_method(target.substr(0, target.find('?')));
+  const etcd::method what = find_call(target.substr(0, target.find('?')));
   take_web_rules();
   if (what != etcd::method::none && !asks().options().only_watched && !astray_ && !foreign_) {
     if (boost::beast::websocket::is_upgrade(request)) return begin_socket(what);
@@ -193,7 +197,7 @@ void http_connection::take(const parser::value_type& request) {
     return answer(403, "text/plain",
                   "pages of that origin may not call this: http.cors_origins names those that may\n");
   if (etcd::is_json_path(path) && !only_watched) {
-    const bool known = etcd::find_json_method(path) != etcd::method::none;
+    const bool known = find_call(path) != etcd::method::none;
     const etcd::grpc_status why = known ? etcd::grpc_status{etcd::grpc_code::unimplemented, "Method Not Allowed"}
                                         : etcd::grpc_status{etcd::grpc_code::not_found, "Not Found"};
     return answer(known ? 405 : 404, "application/json", etcd::json_error(why));

@@ -75,6 +75,7 @@ class http_connection final : public connection, private etcd::carrier {
   void expect_request();
   [[nodiscard]] bool take_bytes();
   [[nodiscard]] bool take_parsed();
+  [[nodiscard]] etcd::method find_call(std::string_view path);
   void take_head();
   void take_web_rules();
   void take(const parser::value_type& request);

@@ -298,6 +298,7 @@ TEST_CASE("http: a node that answers as etcd 3.4") {
     return said_to(rig, "POST " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
   };
   CHECK(has(post("/v3/maintenance/status"), "\"version\":\"3.4.23\""));
+  CHECK(post("/v3/maintenance/downgrade").starts_with("HTTP/1.1 404 "));
   CHECK(post("/v3/maintenance/alarm").ends_with("\r\n\r\n{}"));
   CHECK(post("/v3/maintenance/defragment").ends_with("\r\n\r\n{}"));
 }
