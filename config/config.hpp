@@ -122,6 +122,7 @@ struct limits_settings {
   std::uint64_t peer_queue_bytes_max = 64 * mib;
   std::uint64_t client_queue_bytes_max = 16 * mib;
   std::uint64_t client_queues_bytes_max = 256 * mib; ///< over all clients
+  std::uint64_t watches_bytes_max = 256 * mib;       ///< of what all clients watch by etcd's API
   std::chrono::milliseconds handshake_timeout{10'000};
   friend bool operator==(const limits_settings&, const limits_settings&) = default;
 };
@@ -134,7 +135,8 @@ struct requests_settings {
 
 /// How etcd's clients are answered.
 struct etcd_settings {
-  etcd_version version = etcd_version::v3_5_21; ///< that this node answers as
+  etcd_version version = etcd_version::v3_5_21;            ///< that this node answers as
+  std::chrono::milliseconds watch_progress_every{600'000}; ///< to watches that ask for progress
   friend bool operator==(const etcd_settings&, const etcd_settings&) = default;
 };
 

@@ -146,6 +146,10 @@ const key_spec key_specs[] = {
      "nothing more is read from it and no large reply is made"},
     {"limits.client_queues_bytes_max", size_value{AT(limits.client_queues_bytes_max), 4 * mib, 64 * gib},
      "The same over all clients. When it is nearly full, a client that has taken nothing for a second is closed"},
+    {"limits.watches_bytes_max", size_value{AT(limits.watches_bytes_max), 1 * mib, 64 * gib},
+     "What all watches of etcd's API may take on this node, 512 bytes and its keys each; beyond it one is refused with "
+     "a "
+     "reason"},
     {"limits.handshake_timeout", duration_value{AT(limits.handshake_timeout), ms(100), seconds(600)},
      "How long a new connection may take to say who it is, or a client's to send its first request"},
 
@@ -156,6 +160,10 @@ const key_spec key_specs[] = {
 
     {"etcd.version", etcd_version_value{AT(etcd.version)},
      "The version of etcd that this node answers as, to clients that ask for it before they use what is newer"},
+    {"etcd.watch_progress_every", duration_value{AT(etcd.watch_progress_every), ms(100), seconds(86'400)},
+     "How often a watch that asks for progress_notify, and has no events, is told up to which revision it has "
+     "everything; "
+     "up to a tenth more, so that not all are told at once"},
     {"http.cors_origins",
      list_value{AT(http.cors_origins), "an origin, such as https://console.example, or *", "[https://console.example]",
                 true},
