@@ -7,6 +7,7 @@
 #include "daemon/cli/member_order.hpp"
 #include "daemon/cli/pages.hpp"
 #include "daemon/cli/session.hpp"
+#include "daemon/cli/status.hpp"
 #include "daemon/cli/terminal.hpp"
 #include "daemon/cli/text.hpp"
 
@@ -23,6 +24,7 @@ coro::task<int> list_alarms(session* s) {
   const auto rows = co_await ask_members(s);
   if (rows.has_error()) co_return complain(rows.error());
   const int code = print(s->json ? alarms_json(*rows) : alarms_table(*rows));
+  if (const std::string note = nearly_full(*rows); !note.empty()) remark(note);
   std::vector<std::string> silent;
   for (const client::status_row& r : *rows)
     if (!r.error.empty()) silent.push_back(r.name);
@@ -83,7 +85,7 @@ command_spec alarm_command() {
               "A line for each member that would refuse puts for want of space, with the alarm NOSPACE and the\n"
               "reason; nothing is printed while there is none. An alarm ends by itself with its cause: make room\n"
               "on the volume, delete keys, or raise storage.quota_bytes. Of members that do not answer nothing is\n"
-              "known, which a note says.",
+              "known, which a note says; so does one when four fifths of the quota are used.",
           .examples = {"quorumd alarm list", "quorumd alarm list --output json"},
           .run = run_alarm};
 }

@@ -140,6 +140,8 @@ class group final : public storage::completion {
   [[nodiscard]] node::watches& watching() { return watching_; }
   /// Whether puts are refused for want of space, on the disk or in the store.
   [[nodiscard]] bool is_full() const { return !seams_.wal.accepting_puts() || !over_quota(1).empty(); }
+  /// Whether the store has used so much of its quota that the observer was told.
+  [[nodiscard]] bool is_nearly_full() const { return nearly_full_; }
   /// Whether no leader has been known for three election timeouts, and three seconds.
   [[nodiscard]] bool leaderless() const;
   [[nodiscard]] const raft::soft_state& soft() const { return soft_; }
@@ -236,6 +238,7 @@ class group final : public storage::completion {
   void note_age();
   void compact_history();
   [[nodiscard]] std::string over_quota(std::uint64_t more) const;
+  void watch_quota();
 
   // Leases (group_leases.cpp).
   void ask_about_lease(write_request r);
@@ -362,6 +365,7 @@ class group final : public storage::completion {
   bool draining_ = false;
   bool failed_ = false;
   bool space_ = true;
+  bool nearly_full_ = false;
   std::uint64_t led_since_ = 0;           ///< tick
   std::uint64_t members_recorded_at_ = 0; ///< tick
 };

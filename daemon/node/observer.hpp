@@ -31,6 +31,8 @@ class observer {
   /// The cluster's settings are known, or others now.
   virtual void settings_changed(const kv::settings&) {}
   virtual void space_changed(bool /*accepting*/, const std::string& /*detail*/) {}
+  /// The store uses four fifths of storage.quota_bytes, or less than three quarters again; a quota of 0 is none.
+  virtual void quota_nearly_used(bool /*is*/, std::uint64_t /*stored_bytes*/, std::uint64_t /*quota_bytes*/) {}
 };
 
 } // namespace quorumd::node
