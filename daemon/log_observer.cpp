@@ -1,6 +1,7 @@
 #include "daemon/log_observer.hpp"
 
 #include "config/values.hpp"
+#include "daemon/client/status.hpp"
 
 #include <spdlog/fmt/ranges.h>
 #include <spdlog/spdlog.h>
