@@ -20,6 +20,7 @@ using words = std::span<const std::string_view>;
 constexpr std::string_view level_words[]{"trace", "debug", "info", "warn", "error"};
 constexpr std::string_view compression_words[]{"none", "zstd"};
 constexpr std::string_view etcd_version_words[]{"3.4.23", "3.5.21"};
+constexpr std::string_view switch_words[]{"false", "true"};
 /// In the order of the enumerators.
 words words_of(const level_value&) {
   return level_words;
@@ -29,6 +30,9 @@ words words_of(const compression_value&) {
 }
 words words_of(const etcd_version_value&) {
   return etcd_version_words;
+}
+words words_of(const switch_value&) {
+  return switch_words;
 }
 
 constexpr std::string_view name_form =
@@ -175,6 +179,7 @@ std::string type_name(const value_spec& value) {
                         [](const level_value&) { return "level"; },
                         [](const compression_value&) { return "compression"; },
                         [](const etcd_version_value&) { return "version"; },
+                        [](const switch_value&) { return "switch"; },
                         [](const members_value&) { return "name: address"; },
                     },
                     value);

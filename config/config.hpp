@@ -123,6 +123,7 @@ struct limits_settings {
   std::uint64_t peer_queue_bytes_max = 64 * mib;
   std::uint64_t client_queue_bytes_max = 16 * mib;
   std::uint64_t client_queues_bytes_max = 256 * mib; ///< over all clients
+  std::uint64_t watches_bytes_max = 256 * mib;       ///< of what all clients watch by etcd's API
   std::chrono::milliseconds handshake_timeout{10'000};
   friend bool operator==(const limits_settings&, const limits_settings&) = default;
 };
@@ -135,14 +136,16 @@ struct requests_settings {
 
 /// How etcd's clients are answered.
 struct etcd_settings {
-  etcd_version version = etcd_version::v3_5_21; ///< that this node answers as
+  etcd_version version = etcd_version::v3_5_21;            ///< that this node answers as
+  std::chrono::milliseconds watch_progress_every{600'000}; ///< to watches that ask for progress
   friend bool operator==(const etcd_settings&, const etcd_settings&) = default;
 };
 
-/// What web pages may do, over HTTP/1.1.
+/// What is answered over HTTP/1.1, and what web pages may do there.
 struct http_settings {
   std::vector<std::string> cors_origins;   ///< whose pages may read answers; `*`: all
   std::vector<std::string> host_whitelist; ///< by which names; none: any
+  bool pprof = false;                      ///< profiles on the client port
   friend bool operator==(const http_settings&, const http_settings&) = default;
 };
 

@@ -49,8 +49,9 @@ const key_spec key_specs[] = {
      "The Unix socket of the administrator's commands. The command line looks for it at /run/quorumd/admin.sock", "",
      "/run/quorumd/admin.sock"},
     {"listen.metrics", address_value{AT(listen.metrics), true},
-     "Where /metrics, /health, /livez and /readyz are served, and nothing else, besides the client port: from the "
-     "start on, also while the node is not ready for clients",
+     "Where /metrics, /health, /livez, /readyz and /debug/pprof/ are served, and nothing else, besides the client "
+     "port: "
+     "from the start on, also while the node is not ready for clients",
      "none: on the client port alone"},
 
     {"advertise.peer", address_value{AT(advertise.peer), false},
@@ -150,6 +151,10 @@ const key_spec key_specs[] = {
      "nothing more is read from it and no large reply is made"},
     {"limits.client_queues_bytes_max", size_value{AT(limits.client_queues_bytes_max), 4 * mib, 64 * gib},
      "The same over all clients. When it is nearly full, a client that has taken nothing for a second is closed"},
+    {"limits.watches_bytes_max", size_value{AT(limits.watches_bytes_max), 1 * mib, 64 * gib},
+     "What all watches of etcd's API may take on this node, 512 bytes and its keys each; beyond it one is refused with "
+     "a "
+     "reason"},
     {"limits.handshake_timeout", duration_value{AT(limits.handshake_timeout), ms(100), seconds(600)},
      "How long a new connection may take to say who it is, or a client's to send its first request"},
 
@@ -160,6 +165,10 @@ const key_spec key_specs[] = {
 
     {"etcd.version", etcd_version_value{AT(etcd.version)},
      "The version of etcd that this node answers as, to clients that ask for it before they use what is newer"},
+    {"etcd.watch_progress_every", duration_value{AT(etcd.watch_progress_every), ms(100), seconds(86'400)},
+     "How often a watch that asks for progress_notify, and has no events, is told up to which revision it has "
+     "everything; "
+     "up to a tenth more, so that not all are told at once"},
     {"http.cors_origins",
      list_value{AT(http.cors_origins), "an origin, such as https://console.example, or *", "[https://console.example]",
                 true},
@@ -169,6 +178,9 @@ const key_spec key_specs[] = {
      list_value{AT(http.host_whitelist), "a host's name or address without its port, or *", "[db.example]", true},
      "Names by which the port may be called in HTTP/1.1, without the port; none: by any. It keeps out web pages whose "
      "own name was made to point here"},
+    {"http.pprof", switch_value{AT(http.pprof)},
+     "Profiles of this process under /debug/pprof/ on the client port, where whoever reaches it may take them. At "
+     "listen.metrics, and through the admin socket, they are served in any case"},
 
     {"admin.users", list_value{AT(admin.users)},
      "Users, by name or number, who may use the admin socket besides root and the daemon's own"},
@@ -198,7 +210,7 @@ constexpr std::array sections{
     section_spec{"limits", "Bounds of queues and connections"},
     section_spec{"requests", "Deadlines"},
     section_spec{"etcd", "etcd's API"},
-    section_spec{"http", "What web pages may do"},
+    section_spec{"http", "HTTP/1.1"},
     section_spec{"admin", "Who may administer"},
     section_spec{"log", "Logging"},
     section_spec{"shutdown", "Stopping"},

@@ -50,11 +50,13 @@ struct choice_value {
 using level_value = choice_value<log_level>;
 using compression_value = choice_value<compression>;
 using etcd_version_value = choice_value<etcd_version>;
+using switch_value = choice_value<bool>;
 /// The mapping from names to addresses.
 struct members_value {};
 
-using value_spec = std::variant<duration_value, size_value, count_value, name_value, path_value, address_value,
-                                list_value, level_value, compression_value, etcd_version_value, members_value>;
+using value_spec =
+    std::variant<duration_value, size_value, count_value, name_value, path_value, address_value, list_value,
+                 level_value, compression_value, etcd_version_value, switch_value, members_value>;
 
 /// One key. The table of them drives the parser, the overrides, the nearest known key and the documents; the defaults
 /// are those of the structs.

@@ -1,6 +1,7 @@
 #include "daemon/log_observer.hpp"
 
 #include "config/values.hpp"
+#include "daemon/client/status.hpp"
 
 #include <spdlog/fmt/ranges.h>
 #include <spdlog/spdlog.h>
@@ -146,6 +147,18 @@ void log_observer::space_changed(bool accepting, const std::string& detail) {
     spdlog::info("there is disk space again: puts are accepted");
   else
     spdlog::error("puts are refused, deletes and compactions are not: {}", detail);
+}
+
+void log_observer::quota_nearly_used(bool is, std::uint64_t stored_bytes, std::uint64_t quota_bytes) {
+  if (is)
+    spdlog::warn("the store holds {} bytes, four fifths of storage.quota_bytes={} or more: puts are refused once it is "
+                 "used up. Delete keys, or raise it with 'quorumd settings storage.quota_bytes=…'",
+                 stored_bytes, config::format_size(quota_bytes));
+  else if (quota_bytes == 0)
+    spdlog::info("the store holds {} bytes, and there is no storage.quota_bytes any more", stored_bytes);
+  else
+    spdlog::info("the store holds {} bytes, less than three quarters of storage.quota_bytes={} again", stored_bytes,
+                 config::format_size(quota_bytes));
 }
 
 void log_observer::say(spdlog::level::level_enum level, std::string_view kind, std::string_view subject,

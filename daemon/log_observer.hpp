@@ -8,6 +8,7 @@
 
 #include <spdlog/common.h>
 
+#include <cstdint>
 #include <map>
 #include <mutex>
 #include <string>
@@ -37,6 +38,7 @@ class log_observer final : public node::observer, public wire::peer_observer, pu
   void corrupt(const std::string& why) override;
   void doubt_not_noted(const std::string& why) override;
   void space_changed(bool accepting, const std::string& detail) override;
+  void quota_nearly_used(bool is, std::uint64_t stored_bytes, std::uint64_t quota_bytes) override;
 
   void on_dial_failed(node_id id, const std::string& address, const std::string& reason) override;
   void on_handshake_refused(node_id id, const std::string& remote, const std::string& reason) override;

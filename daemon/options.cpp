@@ -94,12 +94,15 @@ clients::client_port::options client_options_of(const config::settings& s) {
                       .queue_bytes_max = s.limits.client_queue_bytes_max,
                       .request_bytes_max = s.limits.request_bytes_max,
                       .handshake_timeout = s.limits.handshake_timeout,
+                      .progress_interval = s.etcd.watch_progress_every,
                       .etcd = s.etcd.version == config::etcd_version::v3_4_23 ? &clients::etcd_3_4 : &clients::etcd_3_5,
                       .web = std::make_shared<const clients::web_rules>(
-                          clients::web_rules{.origins = s.http.cors_origins, .hosts = s.http.host_whitelist})},
+                          clients::web_rules{.origins = s.http.cors_origins, .hosts = s.http.host_whitelist}),
+                      .profiles = s.http.pprof},
           .clients_max = s.limits.clients_max,
           .inflight_max = s.limits.inflight_requests_max,
-          .queues_bytes_max = s.limits.client_queues_bytes_max};
+          .queues_bytes_max = s.limits.client_queues_bytes_max,
+          .watches_bytes_max = s.limits.watches_bytes_max};
 }
 
 int exit_code_of(const storage::error& e) {

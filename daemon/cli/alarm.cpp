@@ -7,6 +7,7 @@
 #include "daemon/cli/member_order.hpp"
 #include "daemon/cli/pages.hpp"
 #include "daemon/cli/session.hpp"
+#include "daemon/cli/status.hpp"
 #include "daemon/cli/terminal.hpp"
 #include "daemon/cli/text.hpp"
 
@@ -45,6 +46,7 @@ coro::task<int> list_alarms(session* s) {
   const auto rows = co_await ask_members(s);
   if (rows.has_error()) co_return complain(rows.error());
   const int code = print(s->json ? alarms_json(*rows) : alarms_table(*rows));
+  if (const std::string note = nearly_full(*rows); !note.empty()) remark(note);
   std::vector<std::string> silent;
   for (const client::status_row& r : *rows)
     if (!r.error.empty()) silent.push_back(r.name);
@@ -99,7 +101,9 @@ command_spec alarm_command() {
               "CORRUPT: what the member holds differs from what a majority holds, so that it serves nothing. Run\n"
               "'quorumd member replace' and start it with an empty data directory; keep the old one for whoever\n"
               "looks for the cause.\n"
-              "Of members that do not answer nothing is known, which a note says.",
+              "Of members that do not answer nothing is known, which a note says; so does one when four fifths of the "
+              "quota\n"
+              "are used.",
           .examples = {"quorumd alarm list", "quorumd alarm list --output json"},
           .run = run_alarm};
 }

@@ -1,6 +1,7 @@
 #include "daemon/cli/status.hpp"
 
 #include "config/exit_codes.hpp"
+#include "config/values.hpp"
 #include "consensus/types/hex.hpp"
 #include "daemon/cli/commands.hpp"
 #include "daemon/cli/json.hpp"
@@ -59,6 +60,15 @@ std::vector<std::string> cells_of(std::span<const client::status_row> rows, cons
   return out;
 }
 
+std::uint64_t quota_of(const client::status_row& r) {
+  return r.settings ? r.settings->quota_bytes : 0;
+}
+
+bool is_nearly_full(const client::status_row& r) {
+  const std::uint64_t quota = quota_of(r);
+  return r.error.empty() && quota != 0 && r.store_bytes >= kv::nearly_used_from(quota);
+}
+
 void append_rows(json_writer& w, std::span<const client::status_row> rows) {
   w.begin_array();
   for (const auto& r : rows) {
@@ -66,7 +76,8 @@ void append_rows(json_writer& w, std::span<const client::status_row> rows) {
     if (!r.error.empty()) {
       w.key("role").text(unreachable);
       for (std::size_t i = 3; i < columns.size(); ++i) w.key(columns[i]).null();
-      w.key("speaks").null().key("error").text(r.error).end_object();
+      for (const char* key : {"quota_bytes", "nearly_full", "speaks"}) w.key(key).null();
+      w.key("error").text(r.error).end_object();
       continue;
     }
     w.key("role").text(client::role_of(r)).key("leader");
@@ -78,6 +89,7 @@ void append_rows(json_writer& w, std::span<const client::status_row> rows) {
     w.key("applied").number(r.applied.value()).key("revision").number(r.revision.value());
     w.key("keys").number(r.keys).key("store_bytes").number(r.store_bytes).key("disk_bytes").number(r.disk_bytes);
     w.key("version").text(r.version).key("lag").number(r.lag);
+    w.key("quota_bytes").number(quota_of(r)).key("nearly_full").boolean(is_nearly_full(r));
     w.key("speaks").number(std::uint64_t{r.speaks});
     if (!r.corrupt.empty()) w.key("corrupt").text(r.corrupt);
     w.end_object();
@@ -110,7 +122,8 @@ coro::task<int> status(session* s, bool verified) {
     if (rows.has_error()) co_return complain(rows.error());
     if (!verified) {
       const int code = print(s->json ? status_json(*rows) : status_table(*rows));
-      if (const std::string mixed = mixed_versions(*rows); !mixed.empty()) remark(mixed);
+      for (const std::string& note : {mixed_versions(*rows), nearly_full(*rows)})
+        if (!note.empty()) remark(note);
       co_return code;
     }
     const client::verification v = client::verify(*rows);
@@ -130,6 +143,22 @@ std::string status_table(std::span<const client::status_row> rows) {
   std::vector<std::vector<std::string>> lines{{columns.begin(), columns.end()}};
   for (const auto& r : rows) lines.push_back(cells_of(rows, r));
   return in_columns(lines);
+}
+
+std::string nearly_full(std::span<const client::status_row> rows) {
+  std::string members;
+  std::uint64_t quota = 0;
+  for (const client::status_row& r : rows) {
+    if (!is_nearly_full(r)) continue;
+    quota = quota_of(r);
+    members += members.empty() ? "" : ", ";
+    append_escaped(members, r.name);
+    members += " has " + std::to_string(r.store_bytes * 100 / quota) + " % of it";
+  }
+  if (members.empty()) return {};
+  return "storage.quota_bytes=" + config::format_size(quota) + " is nearly used: " + members +
+         ". Once it is used up puts are refused: delete keys, or raise it with 'quorumd settings "
+         "storage.quota_bytes=…'";
 }
 
 std::string mixed_versions(std::span<const client::status_row> rows) {
@@ -189,7 +218,8 @@ command_spec status_command() {
           "history:\n"
           "what storage.quota_bytes bounds), disk_bytes, version, lag (entries committed and not yet applied there). "
           "A member that does not answer has the role 'unreachable' and the reason behind its row. While some members\n"
-          "run an earlier version, which keeps the others from using what they know, a note says which.",
+          "run an earlier version, which keeps the others from using what they know, a note says which; another says\n"
+          "whose store has used four fifths of storage.quota_bytes (nearly_full as JSON).",
       .examples = {"quorumd status", "quorumd status --verify",
                    "quorumd status --endpoint 10.0.0.1:2379,10.0.0.2:2379 --output json"},
       .run = run_status};

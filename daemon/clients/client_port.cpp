@@ -162,6 +162,7 @@ void client_port::admit_watched(place& p, std::unique_ptr<coro::stream> s) {
   if (!one) return observer_.too_many(s->remote());
   session_options o = options_.session;
   o.only_watched = true;
+  o.profiles = true;
   p.loop.post([this, &p, stream = std::move(s), one = std::move(one), o]() mutable {
     if (!p.closing) p.sessions.spawn(serve_counted(&p, std::move(stream), o, false, std::move(*one)));
   });
@@ -230,7 +231,10 @@ coro::task<std::unique_ptr<connection>> client_port::welcome(place* p, std::uniq
   case spoken::http_2:
     co_return std::make_unique<etcd::grpc_connection>(parts, std::move(s), o, observer_, *events_, first);
   case spoken::http_1:
-    co_return std::make_unique<http_connection>(parts, std::move(s), o, observer_, reporter_, *events_, first);
+    co_return std::make_unique<http_connection>(
+        parts, std::move(s), o, observer_,
+        http_connection::helpers{.reports = reporter_, .profiles = operator_here || o.profiles ? profiler_ : nullptr},
+        *events_, first);
   }
   co_return nullptr;
 }

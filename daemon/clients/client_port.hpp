@@ -64,7 +64,7 @@ class client_port {
   [[nodiscard]] std::size_t held_bytes() const { return memory_.held(); }
   /// Before the first is served: who answers for what the node measures.
   void set_reporter(reporter& r) { reporter_ = &r; }
-  /// Likewise who makes profiles, for those who are judged.
+  /// Likewise who makes profiles, for those who are judged, and over HTTP/1.1 for those who may.
   void set_profiler(profiler& p) { profiler_ = &p; }
   /// On one of the loops: adds what its sessions measured.
   void add_to(session_metrics& sum) const;

@@ -41,6 +41,7 @@ struct session_options {
   const emulated_etcd* etcd = &etcd_3_5;
   std::shared_ptr<const web_rules> web{}; ///< over HTTP/1.1; none: any host, and no other origin
   bool only_watched = false;              ///< it may ask how the node is, and nothing of what it holds
+  bool profiles = false;                  ///< it may take them over HTTP/1.1, without being judged
   bool only_health = false; ///< there is no place for it: it may ask for health and status, and not for long
 };
 

@@ -117,6 +117,13 @@ struct settings {
 
   friend bool operator==(const settings&, const settings&) = default;
 };
+/// From four fifths of the quota on it is said that it is nearly used, until less than three quarters are.
+[[nodiscard]] constexpr std::uint64_t nearly_used_from(std::uint64_t quota_bytes) {
+  return quota_bytes / 5 * 4;
+}
+[[nodiscard]] constexpr std::uint64_t nearly_used_until(std::uint64_t quota_bytes) {
+  return quota_bytes / 4 * 3;
+}
 inline constexpr std::uint64_t history_bytes_least = 1024 * 1024;
 /// How long history can be kept, if a time is said at all: up to ten years.
 inline constexpr std::uint64_t keep_for_ms_least = 1000;

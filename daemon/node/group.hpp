@@ -154,6 +154,8 @@ class group final : public storage::completion {
   [[nodiscard]] const std::string& corrupt() const { return corrupt_; }
   /// The members whose states are known to count for nothing, and why.
   [[nodiscard]] const std::map<node_id, std::string>& corrupt_members() const { return consistency_.corrupt(); }
+  /// Whether the store has used so much of its quota that the observer was told.
+  [[nodiscard]] bool is_nearly_full() const { return nearly_full_; }
   /// Whether no leader has been known for three election timeouts, and three seconds.
   [[nodiscard]] bool leaderless() const;
   [[nodiscard]] const raft::soft_state& soft() const { return soft_; }
@@ -251,6 +253,7 @@ class group final : public storage::completion {
   void note_age();
   void compact_history();
   [[nodiscard]] std::string over_quota(std::uint64_t more) const;
+  void watch_quota();
 
   // Leases (group_leases.cpp).
   void ask_about_lease(write_request r);
@@ -382,6 +385,7 @@ class group final : public storage::completion {
   bool draining_ = false;
   bool failed_ = false;
   bool space_ = true;
+  bool nearly_full_ = false;
   std::uint64_t led_since_ = 0;           ///< tick
   std::uint64_t members_recorded_at_ = 0; ///< tick
 };

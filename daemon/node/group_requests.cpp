@@ -189,6 +189,15 @@ std::string group::over_quota(std::uint64_t more) const {
          " that storage.quota_bytes allows; delete keys, or raise it with 'quorumd settings storage.quota_bytes=…'";
 }
 
+/// Tells of it before it is used up; once, though the store hovers about the bound.
+void group::watch_quota() {
+  const kv::store& store = applier_.store();
+  const std::uint64_t quota = store.settings() ? store.settings()->quota_bytes : 0;
+  const std::uint64_t bound = nearly_full_ ? kv::nearly_used_until(quota) : kv::nearly_used_from(quota);
+  const bool is = quota != 0 && store.stored_bytes() >= bound;
+  if (std::exchange(nearly_full_, is) != is) seams_.observer.quota_nearly_used(is, store.stored_bytes(), quota);
+}
+
 /// Nothing was done with it: its room is given back until its turn comes again.
 void group::wait_again(write_request r) {
   if (r.to.reserved != 0) r.to.sink->unreserve(r.to);
@@ -350,6 +359,7 @@ void group::keep_house() {
     settings_seen_ = settings;
     seams_.observer.settings_changed(*settings);
   }
+  watch_quota();
 
   note_age();
   if (!draining_) succession_.keep_house(ticks_);

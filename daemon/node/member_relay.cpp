@@ -40,15 +40,15 @@ void member_relay::ask(node_id leader, const client::member_change& c, coro::tim
                        member_admin::receiver done) {
   const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - now);
   if (remaining.count() <= 0 || waiting_.size() >= waiting_max)
-    return done({.error = request_errc::overloaded, .text = "too many changes of the members are asked for at a time",
+    return done({.error = request_errc::overloaded,
+                 .text = "too many changes of the members are asked for at a time",
                  .reply = {}});
   const std::uint64_t id = next_id_++;
   const std::chrono::milliseconds its = wire::remaining_behind(remaining);
   wire::byte_buffer frame;
   client::encode_request(frame, id, its, c);
   waiting_.emplace(id, question{.leader = leader, .deadline = deadline, .done = std::move(done)});
-  transport_.send(leader,
-                  wire::relay_request{.id = id, .group = group_, .remaining = its, .request = content(frame)});
+  transport_.send(leader, wire::relay_request{.id = id, .group = group_, .remaining = its, .request = content(frame)});
 }
 
 void member_relay::answered(node_id from, const wire::relay_reply& m) {

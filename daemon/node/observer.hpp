@@ -35,6 +35,8 @@ class observer {
   /// The reason could not be written down: a restart would forget it.
   virtual void doubt_not_noted(const std::string& /*why*/) {}
   virtual void space_changed(bool /*accepting*/, const std::string& /*detail*/) {}
+  /// The store uses four fifths of storage.quota_bytes, or less than three quarters again; a quota of 0 is none.
+  virtual void quota_nearly_used(bool /*is*/, std::uint64_t /*stored_bytes*/, std::uint64_t /*quota_bytes*/) {}
 };
 
 } // namespace quorumd::node

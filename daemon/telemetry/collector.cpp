@@ -70,6 +70,7 @@ void collector::look_at_loop(gathering& g, coro::loop& l) {
     r.leases = group.state().store().leases().size();
     r.full = group.is_full();
     r.corrupt = !group.corrupt().empty();
+    r.nearly_full = group.is_nearly_full();
     group.add_to(r.mailboxes);
   }
   if (&l == &node_.network_loop()) r.peers = node_.transport().counters();

@@ -109,6 +109,7 @@ void name_readings(namer& n, const raw_report& r, const wire::local_identity& se
   if (r.row.settings) n.now("store.quota_bytes", r.row.settings->quota_bytes);
   n.now("store.full", r.full ? 1 : 0);
   n.now("store.corrupt", r.corrupt ? 1 : 0);
+  n.now("store.nearly_full", r.nearly_full ? 1 : 0);
   n.now("store.leases", r.leases);
   n.now("client.watches", r.watches);
   n.now("client.connections", r.connections);

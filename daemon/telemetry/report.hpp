@@ -22,8 +22,9 @@ struct raw_report {
   client::status_row row; ///< this node's own
   std::size_t watches = 0;
   std::size_t leases = 0;
-  bool full = false;    ///< puts are refused for want of space
-  bool corrupt = false; ///< the state counts for nothing
+  bool full = false;        ///< puts are refused for want of space
+  bool nearly_full = false; ///< they soon are, by the quota
+  bool corrupt = false;     ///< the state counts for nothing
   clients::session_metrics sessions;
   storage::log_metrics log;
   storage::wal_stats log_stats;

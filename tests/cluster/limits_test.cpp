@@ -254,3 +254,34 @@ TEST_CASE("large results come back through a follower") {
   REQUIRE(c.logged_within(leader, "ended: the other end said: " + c.node_name((leader + 2) % c.size()) + " is stopping",
                           seconds(5)));
 }
+
+// limits.watches_bytes_max bounds what is watched by etcd's API, and etcd.watch_progress_every says how often a watch
+// hears that nothing happened.
+TEST_CASE("watches of etcd's API are bounded and hear of progress as configured") {
+  cluster c("limits_watches",
+            {.nodes = 1, .set = {"limits.watches_bytes_max=1MiB", "etcd.watch_progress_every=300ms"}});
+  c.start_all();
+  c.wait_all_healthy();
+  raw_connection client(c.client_place(0));
+  REQUIRE(client.send("POST /v3/watch HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"));
+  const auto create = [&](const std::string& key, const std::string& more) {
+    const std::string text = R"({"create_request":{"key":")" + key + "\"" + more + "}}";
+    std::ostringstream chunk;
+    chunk << std::hex << text.size() << "\r\n" << text << "\r\n";
+    REQUIRE(client.send(chunk.str()));
+  };
+  std::string said;
+  create("YQ==", R"(,"progress_notify":true)");
+  REQUIRE(client.says("\"created\":true", said));
+  for (int times = 0; times < 3; ++times) {
+    const std::size_t before = said.size();
+    REQUIRE(client.says("\"result\":{\"header\":{", said, before, seconds(5))); // and no events
+    REQUIRE(said.find("created", before) == std::string::npos);
+  }
+  const std::string large(600'000, 'A'); // 450,000 bytes in base 64
+  create(large + "YQ==", "");
+  create(large + "Yg==", "");
+  REQUIRE(said.find("cancel_reason") == std::string::npos);
+  create(large + "Yw==", "");
+  REQUIRE(client.says("as much memory as this member gives them (limits.watches_bytes_max)", said));
+}

@@ -53,6 +53,8 @@ TEST_CASE("listen.metrics answers those who look after a node, and nobody else")
   CHECK(said_of(watched, "/metrics").find("\nquorumd_raft_has_leader 1\n") != std::string::npos);
   CHECK(said_of(watched, "/health").ends_with("{\"health\":\"true\",\"reason\":\"\"}"));
   CHECK(said_of(watched, "/livez").starts_with("HTTP/1.1 200 "));
+  CHECK(said_of(watched, "/debug/pprof/cmdline").starts_with("HTTP/1.1 200 "));
+  CHECK(said_of(c.client_place(0), "/debug/pprof/cmdline").starts_with("HTTP/1.1 404 "));
   CHECK(said_of(watched, "/v3/kv/range", "POST").starts_with("HTTP/1.1 404 "));
   CHECK(said_of(c.client_place(0), "/v3/kv/range", "POST").starts_with("HTTP/1.1 400 "));
   CHECK(c.run({"--endpoint", watched.ip + ":21381", "get", "a"}).code != 0);

@@ -94,6 +94,68 @@ TEST_CASE("a store that has reached its quota refuses puts until there is room")
   REQUIRE_MESSAGE(all.code == 0, all.errors);
 }
 
+// Before puts are refused a member says so: once in its log, however long the store hovers about the bound, in notes of
+// status and alarm, and to those who read its metrics.
+TEST_CASE("a quota that is nearly used is told of before it is used up") {
+  cluster c("settings_quota_near", {.nodes = 1, .set = {"history.bytes_max=1MiB", "storage.quota_bytes=16MiB"}});
+  c.start_all();
+  c.wait_all_healthy();
+  const auto times = [&](const std::string& text) {
+    const std::string log = c.log(0);
+    std::size_t n = 0;
+    for (std::size_t at = log.find(text); at != std::string::npos; at = log.find(text, at + 1)) ++n;
+    return n;
+  };
+  const std::string warned = "four fifths of storage.quota_bytes=";
+  const std::string over = "less than three quarters of storage.quota_bytes=";
+  const auto metric = [&] {
+    raw_connection raw(c.client_place(0));
+    REQUIRE(raw.send("GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
+    std::string said;
+    REQUIRE(raw.closed_within(seconds(10), &said));
+    const std::string name = "\nquorumd_store_nearly_full ";
+    REQUIRE(said.find(name) != std::string::npos);
+    return said.at(said.find(name) + name.size());
+  };
+  const auto set_quota = [&](const std::string& size) {
+    const std::string line = "the cluster's settings: ";
+    const std::size_t before = times(line);
+    REQUIRE(c.anywhere({"settings", "storage.quota_bytes=" + size}).code == 0);
+    REQUIRE(eventually([&] { return times(line) == before + 1; }, seconds(10))); // it is looked at with the quota
+    std::this_thread::sleep_for(milliseconds(100));
+  };
+  for (int i = 0; i < 17; ++i) // 8.1 MiB
+    REQUIRE(c.anywhere({"put", std::to_string(i), "-"}, std::string(500'000, 'v')).code == 0);
+  CHECK(c.anywhere({"status"}).errors.empty());
+  CHECK(metric() == '0');
+  set_quota("10MiB");
+  CHECK(times(warned + "10MiB or more: puts are refused once it is used up") == 1);
+  CHECK(metric() == '1');
+  for (const char* command : {"status", "alarm"}) {
+    const auto r = std::string(command) == "alarm" ? c.anywhere({"alarm", "list"}) : c.anywhere({"status"});
+    CHECK(r.code == 0);
+    CHECK_MESSAGE(r.errors.find("note: storage.quota_bytes=10MiB is nearly used: n1 has 8") != std::string::npos,
+                  r.errors);
+  }
+  CHECK(c.anywhere({"alarm", "list"}).output.empty()); // it is none
+  CHECK(c.anywhere({"status", "--output", "json"}).output.find(R"("quota_bytes":10485760,"nearly_full":true)") !=
+        std::string::npos);
+  CHECK(c.anywhere({"put", "a", "1"}).code == 0);
+  set_quota("10854KiB"); // 77 %
+  set_quota("10MiB");
+  CHECK(times(warned) == 1);
+  CHECK(times(over) == 0);
+  set_quota("12MiB"); // 68 %
+  CHECK(times(over + "12MiB again") == 1);
+  CHECK(metric() == '0');
+  set_quota("10854KiB");
+  CHECK(times(warned) == 1);
+  set_quota("10MiB");
+  CHECK(times(warned) == 2);
+  set_quota("0B");
+  CHECK(times("there is no storage.quota_bytes any more") == 1);
+}
+
 // One large key that is overwritten again and again keeps few of its values.
 TEST_CASE("history is bounded by its bytes") {
   cluster c("settings_history", {.nodes = 1, .set = {"history.bytes_max=4MiB"}});

@@ -83,6 +83,9 @@ TEST_CASE("a wrong type is named with what was expected") {
   CHECK(complaints(sample + "http: {cors_origins: ['https://a:1'], host_whitelist: ['::1', b]}\n").empty());
   CHECK(complaints(sample + "http: {host_whitelist: b}\n") ==
         lines{"f.yaml:13:24: http.host_whitelist: expected a list of names, such as [db.example], got `b`"});
+  CHECK(complaints(sample + "http: {pprof: true}\n").empty());
+  CHECK(complaints(sample + "http: {pprof: 1}\n") ==
+        lines{"f.yaml:13:15: http.pprof: expected one of false, true, got `1`"});
   CHECK(complaints(sample + "runtime: {loops: two}\n") ==
         lines{"f.yaml:13:18: runtime.loops: expected a whole number from 0 to 64, got `two`"});
   CHECK(complaints(sample + "log:\n  level: loud\n") ==

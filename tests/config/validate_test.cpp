@@ -13,6 +13,8 @@ TEST_CASE("bounds are inclusive") {
   CHECK(complaints(sample, {"limits.clients_max=0"}).size() == 1);
   CHECK(complaints(sample, {"limits.request_bytes_max=1KiB"}).empty());
   CHECK(complaints(sample, {"limits.request_bytes_max=1023B"}).size() == 1);
+  CHECK(complaints(sample, {"limits.watches_bytes_max=1MiB", "etcd.watch_progress_every=100ms"}).empty());
+  CHECK(complaints(sample, {"limits.watches_bytes_max=1023KiB", "etcd.watch_progress_every=99ms"}).size() == 2);
   CHECK(complaints(sample, {"storage.segment_bytes=1052672B", "limits.request_bytes_max=1KiB"}).empty());
   CHECK(complaints(sample, {"storage.segment_bytes=1052673B", "limits.request_bytes_max=1KiB"}) ==
         lines{"--set storage.segment_bytes: expected a size from 1MiB to 1GiB, a multiple of 4KiB, such as 64MiB, got "

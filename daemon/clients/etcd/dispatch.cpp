@@ -1,4 +1,5 @@
 #include "daemon/clients/etcd/calls.hpp"
+#include "daemon/clients/etcd/downgrade.hpp"
 #include "daemon/clients/etcd/requests.hpp"
 
 #include "health.pb.h"
@@ -63,6 +64,9 @@ void calls::dispatch(std::int32_t id, call& c, std::string_view message) {
   case method::auth_status:
   case method::auth_disable:
     return ask_group(id, c, until, message);
+  case method::downgrade:
+    return parse<pb::DowngradeRequest>(id, message,
+                                       [&](const auto& m) { finish(id, downgrade_refusal(m.action(), m.version())); });
   case method::auth_off:
     return finish(id, {grpc_code::failed_precondition, "etcdserver: authentication is not enabled"});
   case method::auth_absent:

@@ -123,7 +123,7 @@ bool grpc_connection::header(std::int32_t id, std::string_view name, std::string
   if (call->header_bytes > header_bytes_max) return false;
   if (name == ":path") {
     call->path = value;
-    call->what = find_method(value);
+    call->what = known_to(*asks().options().etcd, find_method(value));
   } else if (name == ":method") {
     call->is_post = value == "POST";
   } else if (name == "content-type") {
@@ -154,7 +154,7 @@ grpc_connection::json_stream* grpc_connection::find_json(std::int32_t id) {
 /// False: it is none of those, and answered.
 bool grpc_connection::begin_json(std::int32_t id, call_head& head) {
   const std::string_view path = std::string_view(head.path).substr(0, head.path.find('?'));
-  const method what = find_json_method(path);
+  const method what = known_to(*asks().options().etcd, find_json_method(path));
   if (what != method::none && head.is_post) {
     head.what = what;
     json_.emplace(id, json_stream{.json = json_call(what)});

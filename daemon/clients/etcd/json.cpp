@@ -53,6 +53,7 @@ constexpr std::array json_paths{
     path_in_json{"maintenance/hashkv", method::hash_kv},
     path_in_json{"maintenance/snapshot", method::snapshot},
     path_in_json{"maintenance/transfer-leadership", method::move_leader},
+    path_in_json{"maintenance/downgrade", method::downgrade},
     path_in_json{"lock/lock", method::lock},
     path_in_json{"lock/unlock", method::unlock},
     path_in_json{"election/campaign", method::campaign},

@@ -50,6 +50,8 @@ constexpr std::array all_calls{
                 "etcdserverpb.MoveLeaderResponse"},
     call_of_api{"/etcdserverpb.Cluster/MemberAdd", method::member_add, "etcdserverpb.MemberAddRequest",
                 "etcdserverpb.MemberAddResponse"},
+    call_of_api{"/etcdserverpb.Maintenance/Downgrade", method::downgrade, "etcdserverpb.DowngradeRequest",
+                "etcdserverpb.DowngradeResponse"},
     call_of_api{"/etcdserverpb.Cluster/MemberRemove", method::member_remove, "etcdserverpb.MemberRemoveRequest",
                 "etcdserverpb.MembersResponse"},
     call_of_api{"/etcdserverpb.Cluster/MemberUpdate", method::member_update, "etcdserverpb.MemberUpdateRequest",

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "daemon/clients/emulated.hpp"
+
 #include <cstdint>
 #include <string_view>
 
@@ -29,6 +31,7 @@ enum class method : std::uint8_t {
   hash_kv,
   move_leader,
   member_add,
+  downgrade,
   member_remove,
   member_update,
   member_promote,
@@ -59,6 +62,12 @@ enum class method : std::uint8_t {
 }
 [[nodiscard]] constexpr std::uint32_t limit_in(std::uint32_t slot) {
   return slot >> 8;
+}
+
+/// The call if the version has it that this node answers as, else none.
+[[nodiscard]] constexpr method known_to(const emulated_etcd& as, method m) {
+  const bool since_3_5 = m == method::downgrade || m == method::auth_status;
+  return since_3_5 && as.before_3_5 ? method::none : m;
 }
 
 /// Whether its requests go on.

@@ -39,7 +39,8 @@ void watch_stream::create(const watch_create& w) {
   if (w.id != 0 && watches_.contains(w.id)) return refuse("mvcc: duplicate watch ID provided on the WatchStream");
   const std::size_t held = w.key.size() + w.range_end.size() + watch_overhead;
   if (held > asks().memory().watches.left())
-    return refuse("etcdserver: the watches of all clients take as much memory as this member gives them");
+    return refuse("etcdserver: the watches of all clients take as much memory as this member gives them "
+                  "(limits.watches_bytes_max)");
   const auto start = revision(static_cast<std::uint64_t>(w.start_revision < 0 ? 1 : w.start_revision));
   const std::int64_t next = next_id_;
   const std::int64_t id = name_for(w.id);

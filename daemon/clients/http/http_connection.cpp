@@ -40,10 +40,11 @@ std::string json_text(std::string_view text) {
 } // namespace
 
 http_connection::http_connection(const service::parts& p, std::unique_ptr<coro::stream> s, const session_options& o,
-                                 observer& watcher, reporter* reports, etcd::event_encoder& events,
+                                 observer& watcher, const helpers& h, etcd::event_encoder& events,
                                  std::span<const std::byte> begun)
     : connection(p, std::move(s), o, watcher)
-    , reports_(reports)
+    , reports_(h.reports)
+    , profiles_(h.profiles)
     , calls_(asks(), *this, events)
     , answered_(p.loop)
     , since_(since()) {
@@ -93,7 +94,7 @@ coro::task<bool> http_connection::read_once() {
 /// False: nothing more is to be read.
 bool http_connection::take_bytes() {
   if (socket_) return take_frames();
-  while ((!under_way_ || (lasts() && !call_->whole)) && (keep_ || lasts()) && !read_.empty()) {
+  while ((!under_way_ || takes_more()) && (keep_ || lasts()) && !read_.empty()) {
     begun_ = true;
     boost::system::error_code wrong;
     const std::size_t used = parser_->put(boost::asio::buffer(read_.bytes().data(), read_.size()), wrong);
@@ -134,11 +135,15 @@ bool http_connection::take_parsed() {
   return true;
 }
 
+etcd::method http_connection::find_call(std::string_view path) {
+  return etcd::known_to(*asks().options().etcd, etcd::find_json_method(path));
+}
+
 /// Its head is whole: whether it is a call of etcd's API.
 void http_connection::take_head() {
   const auto& request = parser_->get();
   const std::string_view target(request.target().data(), request.target().size());
-  const etcd::method what = etcd::find_json_method(target.substr(0, target.find('?')));
+  const etcd::method what = find_call(target.substr(0, target.find('?')));
   take_web_rules();
   if (what != etcd::method::none && !asks().options().only_watched && !astray_ && !foreign_) {
     if (boost::beast::websocket::is_upgrade(request)) return begin_socket(what);
@@ -192,17 +197,18 @@ void http_connection::take(const parser::value_type& request) {
     return answer(403, "text/plain",
                   "pages of that origin may not call this: http.cors_origins names those that may\n");
   if (etcd::is_json_path(path) && !only_watched) {
-    const bool known = etcd::find_json_method(path) != etcd::method::none;
+    const bool known = find_call(path) != etcd::method::none;
     const etcd::grpc_status why = known ? etcd::grpc_status{etcd::grpc_code::unimplemented, "Method Not Allowed"}
                                         : etcd::grpc_status{etcd::grpc_code::not_found, "Not Found"};
     return answer(known ? 405 : 404, "application/json", etcd::json_error(why));
   }
+  if (is_pprof_path(path)) return take_pprof(request.method() == http::verb::get, path, query);
   const bool known =
       path == "/health" || path == "/livez" || path == "/readyz" || path == "/version" || path == "/metrics";
   if (!known)
     return answer(404, "text/plain",
                   std::string("there is nothing here but ") + (only_watched ? "" : "/v3, ") +
-                      "/health, /livez, /readyz, /version and /metrics\n");
+                      "/health, /livez, /readyz, /version, /metrics and /debug/pprof\n");
   if (request.method() != http::verb::get) return answer(405, "text/plain", "only GET is answered here\n");
   if (path == "/version") return answer(200, "application/json", version_text(*asks().options().etcd));
   if (path == "/metrics") return ask_metrics(has_parameter(query, "compat=etcd"));
@@ -236,8 +242,9 @@ void http_connection::ask_metrics(bool etcd_too) {
   answer(503, "text/plain", "too many ask at a time\n");
 }
 
-void http_connection::answer(unsigned status, std::string_view type, std::string_view body) {
-  write_head(out(), {.status = status, .type = type, .length = body.size(), .keep = keep_, .more = cors_});
+void http_connection::answer(unsigned status, std::string_view type, std::string_view body, std::string_view more) {
+  const std::string lines = cors_ + std::string(more);
+  write_head(out(), {.status = status, .type = type, .length = body.size(), .keep = keep_, .more = lines});
   write_text(out(), body);
   recount();
   wake_writer();
@@ -316,7 +323,9 @@ void http_connection::stop_reading() {
 
 /// What lasts has nobody any more who hears it, unless this end stops.
 void http_connection::reading_ended() {
-  if (lasts() && !stopping_) break_off();
+  const bool nobody_hears = lasts() && !stopping_;
+  if (profiling_) profiles_->cancel(this);
+  if (nobody_hears) break_off();
   calls_.close_streams();
 }
 
@@ -342,7 +351,7 @@ void http_connection::drop_replies() {
 std::string http_connection::complaint(coro::time_point now) {
   calls_.look(now);
   const bool late = now - since_ >= asks().options().handshake_timeout;
-  const bool waits = lasts() ? !call_->whole && call_->json.bytes() != 0 : begun_ && !under_way_;
+  const bool waits = lasts() ? takes_more() && call_->json.bytes() != 0 : begun_ && !under_way_;
   if (late && waits) return "it does not go on with a request that it began";
   return connection::complaint(now);
 }

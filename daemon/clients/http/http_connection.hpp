@@ -3,7 +3,9 @@
 #include "daemon/clients/connection.hpp"
 #include "daemon/clients/etcd/calls.hpp"
 #include "daemon/clients/etcd/json.hpp"
+#include "daemon/clients/http/pprof.hpp"
 #include "daemon/clients/http/websocket.hpp"
+#include "daemon/clients/profiler.hpp"
 #include "daemon/clients/reporter.hpp"
 
 #include <boost/beast/http/parser.hpp>
@@ -18,13 +20,18 @@
 
 namespace quorumd::clients {
 
-/// A connection that speaks HTTP/1.1: /health, /livez, /readyz, /version and /metrics for those who look after a node,
-/// and etcd's API in JSON, or a WebSocket for a call of it. One request at a time is under way.
+/// A connection that speaks HTTP/1.1: /health, /livez, /readyz, /version, /metrics and /debug/pprof for those who look
+/// after a node, and etcd's API in JSON, or a WebSocket for a call of it. One request at a time is under way.
 class http_connection final : public connection, private etcd::carrier {
  public:
-  /// `begun` is what was read of it so far. Without a reporter there are no metrics. The encoder is all connections'.
+  /// Who knows more of the process than its group.
+  struct helpers {
+    reporter* reports = nullptr;  ///< none: there are no metrics
+    profiler* profiles = nullptr; ///< none: this client may take no profile
+  };
+  /// `begun` is what was read of it so far. The encoder is all connections'.
   http_connection(const service::parts& p, std::unique_ptr<coro::stream> s, const session_options& o, observer& watcher,
-                  reporter* reports, etcd::event_encoder& events, std::span<const std::byte> begun);
+                  const helpers& h, etcd::event_encoder& events, std::span<const std::byte> begun);
   ~http_connection() override;
 
   void stop_reading() override;
@@ -68,15 +75,19 @@ class http_connection final : public connection, private etcd::carrier {
   void expect_request();
   [[nodiscard]] bool take_bytes();
   [[nodiscard]] bool take_parsed();
+  [[nodiscard]] etcd::method find_call(std::string_view path);
   void take_head();
   void take_web_rules();
   void take(const parser::value_type& request);
   bool reject(unsigned status, std::string_view why);
   void ask_health(asked how, bool serializable);
   void ask_metrics(bool etcd_too);
+  void take_pprof(bool is_get, std::string_view path, std::string_view query);
+  void answer_pprof(const pprof_page& page);
   void say_health(asked how, std::string_view trouble);
   void stage_health(wire::byte_buffer& out, const node::reply_to& to, std::string_view trouble);
-  void answer(unsigned status, std::string_view type, std::string_view body);
+  /// `more` is whole lines for the head.
+  void answer(unsigned status, std::string_view type, std::string_view body, std::string_view more = {});
   void answered();
   /// What is held for this client changed.
   void recount();
@@ -109,9 +120,12 @@ class http_connection final : public connection, private etcd::carrier {
   void hold_text(std::size_t bytes);
   [[nodiscard]] bool goes_on() const { return call_ && call_->json.answers_go_on(); }
   /// It may last, and more of the client's may come meanwhile: its leave, if nothing else.
-  [[nodiscard]] bool lasts() const { return call_ && (socket_ || call_->json.lasts()); }
+  [[nodiscard]] bool lasts() const { return profiling_ || (call_ && (socket_ || call_->json.lasts())); }
+  /// More of the call's own messages.
+  [[nodiscard]] bool takes_more() const { return call_ && lasts() && !call_->whole; }
 
   reporter* const reports_;
+  profiler* const profiles_;
   etcd::calls calls_;
   coro::event answered_; ///< the request that was under way
   std::optional<parser> parser_;
@@ -120,6 +134,7 @@ class http_connection final : public connection, private etcd::carrier {
   bool begun_ = false;     ///< some of it came
   bool routed_ = false;    ///< its head was looked at
   bool under_way_ = false; ///< a request is
+  bool profiling_ = false; ///< and it is a profile
   bool more_ = false;      ///< was read behind it
   bool keep_ = true;       ///< another may follow
   bool stopping_ = false;  ///< this end closes

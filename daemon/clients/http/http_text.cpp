@@ -36,4 +36,14 @@ bool has_parameter(std::string_view query, std::string_view pair) {
   return false;
 }
 
+std::optional<std::string_view> parameter_of(std::string_view query, std::string_view name) {
+  while (!query.empty()) {
+    const std::size_t end = std::min(query.find('&'), query.size());
+    const std::string_view pair = query.substr(0, end);
+    if (pair.starts_with(name) && pair.substr(name.size()).starts_with('=')) return pair.substr(name.size() + 1);
+    query.remove_prefix(std::min(end + 1, query.size()));
+  }
+  return std::nullopt;
+}
+
 } // namespace quorumd::clients

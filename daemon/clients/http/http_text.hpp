@@ -24,5 +24,7 @@ void write_text(wire::byte_buffer& out, std::string_view text);
 
 /// Whether the query of a target has the parameter with that value: `exclude=NOSPACE`.
 [[nodiscard]] bool has_parameter(std::string_view query, std::string_view pair);
+/// What the first parameter of that name has for its value, as it is written.
+[[nodiscard]] std::optional<std::string_view> parameter_of(std::string_view query, std::string_view name);
 
 } // namespace quorumd::clients

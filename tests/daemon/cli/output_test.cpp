@@ -47,15 +47,37 @@ TEST_CASE("status table") {
 
 // The same as JSON, with the agreed names and null for what is not known.
 TEST_CASE("status json") {
-  CHECK(
-      status_json(rows()) ==
-      R"([{"id":"00000000000000ab","name":"n1","role":"leader","leader":"00000000000000ab","term":2,"commit":10,)"
-      R"("applied":9,"revision":5,"keys":4,"store_bytes":512,"disk_bytes":4096,"version":"0.1.0","lag":1,"speaks":1},)"
-      R"({"id":"00000000000000cd","name":"n2","role":"unreachable","leader":null,"term":null,"commit":null,)"
-      R"("applied":null,"revision":null,"keys":null,"store_bytes":null,"disk_bytes":null,"version":null,"lag":null,)"
-      R"("speaks":null,)"
-      R"("error":"no stream to it"}])"
-      "\n");
+  CHECK(status_json(rows()) ==
+        R"([{"id":"00000000000000ab","name":"n1","role":"leader","leader":"00000000000000ab","term":2,"commit":10,)"
+        R"("applied":9,"revision":5,"keys":4,"store_bytes":512,"disk_bytes":4096,"version":"0.1.0","lag":1,)"
+        R"("quota_bytes":0,"nearly_full":false,"speaks":1},)"
+        R"({"id":"00000000000000cd","name":"n2","role":"unreachable","leader":null,"term":null,"commit":null,)"
+        R"("applied":null,"revision":null,"keys":null,"store_bytes":null,"disk_bytes":null,"version":null,"lag":null,)"
+        R"("quota_bytes":null,"nearly_full":null,"speaks":null,)"
+        R"("error":"no stream to it"}])"
+        "\n");
+}
+
+// Before puts are refused a note says how much of the quota is used, and where.
+TEST_CASE("status notes a quota that is nearly used") {
+  auto all = rows();
+  CHECK(nearly_full(all).empty()); // there is no quota
+  quorumd::kv::settings s;
+  s.quota_bytes = 1000;
+  all[0].settings = s;
+  all[0].store_bytes = 799;
+  CHECK(nearly_full(all).empty());
+  CHECK(status_json(all).find(R"("quota_bytes":1000,"nearly_full":false)") != std::string::npos);
+  all[0].store_bytes = 800;
+  all.push_back(all[0]);
+  all[2].name = "n3";
+  all[2].store_bytes = 1010;
+  CHECK(nearly_full(all).starts_with(
+      "storage.quota_bytes=1000B is nearly used: n1 has 80 % of it, n3 has 101 % of it. Once it is used up puts are "));
+  CHECK(status_json(all).find(R"("quota_bytes":1000,"nearly_full":true)") != std::string::npos);
+  all[0].error = "no stream to it";
+  all[2].error = all[0].error;
+  CHECK(nearly_full(all).empty());
 }
 
 // The highest index that all who answered have in common decides, whoever is ahead.

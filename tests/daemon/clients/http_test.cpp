@@ -5,9 +5,13 @@
 
 #include <doctest/doctest.h>
 
+#include <functional>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 using namespace quorumd;
 using namespace quorumd::testing;
@@ -35,6 +39,43 @@ std::string get(const node_rig& rig, const std::string& target) {
 bool has(const std::string& text, std::string_view part) {
   return text.find(part) != std::string::npos;
 }
+
+/// Takes no profile: the test says when one is over.
+class told_profiler final : public clients::profiler {
+ public:
+  std::optional<std::string> begin(const void* who, client::profile_request what, coro::loop& back,
+                                   receiver done) override {
+    const std::lock_guard lock(mutex_);
+    if (who_ != nullptr) return "another profile is being taken";
+    who_ = who;
+    asked_ = what;
+    end_ = [&back, done = std::move(done)](const outcome& o) { back.post([done, o] { done(o); }); };
+    return std::nullopt;
+  }
+  void cancel(const void* who) override {
+    if (who == who_now()) end({.error = {}, .note = {}, .bytes = "a part"});
+  }
+  bool taking() { return who_now() != nullptr; }
+  client::profile_request asked() {
+    const std::lock_guard lock(mutex_);
+    return asked_;
+  }
+  void end(const outcome& o) {
+    const std::lock_guard lock(mutex_);
+    who_ = nullptr;
+    if (auto end = std::exchange(end_, {})) end(o);
+  }
+
+ private:
+  const void* who_now() {
+    const std::lock_guard lock(mutex_);
+    return who_;
+  }
+  std::mutex mutex_;
+  const void* who_ = nullptr;
+  client::profile_request asked_;
+  std::function<void(const outcome&)> end_;
+};
 
 } // namespace
 
@@ -257,6 +298,97 @@ TEST_CASE("http: a node that answers as etcd 3.4") {
     return said_to(rig, "POST " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
   };
   CHECK(has(post("/v3/maintenance/status"), "\"version\":\"3.4.23\""));
+  CHECK(post("/v3/maintenance/downgrade").starts_with("HTTP/1.1 404 "));
   CHECK(post("/v3/maintenance/alarm").ends_with("\r\n\r\n{}"));
   CHECK(post("/v3/maintenance/defragment").ends_with("\r\n\r\n{}"));
+}
+
+TEST_CASE("http: what stands under /debug/pprof, where it is served") {
+  told_profiler profiler;
+  node_rig off({.loops = 1, .clients = {}, .profiler = &profiler});
+  for (const char* path : {"/debug/pprof/", "/debug/pprof/profile", "/debug/pprof/nothing"}) {
+    const std::string said = get(off, path);
+    CHECK(said.starts_with("HTTP/1.1 404 "));
+    CHECK(has(said, "http.pprof=true"));
+    CHECK(has(said, "\r\nX-Go-Pprof: 1\r\n"));
+  }
+  node_rig on({.loops = 1, .clients = {.session = {.profiles = true}}, .profiler = &profiler});
+  for (const char* path : {"/debug/pprof/", "/debug/pprof"}) {
+    const std::string index = get(on, path);
+    CHECK(index.starts_with("HTTP/1.1 200 "));
+    CHECK(has(index, "Content-Type: text/html"));
+    for (const char* link : {"profile?seconds=30\"", "heap?seconds=10\"", "cmdline\""})
+      CHECK(has(index, std::string("href=\"/debug/pprof/") + link));
+  }
+  CHECK(has(get(on, "/debug/pprof/cmdline"), "test_clients"));
+  CHECK(get(on, "/debug/pprof/symbol").ends_with("\r\n\r\nnum_symbols: 0\n"));
+  CHECK(said_to(on, request("/debug/pprof/symbol", "POST")).ends_with("\r\n\r\nnum_symbols: 0\n"));
+  CHECK(said_to(on, request("/debug/pprof/profile", "POST")).starts_with("HTTP/1.1 405 "));
+  CHECK(has(get(on, "/debug/pprof/goroutine?debug=2"), "quorumd has no goroutines"));
+  for (const char* name : {"goroutine", "block", "mutex", "trace", "threadcreate", "allocs", "profile/", "x"})
+    CHECK(get(on, std::string("/debug/pprof/") + name).starts_with("HTTP/1.1 404 "));
+  CHECK(has(get(on, "/debug/pprofile"), "there is nothing here but"));
+  for (const char* seconds : {"", "0", "-1", "301", "1.5", "x", "99999999999"}) {
+    const std::string said = get(on, std::string("/debug/pprof/profile?seconds=") + seconds);
+    CHECK(said.starts_with("HTTP/1.1 400 "));
+    CHECK(has(said, "from 1 to 300"));
+  }
+  const std::string of_a_page = "GET /debug/pprof/profile HTTP/1.1\r\nHost: x\r\nOrigin: http://y\r\n\r\n";
+  raw_connection page(at(on));
+  REQUIRE(page.send(of_a_page));
+  std::string said;
+  CHECK(page.says("may not take profiles", said, 0));
+  CHECK_FALSE(profiler.taking());
+}
+
+TEST_CASE("http: a profile is one client's, for as long as that is there") {
+  for (const std::size_t loops : {1U, 2U}) {
+    told_profiler profiler;
+    node_rig rig({.loops = loops, .clients = {.session = {.profiles = true}}, .profiler = &profiler});
+    REQUIRE(served(rig.call(client::health_request{})));
+    const auto begin = [&](const std::string& target) {
+      auto c = std::make_unique<raw_connection>(at(rig));
+      REQUIRE(c->send(request(target, "GET", false)));
+      REQUIRE(comes_true([&] { return profiler.taking(); }));
+      return c;
+    };
+    auto one = begin("/debug/pprof/profile");
+    CHECK(profiler.asked().kind == client::profile_kind::cpu);
+    CHECK(profiler.asked().length == std::chrono::seconds(30));
+    CHECK(get(rig, "/debug/pprof/heap").starts_with("HTTP/1.1 503 ")); // one at a time
+    CHECK(get(rig, "/health").starts_with("HTTP/1.1 200 "));           // and nobody else waits
+    profiler.end({.error = {}, .note = {}, .bytes = std::string("cpu\0bytes", 9)});
+    std::string said;
+    CHECK(one->closed_within(10s, &said));
+    CHECK(said.starts_with("HTTP/1.1 200 "));
+    CHECK(has(said, "Content-Type: application/octet-stream\r\n"));
+    CHECK(has(said, "filename=\"quorumd.cpu.prof\"\r\n"));
+    CHECK(said.ends_with(std::string("\r\n\r\ncpu\0bytes", 13)));
+
+    one = begin("/debug/pprof/heap?debug=1&seconds=7");
+    CHECK(profiler.asked().kind == client::profile_kind::heap);
+    CHECK(profiler.asked().length == std::chrono::seconds(7));
+    profiler.end({.error = "it failed", .note = {}, .bytes = {}});
+    said.clear();
+    CHECK(one->closed_within(10s, &said));
+    CHECK(said.starts_with("HTTP/1.1 500 "));
+    CHECK(said.ends_with("\r\n\r\nit failed\n"));
+
+    one = begin("/debug/pprof/profile");
+    one.reset(); // whoever asked leaves
+    CHECK(comes_true([&] { return !profiler.taking(); }));
+    CHECK(comes_true([&] { return rig.connections() == 1; }));
+
+    one = begin("/debug/pprof/profile?seconds=1");
+    REQUIRE(one->send(std::string(40'000, 'x'))); // it goes on and on
+    CHECK(comes_true([&] { return !profiler.taking(); }));
+    CHECK(rig.bad_clients() == 1);
+
+    one = begin("/debug/pprof/profile?seconds=300");
+    rig.stop_reading(); // the node stops: there is what was taken
+    said.clear();
+    CHECK(one->closed_within(10s, &said));
+    CHECK(said.ends_with("\r\n\r\na part"));
+    CHECK_FALSE(profiler.taking());
+  }
 }

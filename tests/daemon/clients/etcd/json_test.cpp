@@ -150,6 +150,9 @@ TEST_CASE("json: a key's life") {
               R"("succeeded":true,"responses":[{"response_put":{"header":{"revision":"3"}}}])"));
     CHECK(has(c.ask(200, "/v3/kv/deleterange", R"({"key":"Zm9v","prev_kv":true})"), R"("deleted":"1","prev_kvs":[{)"));
     CHECK(has(c.ask(200, "/v3/maintenance/status", ""), R"("version":"3.5.21")"));
+    CHECK(has(c.ask(400, "/v3/maintenance/downgrade", R"({"action":"CANCEL"})"), R"("code":9)"));
+    CHECK(has(c.ask(400, "/v3/maintenance/downgrade", R"({"action":"ENABLE","version":"3.4"})"),
+              R"("message":"etcdserver: invalid downgrade target version")"));
     CHECK(has(c.ask(200, "/v3/cluster/member/list", "{}"), R"("members":[{)"));
     CHECK(has(c.ask(200, "/v3/lease/grant", R"({"TTL":60,"ID":7})"), R"("ID":"7","TTL":"60")"));
     CHECK(has(c.ask(200, "/v3/kv/lease/timetolive", R"({"ID":"7"})"), R"("grantedTTL":"60")"));
