@@ -95,6 +95,15 @@ void log_observer::snapshot_send_ended(node_id to, log_index index, const std::s
   else
     spdlog::warn("sending {} the snapshot at index {} ended: {}", name(to), index.value(), why);
 }
+void log_observer::snapshot_ordered(node_id by, node_id to, log_index) {
+  spdlog::info("{} is to send {} its snapshot: the log behind it is gone", name(by), name(to));
+}
+void log_observer::snapshot_order_ended(node_id by, node_id to, const std::string& why) {
+  if (why.empty())
+    spdlog::info("{} has sent {} its snapshot", name(by), name(to));
+  else
+    spdlog::warn("{} did not send {} its snapshot: {}", name(by), name(to), why);
+}
 void log_observer::snapshot_installed(log_index index) {
   spdlog::info("snapshot installed at index {}", index.value());
 }

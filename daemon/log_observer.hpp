@@ -29,6 +29,8 @@ class log_observer final : public node::observer, public wire::peer_observer, pu
   void snapshot_failed(const std::string& why) override;
   void snapshot_sending(node_id to, log_index index) override;
   void snapshot_send_ended(node_id to, log_index index, const std::string& why) override;
+  void snapshot_ordered(node_id by, node_id to, log_index at_least) override;
+  void snapshot_order_ended(node_id by, node_id to, const std::string& why) override;
   void snapshot_installed(log_index index) override;
   void incarnation_recorded(node_id member, incarnation i) override;
   void members_changed(const node::roster& now) override;

@@ -28,6 +28,8 @@ inline constexpr std::uint64_t feature_leases = 16;
 inline constexpr std::uint64_t feature_history_age = 32;
 /// It makes changes of the members that were asked of another member.
 inline constexpr std::uint64_t feature_relayed_changes = 64;
+/// It sends its snapshot to another member when the leader says so, and takes one from who does not lead.
+inline constexpr std::uint64_t feature_delegated_snapshots = 128;
 
 /// A member: as configured, which all nodes must agree on, or as the log says.
 struct member {

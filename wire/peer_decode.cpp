@@ -175,6 +175,7 @@ snapshot_chunk read_chunk(schema::SnapshotChunk::Reader from, frame_reader& sour
   m.packed_of = from.getPackedOf();
   m.group = group_id(from.getGroup());
   m.term = number<term>(from.getTerm());
+  m.leader = node_id(from.getLeader());
   m.mark = read_mark(from.getMark());
   m.transfer = from.getTransfer();
   m.offset = from.getOffset();
@@ -335,6 +336,23 @@ class peer_reader {
     case schema::PeerMessage::STATUS_ANSWER: {
       const auto answer = from.getStatusAnswer();
       out_.emplace_back(status_answer{.id = answer.getId(), .row = read_row(answer.getRow())});
+      break;
+    }
+    case schema::PeerMessage::SNAPSHOT_ORDER: {
+      const auto m = from.getSnapshotOrder();
+      out_.emplace_back(snapshot_order{.group = group_id(m.getGroup()),
+                                       .term = number<term>(m.getTerm()),
+                                       .number = m.getNumber(),
+                                       .to = node_id(m.getTo()),
+                                       .at_least = number<log_index>(m.getAtLeast())});
+      break;
+    }
+    case schema::PeerMessage::SNAPSHOT_REPORT: {
+      const auto m = from.getSnapshotReport();
+      out_.emplace_back(snapshot_report{.group = group_id(m.getGroup()),
+                                        .number = m.getNumber(),
+                                        .status = enumerator(m.getStatus(), report_status::failed),
+                                        .text = std::string(text(m.getText()))});
       break;
     }
     case schema::PeerMessage::RELAY_REQUEST: {

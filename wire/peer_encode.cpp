@@ -217,6 +217,7 @@ struct peer_encoder {
       to.setTotalBytes(m.total_bytes);
       to.setLast(m.last);
       to.setPackedOf(static_cast<std::uint32_t>(m.packed_of));
+      to.setLeader(m.leader.value());
       if (m.bytes.bytes.empty()) return;
       const auto size = static_cast<unsigned>(m.bytes.bytes.size());
       blob_writer blob(m.packed_of != 0 ? to.initPacked(size) : to.initBytes(size));
@@ -249,6 +250,25 @@ struct peer_encoder {
       const auto copied = decode_segment<capnp::AnyStruct>(
           m.row, nesting_max, [&](capnp::AnyStruct::Reader row) { to.initRow().setAs<capnp::AnyStruct>(row); });
       QUORUMD_INVARIANT(copied.has_value(), "a status that is sent was encoded here");
+    });
+  }
+  void operator()(const snapshot_order& m) const {
+    append(out, struct_words<schema::SnapshotOrder>, [&](root r) {
+      auto to = r.initSnapshotOrder();
+      to.setGroup(m.group.value());
+      to.setTerm(m.term.value());
+      to.setNumber(m.number);
+      to.setTo(m.to.value());
+      to.setAtLeast(m.at_least.value());
+    });
+  }
+  void operator()(const snapshot_report& m) const {
+    append(out, struct_words<schema::SnapshotReport> + text_words(m.text.size()), [&](root r) {
+      auto to = r.initSnapshotReport();
+      to.setGroup(m.group.value());
+      to.setNumber(m.number);
+      to.setStatus(static_cast<std::uint8_t>(m.status));
+      copy_text(m.text, [&](unsigned n) { return to.initText(n); });
     });
   }
   void operator()(const relay_request& m) const {

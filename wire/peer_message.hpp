@@ -45,11 +45,13 @@ struct forward_reply {
 /// The largest piece of a snapshot in one message.
 inline constexpr std::size_t snapshot_chunk_bytes_max = std::size_t{64} * 1024;
 
-/// A piece of the snapshot of the leader of `term`; `transfer` is the sender's number for this sending of it. Offsets
+/// A piece of a snapshot, which the leader of `term` sends or has sent by another member; `transfer` is the sender's
+/// number for this sending of it. Offsets
 /// count bytes of the file, however they travel.
 struct snapshot_chunk {
   group_id group;
   quorumd::term term;
+  node_id leader; ///< of the term; 0: the sender
   snapshot_mark mark;
   std::uint64_t transfer = 0;
   std::uint64_t offset = 0;
@@ -80,6 +82,24 @@ struct snapshot_credit {
   std::string text;
 };
 
+/// The leader has a member send its newest snapshot to another one, if it goes so far: only for a peer that has
+/// feature_delegated_snapshots.
+struct snapshot_order {
+  group_id group;
+  quorumd::term term;
+  std::uint64_t number = 0; ///< the leader's
+  node_id to;
+  log_index at_least;
+};
+enum class report_status : std::uint8_t { under_way = 0, done = 1, failed = 2 };
+/// How far an order is: said again and again until it is over.
+struct snapshot_report {
+  group_id group;
+  std::uint64_t number = 0;
+  report_status status = report_status::under_way;
+  std::string text; ///< failed: why
+};
+
 /// Asks a member for its row of the status table.
 struct status_query {
   std::uint64_t id = 0;
@@ -108,7 +128,8 @@ struct relay_reply {
 /// Of either.
 inline constexpr std::size_t relayed_bytes_max = std::size_t{256} * 1024;
 
-using peer_message = std::variant<raft_message, forward_request, forward_reply, snapshot_chunk, snapshot_credit,
-                                  status_query, status_answer, relay_request, relay_reply>;
+using peer_message =
+    std::variant<raft_message, forward_request, forward_reply, snapshot_chunk, snapshot_credit, status_query,
+                 status_answer, relay_request, relay_reply, snapshot_order, snapshot_report>;
 
 } // namespace quorumd::wire

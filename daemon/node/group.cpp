@@ -71,13 +71,14 @@ group::group(group_options o, seams s, const raft::initial_state& recovered, app
                  .is_witness = [this](node_id id) { return is_witness(id); },
                  .wake = [this] { wake_.set(); },
                  .can_unpack = [this](node_id id) { return can_unpack(id); },
-                 .pinned = [this](log_index floor) { return sender_.pinned(floor); },
+                 .pinned = [this](log_index floor) { return pinned(floor); },
                  .corrupt = [this] { return !corrupt_.empty(); },
                  .renewed = [this] { sender_.renewed(); },
                  .discard = [this](applier::state s) { tasks_.spawn(free_elsewhere(std::move(s))); },
                  .stop = [this](coro::fatal_cause cause, const std::string& why) { stop(cause, why); }}
     , taker_(options_.snapshots, snapshots_)
     , sender_(snapshots_, taker_, tasks_)
+    , delegation_(snapshots_, peers_, sender_)
     , installer_(snapshots_)
     , copies_(snapshots_, taker_, tasks_)
     , admin_({.loop = s.loop,
@@ -286,7 +287,7 @@ void group::carry_out(raft::ready& r) {
     reads_.answered(answer, applier_.applied(), seams_.loop.now());
   }
   for (const raft::load_request& l : r.loads) tasks_.spawn(load(l));
-  for (const node_id to : r.snapshots) sender_.start(to, core_.soft().term);
+  for (const node_id to : r.snapshots) delegation_.start(to, core_.soft().term);
   if (r.soft) follow(*r.soft);
   if (r.members) {
     admin_.members_changed();
@@ -400,8 +401,9 @@ void group::follow(const raft::soft_state& s) {
   const raft::soft_state before = std::exchange(soft_, s);
   if (before.role != s.role || before.leader != s.leader || before.term != s.term) seams_.observer.role_changed(s);
   if (s.leader && before.leader != s.leader) ++stages_.metrics().leader_changes;
+  if (before.leader != s.leader || before.term != s.term) sender_.stop_all();
   if (before.role == raft::role::leader && s.role != raft::role::leader) {
-    sender_.stop_all();
+    delegation_.stop_all();
     proposed_.clear(); // whether they come to be applied or not
     proposed_bytes_ = {};
     compaction_proposed_.reset();

@@ -27,6 +27,7 @@
 #include "daemon/node/revision_pins.hpp"
 #include "daemon/node/sink_set.hpp"
 #include "daemon/node/snapshot_copies.hpp"
+#include "daemon/node/snapshot_delegation.hpp"
 #include "daemon/node/snapshot_installer.hpp"
 #include "daemon/node/snapshot_place.hpp"
 #include "daemon/node/snapshot_sender.hpp"
@@ -271,11 +272,14 @@ class group final : public storage::completion {
   void receive(node_id from, wire::forward_reply m);
   void receive(node_id from, wire::snapshot_chunk m);
   void receive(node_id from, wire::snapshot_credit m);
+  void receive(node_id from, const wire::snapshot_order& m);
+  void receive(node_id from, const wire::snapshot_report& m);
   void receive(node_id from, wire::status_query m);
   void receive(node_id from, wire::status_answer m);
   void receive(node_id from, wire::relay_request m);
   void receive(node_id from, const wire::relay_reply& m);
   [[nodiscard]] bool can_unpack(node_id id) const;
+  [[nodiscard]] std::optional<log_index> pinned(log_index floor) const;
   void check_members();
   void record_members();
   void follow_members();
@@ -338,6 +342,7 @@ class group final : public storage::completion {
   snapshot_context snapshots_;
   snapshot_taker taker_;
   snapshot_sender sender_;
+  snapshot_delegation delegation_;
   snapshot_installer installer_;
   snapshot_copies copies_;
   member_admin admin_;

@@ -26,6 +26,7 @@ void group::take(peer_event& e) {
          .client_address = std::move(e.client_address)};
     forward_replies_.stream_began(e.from);
     sender_.peer_lost(e.from); // what was begun without a stream never left
+    delegation_.peer_lost(e.from);
     core_.set_writable(e.from, true);
     check_members();
     if (soft_.leader == e.from) retry_waiting();
@@ -34,6 +35,7 @@ void group::take(peer_event& e) {
     p.up = false;
     forwards_.broken(e.from, options_.bugs.call_unsent ? request_errc::not_applied : request_errc::unknown);
     sender_.peer_lost(e.from);
+    delegation_.peer_lost(e.from);
     installer_.peer_lost(e.from);
     relay_.broken(e.from);
     core_.unreachable(e.from);
@@ -107,6 +109,20 @@ void group::receive(node_id from, wire::snapshot_credit m) {
     sender_.take(from, m);
   else if (soft_.role == raft::role::leader)
     sender_.offer(from, soft_.term, log_index(m.offset));
+}
+
+void group::receive(node_id from, const wire::snapshot_order& m) {
+  if (m.group == options_.raft.group && from == soft_.leader) sender_.start(from, m);
+}
+
+void group::receive(node_id from, const wire::snapshot_report& m) {
+  if (m.group == options_.raft.group) delegation_.take(from, m);
+}
+
+std::optional<log_index> group::pinned(log_index floor) const {
+  const auto own = sender_.pinned(floor);
+  const auto others = delegation_.pinned(floor);
+  return own && others ? std::min(own, others) : own ? own : others;
 }
 
 bool group::can_unpack(node_id id) const {

@@ -344,6 +344,7 @@ void group::keep_house() {
   status_.expire(seams_.loop.now());
   pins_.expire(applier_.store(), seams_.loop.now());
   sender_.keep_house();
+  delegation_.keep_house();
   installer_.keep_house();
   taker_.keep_house();
   copies_.keep_house();

@@ -55,7 +55,7 @@ storage::result<void> node::open_directory() {
   options_.self.boot = boot_id(seams_.entropy.next() | 1);
   options_.self.features |= wire::feature_member_changes | wire::feature_sessions | wire::feature_packed_chunks |
                             wire::feature_witnesses | wire::feature_leases | wire::feature_history_age |
-                            wire::feature_relayed_changes;
+                            wire::feature_relayed_changes | wire::feature_delegated_snapshots;
   if (auto noted = note_promise(); !noted) return noted;
   first_ = roster_of(options_.self.members);
   if (mine.beginning.empty()) return {};

@@ -22,6 +22,9 @@ class observer {
   virtual void snapshot_failed(const std::string& /*why*/) {}
   virtual void snapshot_sending(node_id /*to*/, log_index) {}
   virtual void snapshot_send_ended(node_id /*to*/, log_index, const std::string& /*why, or empty*/) {}
+  /// As leader: that member is to send its snapshot, of that index or a later one, in this one's place.
+  virtual void snapshot_ordered(node_id /*by*/, node_id /*to*/, log_index /*at_least*/) {}
+  virtual void snapshot_order_ended(node_id /*by*/, node_id /*to*/, const std::string& /*why, or empty*/) {}
   virtual void snapshot_installed(log_index) {}
   virtual void incarnation_recorded(node_id, incarnation) {}
   /// The entry that says who the members are now was applied.

@@ -82,7 +82,7 @@ coro::task<void> snapshot_installer::receive(arrived a) {
   }
   if (went_well) {
     life_->offset = c.total_bytes;
-    went_well = co_await finish(c.term);
+    went_well = co_await finish(c.term, c.leader ? c.leader : a.from);
   }
   if (went_well) {
     credit(a.from, c.transfer, c.total_bytes, wire::snapshot_status::done, {});
@@ -112,7 +112,7 @@ coro::task<storage::result<void>> snapshot_installer::begin(node_id from, wire::
   co_return storage::result<void>();
 }
 
-coro::task<storage::result<void>> snapshot_installer::finish(quorumd::term term) {
+coro::task<storage::result<void>> snapshot_installer::finish(quorumd::term term, node_id leader) {
   transfer& t = *transfer_; // only the caller ends it
   auto seal = [&t] { return t.receiver->seal(); };
   auto reader = co_await coro::run_on(context_.worker, context_.loop, std::move(seal));
@@ -147,7 +147,7 @@ coro::task<storage::result<void>> snapshot_installer::finish(quorumd::term term)
   }
   unfinished_ = log_index();
   prepared_ = prepared_state{.mark = t.mark, .state = std::move(*state)};
-  context_.core.step(t.from, raft::install_snapshot{.term = term, .mark = t.mark});
+  context_.core.step(leader, raft::install_snapshot{.term = term, .mark = t.mark});
   context_.wake();
   transfer_.reset();
   co_return storage::result<void>();

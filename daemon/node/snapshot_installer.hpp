@@ -63,7 +63,7 @@ class snapshot_installer {
   using whole_reader = std::unique_ptr<storage::snapshot_reader>;
   [[nodiscard]] coro::task<void> receive(arrived a);
   [[nodiscard]] coro::task<storage::result<void>> begin(node_id from, wire::snapshot_chunk c);
-  [[nodiscard]] coro::task<storage::result<void>> finish(quorumd::term term);
+  [[nodiscard]] coro::task<storage::result<void>> finish(quorumd::term term, node_id leader);
   // References: the caller awaits in the same statement.
   [[nodiscard]] coro::task<storage::result<void>> build(quorumd::term term, storage::snapshot_reader& reader,
                                                         state_builder& builder);

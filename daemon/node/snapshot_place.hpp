@@ -38,6 +38,7 @@ struct snapshot_transfer_options {
   std::uint64_t window_bytes = std::uint64_t{1} << 20; ///< sent and not yet acknowledged
   std::size_t slice_bytes = std::size_t{4} << 20; ///< read by one job: whoever else needs the worker waits no longer
   bool pack = true;                               ///< chunks, for whoever can unpack them
+  bool delegate = true;                           ///< as leader: to a follower that keeps up, where there is one
 };
 /// Of chunks in a window.
 inline constexpr std::size_t snapshot_window_chunks_max = 64;

@@ -11,6 +11,7 @@
 namespace quorumd::node {
 namespace {
 constexpr auto stall_limit = std::chrono::seconds(20);
+constexpr auto report_interval = std::chrono::seconds(1);
 } // namespace
 
 snapshot_sender::snapshot_sender(snapshot_context& context, snapshot_taker& taker, coro::task_group& tasks)
@@ -25,17 +26,45 @@ snapshot_sender::snapshot_sender(snapshot_context& context, snapshot_taker& take
 
 void snapshot_sender::start(node_id to, quorumd::term term) {
   if (transfers_.contains(to)) return; // it ends, and the core asks again if need be
+  begin(to, term);
+}
+
+void snapshot_sender::start(node_id leader, const wire::snapshot_order& o) {
+  const bool busy = transfers_.contains(o.to);
+  if (!busy && o.term == context_.core.hard().term && !context_.witness) {
+    begin(o.to, o.term, leader, o.number, o.at_least);
+    return;
+  }
+  context_.transport.send(leader,
+                          wire::snapshot_report{.group = context_.place.group,
+                                                .number = o.number,
+                                                .status = wire::report_status::failed,
+                                                .text = busy ? "it sends it one already" : "its term is another"});
+}
+
+snapshot_sender::transfer& snapshot_sender::begin(node_id to, quorumd::term term, node_id leader, std::uint64_t order,
+                                                  log_index at_least) {
   auto t = std::make_shared<transfer>(context_.loop);
   t->number = next_number_++;
   t->term = term;
+  t->leader = leader;
+  t->order = order;
+  t->at_least = at_least;
   t->pinned = context_.core.first_index().prev();
   transfers_.emplace(to, t);
-  tasks_.spawn(send(to, std::move(t)));
+  tasks_.spawn(send(to, t));
+  return *t;
+}
+
+void snapshot_sender::report(const transfer& t, wire::report_status status, std::string text) {
+  context_.transport.send(
+      t.leader, wire::snapshot_report{
+                    .group = context_.place.group, .number = t.order, .status = status, .text = std::move(text)});
 }
 
 void snapshot_sender::offer(node_id to, quorumd::term term, log_index at_least) {
-  start(to, term);
-  transfer& t = *transfers_.at(to);
+  const auto there = transfers_.find(to);
+  transfer& t = there == transfers_.end() ? begin(to, term) : *there->second;
   if (t.mark.index == log_index()) t.at_least = std::max(t.at_least, at_least);
 }
 
@@ -44,7 +73,10 @@ coro::task<void> snapshot_sender::send(node_id to, std::shared_ptr<transfer> t) 
   co_await send_file(to, *t);
   const bool success = t->done && !t->failed;
   transfers_.erase(to);
-  context_.core.snapshot_sent(to, success);
+  if (t->leader)
+    report(*t, success ? wire::report_status::done : wire::report_status::failed, t->why);
+  else
+    context_.core.snapshot_sent(to, success);
   context_.observer.snapshot_send_ended(to, t->mark.index, success ? "" : t->why);
   context_.wake();
 }
@@ -55,7 +87,11 @@ coro::task<void> snapshot_sender::send_file(node_id to, transfer& t) {
     fail(t, "what this node holds differs from what the other members hold");
     co_return;
   }
-  const open_reader reader = co_await open(to, t);
+  open_reader reader = co_await open(to, t);
+  if (!reader && t.leader && !t.failed) {
+    co_await wait_for_newer(t);
+    if (!t.failed) reader = co_await open(to, t);
+  }
   if (!reader) co_return;
   context_.observer.snapshot_sending(to, t.mark.index);
   co_await send_chunks(to, t, *reader);
@@ -83,12 +119,18 @@ coro::task<snapshot_sender::open_reader> snapshot_sender::open(node_id to, trans
   }
   if (t.mark.index < t.at_least) {
     taker_.take_now();
+    if (t.leader && std::exchange(t.waits_for_newer, true) == false) co_return nullptr;
     fail(t, "the newest one ends at index " + std::to_string(t.mark.index.value()) + ", and one that goes to " +
                 std::to_string(t.at_least.value()) + " is wanted");
     co_return nullptr;
   }
   t.pinned = t.mark.index;
   co_return std::move(*reader);
+}
+
+/// One is being taken, which goes as far as this node has applied.
+coro::task<void> snapshot_sender::wait_for_newer(transfer& t) {
+  while (t.renewals == renewals_ && !t.failed) co_await t.changed.wait();
 }
 
 coro::task<void> snapshot_sender::send_chunks(node_id to, transfer& t, storage::snapshot_reader& reader) {
@@ -116,6 +158,7 @@ coro::task<void> snapshot_sender::send_chunks(node_id to, transfer& t, storage::
     context_.sent.wire_bytes += next->bytes.bytes.size();
     context_.transport.send(to, wire::snapshot_chunk{.group = context_.place.group,
                                                      .term = t.term,
+                                                     .leader = t.leader,
                                                      .mark = t.mark,
                                                      .transfer = t.number,
                                                      .offset = at,
@@ -165,13 +208,20 @@ void snapshot_sender::peer_lost(node_id peer) {
 }
 
 void snapshot_sender::stop_all() {
-  for (auto& [to, t] : transfers_) fail(*t, "this node no longer leads");
+  for (auto& [to, t] : transfers_) fail(*t, "the leader has changed");
 }
 
 void snapshot_sender::keep_house() {
   if (damaged_) taker_.take_now();
-  for (auto& [to, t] : transfers_)
-    if (t->waits_since && context_.loop.now() - *t->waits_since > stall_limit) fail(*t, "it stopped taking chunks");
+  const coro::time_point now = context_.loop.now();
+  const bool report_due = now - reported_ >= report_interval;
+  if (report_due) reported_ = now;
+  for (auto& [to, t] : transfers_) {
+    if (t->leader && report_due) report(*t, wire::report_status::under_way);
+    if (t->waits_for_newer && t->renewals == renewals_ && !taker_.last_failure().empty())
+      fail(*t, taker_.last_failure());
+    if (t->waits_since && now - *t->waits_since > stall_limit) fail(*t, "it stopped taking chunks");
+  }
 }
 
 void snapshot_sender::renewed() {

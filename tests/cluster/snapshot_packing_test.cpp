@@ -71,6 +71,11 @@ TEST_CASE("a member that was away is sent a packed snapshot, which takes fewer b
   const traffic sent(c);
   CHECK(sent.file > 500'000);
   CHECK(sent.wire < sent.file / 2);
+  // And not by the leader, which has others to serve.
+  const std::size_t leader = c.wait_leader();
+  CHECK(c.logged(leader, " has sent n"));
+  const command_result own = c.anywhere({"latency", "--node", c.node_name(leader), "--output", "json"});
+  CHECK(reading(own.output, "snapshot.sent_bytes") == 0);
 }
 
 TEST_CASE("a member that was away is sent a snapshot as it is, where compression is switched off") {

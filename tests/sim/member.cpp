@@ -133,6 +133,17 @@ void cluster::member::snapshot_send_ended(node_id to, log_index, const std::stri
       saved != 0 ? saved : bytes;
 }
 
+void cluster::member::snapshot_ordered(node_id by, node_id to, log_index at_least) {
+  note("has n" + std::to_string(by.value()) + " send a snapshot to n" + std::to_string(to.value()));
+  sending[to] = at_least;
+}
+
+void cluster::member::snapshot_order_ended(node_id, node_id to, const std::string& why) {
+  note("the snapshot was sent by another: " + why);
+  ++owner.counters_[why.empty() ? counter::snapshots_delegated : counter::snapshot_orders_failed];
+  sending.erase(to);
+}
+
 void cluster::member::snapshot_installed(log_index index) {
   tell(told::topic::snapshot, "installed a snapshot at " + std::to_string(index.value()));
   ++owner.counters_[counter::snapshots_installed];

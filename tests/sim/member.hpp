@@ -34,6 +34,8 @@ class cluster::member final : public coro::fatal_hook, public node::observer, pu
   void snapshot_failed(const std::string& why) override { note("snapshot failed: " + why); }
   void snapshot_sending(node_id to, log_index index) override;
   void snapshot_send_ended(node_id to, log_index, const std::string& why) override;
+  void snapshot_ordered(node_id by, node_id to, log_index at_least) override;
+  void snapshot_order_ended(node_id by, node_id to, const std::string& why) override;
   void on_bad_frame(node_id, const std::string&, const std::string& why) override {
     owner.complain("n" + std::to_string(id.value()) + " got a bad frame: " + why);
   }

@@ -32,6 +32,7 @@ plan narrow_lines(bool bulk_first) {
   p.group.snapshots.trailing_entries = 0;
   p.group.transfers.chunk_bytes = 1024;
   p.group.transfers.window_bytes = 65536;
+  p.group.transfers.delegate = false; // it comes on the line of the leader's heartbeats
   return p;
 }
 

@@ -274,6 +274,7 @@ std::string describe(const plan& p) {
   number("chunk", p.group.transfers.chunk_bytes);
   number("window", p.group.transfers.window_bytes);
   number("checked bytes", p.group.transfers.slice_bytes);
+  number("delegated", p.group.transfers.delegate ? 1 : 0);
   number("packers", p.packers & 0xff);
   number("log: segment", p.wal.segment_bytes);
   number("batch", p.wal.batch_bytes_max);
@@ -309,6 +310,7 @@ plan draw_plan(std::uint64_t seed, const mutants& m) {
   o.wal = draw_wal(root.fork(5), m);
   o.group = draw_group(root.fork(6), m);
   o.group.transfers = draw_transfers(root.fork(9));
+  o.group.transfers.delegate = root.fork(31).below(2) == 0;
   o.transport.connect_timeout = p.between(coro::duration(100ms), coro::duration(500ms));
   o.transport.redial_max = p.between(coro::duration(50ms), coro::duration(400ms));
   o.transport.read_bytes = pick<3>(p, {512, 8192, 262144});

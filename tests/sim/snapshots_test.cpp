@@ -27,6 +27,14 @@ plan slow_snapshots() {
   p.group.snapshots.every_entries = 40;
   p.group.snapshots.trailing_entries = 0;
   p.staggered = false;
+  p.group.transfers.delegate = false;
+  return p;
+}
+
+/// A follower sends what the leader would have to.
+plan delegated_snapshots() {
+  plan p = slow_snapshots();
+  p.group.transfers.delegate = true;
   return p;
 }
 
@@ -207,6 +215,71 @@ TEST_CASE("two followers at once are sent the same snapshot") {
   CHECK(w.until([&] { return w.caught_up(first) && w.caught_up(second); }, 600s));
   CHECK(w.counts()[counter::snapshots_installed] == 2);
   CHECK(w.counts()[counter::snapshots_broken] == 0);
+}
+
+namespace {
+
+const node::snapshot_traffic& sent_by(world& w, node_id id) {
+  return w.cluster().the_node(id).the_group().metrics().snapshots_sent;
+}
+
+} // namespace
+
+// A join, or a member that was away for long, costs the leader nothing.
+TEST_CASE("a follower sends its snapshot in the leader's place") {
+  world w(delegated_snapshots());
+  const node_id behind = w.follower();
+  const node_id leader = w.cluster().leader();
+  w.leave_behind(behind, 48);
+  w.cluster().heal();
+  REQUIRE(w.until([&] { return w.caught_up(behind); }, 600s));
+  CHECK(w.cluster().leader() == leader);
+  CHECK(w.counts()[counter::snapshots_installed] == 1);
+  CHECK(w.counts()[counter::snapshots_delegated] == 1);
+  CHECK(sent_by(w, leader).file_bytes == 0);
+  const node_id other(6 - leader.value() - behind.value());
+  CHECK(sent_by(w, other).file_bytes > 10 * mebibyte);
+  // And it follows the leader, not whoever sent it.
+  w.write(3);
+  CHECK(w.until([&] { return w.caught_up(behind); }, 60s));
+}
+
+// Whatever the follower does, the member gets one.
+TEST_CASE("where the follower that is to send a snapshot fails the leader does") {
+  for (const bool crashes : {true, false}) {
+    CAPTURE(crashes);
+    world w(delegated_snapshots());
+    const node_id behind = w.follower();
+    const node_id leader = w.cluster().leader();
+    const node_id other(6 - leader.value() - behind.value());
+    w.leave_behind(behind, 48);
+    w.cluster().heal();
+    REQUIRE(arrived(w, behind, 2 * mebibyte));
+    if (crashes)
+      w.cluster().crash(other, false, 10'000h, "the test");
+    else
+      w.cluster().network().cut(other.value(), behind.value());
+    REQUIRE(w.until([&] { return w.caught_up(behind); }, 600s));
+    CHECK(w.counts()[counter::snapshot_orders_failed] != 0);
+    CHECK(w.counts()[counter::snapshots_installed] == 1);
+  }
+}
+
+// It takes one that does.
+TEST_CASE("a follower whose snapshot does not go far enough takes another before it sends it") {
+  plan p = delegated_snapshots();
+  p.staggered = true;
+  world w(std::move(p));
+  const node_id behind = w.follower();
+  const node_id leader = w.cluster().leader();
+  const node_id other(6 - leader.value() - behind.value());
+  w.leave_behind(behind, 48);
+  w.cluster().heal();
+  CHECK(w.until([&] { return w.caught_up(behind); }, 600s));
+  CHECK(w.counts()[counter::snapshots_installed] == 1);
+  CHECK(w.counts()[counter::snapshots_delegated] == 1);
+  CHECK(sent_by(w, leader).file_bytes == 0);
+  CHECK(sent_by(w, other).file_bytes != 0);
 }
 
 // Nobody will send the rest of it.

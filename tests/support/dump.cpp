@@ -99,6 +99,12 @@ class out {
   out& operator<<(const relay_request& m) {
     return *this << "relay_request" << m.id << m.group << m.remaining.count() << std::span(m.request);
   }
+  out& operator<<(const snapshot_order& m) {
+    return *this << "snapshot_order" << m.group << m.term << m.number << m.to << m.at_least;
+  }
+  out& operator<<(const snapshot_report& m) {
+    return *this << "snapshot_report" << m.group << m.number << m.status << m.text;
+  }
   out& operator<<(const relay_reply& m) { return *this << "relay_reply" << m.id << std::span(m.reply); }
   out& operator<<(const status_answer& m) {
     *this << "status_answer" << m.id;

@@ -159,6 +159,7 @@ peer_message sampler::message_of(std::size_t kind) {
                          .result = {}};
   case 2: {
     snapshot_chunk m{.group = group_id(number()), .term = term(number()), .mark = mark(), .transfer = random_()};
+    m.leader = node_id(random_());
     m.offset = below(1000000);
     if (coin()) return packed_chunk();
     m.bytes = blob(0, below(10) == 0 ? snapshot_chunk_bytes_max : 100);
@@ -183,6 +184,17 @@ peer_message sampler::message_of(std::size_t kind) {
                          .request = blob_copy(200)};
   case 7:
     return relay_reply{.id = random_(), .reply = blob_copy(200)};
+  case 8:
+    return snapshot_order{.group = group_id(number()),
+                          .term = term(number()),
+                          .number = random_(),
+                          .to = node_id(random_()),
+                          .at_least = log_index(number())};
+  case 9:
+    return snapshot_report{.group = group_id(number()),
+                           .number = random_(),
+                           .status = static_cast<report_status>(below(3)),
+                           .text = text(20)};
   default: {
     const group_id group(number());
     return raft_message{group, raft_message_of(group)};

@@ -37,7 +37,7 @@ class sampler {
 
   raft::message raft_message_of(group_id group);
   peer_message message();
-  static constexpr std::size_t kinds = 18; ///< of message(); message_of(k) for each below
+  static constexpr std::size_t kinds = 20; ///< of message(); message_of(k) for each below
   peer_message message_of(std::size_t kind);
   snapshot_chunk packed_chunk();
   hello greeting();

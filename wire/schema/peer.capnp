@@ -148,6 +148,7 @@ struct SnapshotChunk {
   bytes @7 :Data;
   packed @8 :Data;  # in place of bytes, if the receiver has the feature: a zstd frame of them
   packedOf @9 :UInt32;  # how many of them
+  leader @10 :UInt64;  # who leads the term; 0: the sender
 }
 
 struct SnapshotCredit {
@@ -166,6 +167,21 @@ struct StatusQuery {
 struct StatusAnswer {
   id @0 :UInt64;
   row @1 :AnyPointer;  # a StatusRow of client.capnp
+}
+
+struct SnapshotOrder {
+  group @0 :UInt64;
+  term @1 :UInt64;
+  number @2 :UInt64;
+  to @3 :UInt64;
+  atLeast @4 :UInt64;  # the index of the snapshot, or later
+}
+
+struct SnapshotReport {
+  group @0 :UInt64;
+  number @1 :UInt64;  # of the order
+  status @2 :UInt8;   # 0 under way, 1 done, 2 failed
+  text @3 :Text;
 }
 
 struct RelayRequest {
@@ -204,5 +220,7 @@ struct PeerMessage {
     statusAnswer @19 :StatusAnswer;
     relayRequest @20 :RelayRequest;  # for whoever has the feature
     relayReply @21 :RelayReply;
+    snapshotOrder @22 :SnapshotOrder;  # likewise
+    snapshotReport @23 :SnapshotReport;
   }
 }
