@@ -25,8 +25,11 @@ snapshot_sender::snapshot_sender(snapshot_context& context, snapshot_taker& take
 }
 
 void snapshot_sender::start(node_id to, quorumd::term term) {
-  if (transfers_.contains(to)) return; // it ends, and the core asks again if need be
-  begin(to, term);
+  const auto found = transfers_.find(to);
+  if (found == transfers_.end())
+    begin(to, term);
+  else
+    found->second->awaited = true; // it ends, and the core asks again if need be
 }
 
 void snapshot_sender::start(node_id leader, const wire::snapshot_order& o) {
@@ -48,6 +51,7 @@ snapshot_sender::transfer& snapshot_sender::begin(node_id to, quorumd::term term
   t->number = next_number_++;
   t->term = term;
   t->leader = leader;
+  t->awaited = !leader;
   t->order = order;
   t->at_least = at_least;
   t->pinned = context_.core.first_index().prev();
@@ -73,10 +77,8 @@ coro::task<void> snapshot_sender::send(node_id to, std::shared_ptr<transfer> t) 
   co_await send_file(to, *t);
   const bool success = t->done && !t->failed;
   transfers_.erase(to);
-  if (t->leader)
-    report(*t, success ? wire::report_status::done : wire::report_status::failed, t->why);
-  else
-    context_.core.snapshot_sent(to, success);
+  if (t->leader) report(*t, success ? wire::report_status::done : wire::report_status::failed, t->why);
+  if (t->awaited) context_.core.snapshot_sent(to, success);
   context_.observer.snapshot_send_ended(to, t->mark.index, success ? "" : t->why);
   context_.wake();
 }

@@ -51,6 +51,7 @@ class snapshot_sender {
     snapshot_mark mark;
     node_id leader;             ///< that ordered it; 0: this node leads
     std::uint64_t order = 0;    ///< its number
+    bool awaited = false;       ///< this node's core waits for its end
     log_index at_least;         ///< what is asked for; 0: any will do
     log_index pinned;           ///< the mark's index; until that is known, where the log began
     std::uint64_t renewals = 0; ///< when its file was opened

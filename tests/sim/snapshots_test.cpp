@@ -265,6 +265,21 @@ TEST_CASE("where the follower that is to send a snapshot fails the leader does")
   }
 }
 
+// What it sends in the other's place ends, and its own core waits for another.
+TEST_CASE("a follower that comes to lead while it sends a snapshot sends it on as leader") {
+  world w(delegated_snapshots());
+  const node_id behind = w.follower();
+  const node_id leader = w.cluster().leader();
+  const node_id other(6 - leader.value() - behind.value());
+  w.leave_behind(behind, 48);
+  w.cluster().heal();
+  REQUIRE(arrived(w, behind, 2 * mebibyte));
+  w.cluster().crash(leader, false, 10'000h, "the test");
+  REQUIRE(w.until([&] { return w.cluster().leader() == other; }, 60s));
+  CHECK(w.until([&] { return w.caught_up(behind); }, 600s));
+  CHECK(w.counts()[counter::snapshots_installed] == 1);
+}
+
 // It takes one that does.
 TEST_CASE("a follower whose snapshot does not go far enough takes another before it sends it") {
   plan p = delegated_snapshots();

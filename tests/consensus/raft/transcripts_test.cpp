@@ -28,8 +28,8 @@ std::vector<std::filesystem::path> pages() {
 std::string first_difference(const std::string& a, const std::string& b) {
   const auto at = std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin();
   const std::size_t begin = at == 0 ? 0 : a.rfind('\n', static_cast<std::size_t>(at) - 1) + 1;
-  return a.substr(begin, a.find('\n', begin) - begin) + "\n   where it should be: " +
-         b.substr(begin, b.find('\n', begin) - begin);
+  return a.substr(begin, a.find('\n', begin) - begin) +
+         "\n   where it should be: " + b.substr(begin, b.find('\n', begin) - begin);
 }
 
 } // namespace
@@ -43,8 +43,7 @@ TEST_CASE("the transcripts say what happens") {
     CHECK_MESSAGE(now.find("BROKEN") == std::string::npos, path.filename().string());
     if (std::getenv("QUORUMD_REGENERATE") != nullptr)
       std::ofstream(path, std::ios::binary | std::ios::trunc) << now;
-    else
-      {
+    else {
       INFO(path.filename().string(), ": ", first_difference(now, page));
       CHECK(bool(now == page));
     }
