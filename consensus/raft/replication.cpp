@@ -15,7 +15,8 @@ constexpr std::size_t load_appends = 4;
 boost::system::result<proposed, propose_error> core::state::propose(std::span<proposal> batch) {
   leader_role* l = leading();
   if (l == nullptr) return propose_error::not_leader;
-  if (l->transferee) return propose_error::transferring;
+  // Behind the configuration that leaves this leader out nothing would be answered: others lead once it is committed.
+  if (l->transferee || !is_voter(members(), opt.self)) return propose_error::transferring;
   std::size_t bytes = 0;
   for (const proposal& p : batch) bytes += p.encoded_bytes();
   // A batch that is larger than the bound passes alone.

@@ -75,14 +75,14 @@ class bench_driver {
   coro::task<void> run() {
     std::vector<client::client::completion> batch;
     while (!finished()) {
-      if (run_.options.rate == 0) co_await start_or_connect();
+      if (run_.options.rate == 0 || schedule_.exhausted()) co_await start_or_connect();
       if (finished()) break;
       batch.clear();
       co_await client_.take_completions(batch);
       bool refused = false;
       for (const auto& c : batch) refused |= take(c);
       if (refused) {
-        // A cluster that has no leader at the moment refuses at once: do not spend the whole run on that.
+        // A cluster that has no leader at the moment refuses at once: do not ask all the while.
         const coro::duration pause = std::chrono::milliseconds(10);
         co_await run_.with->loop.timers().sleep_for(pause);
       }
@@ -106,17 +106,19 @@ class bench_driver {
   struct operation {
     std::uint64_t number = 0;
     std::uint64_t intended_ns = 0;
+    coro::time_point deadline{};
   };
 
   [[nodiscard]] std::uint64_t now_ns() const {
     return static_cast<std::uint64_t>(std::chrono::nanoseconds(run_.with->loop.now() - run_.begun).count());
   }
+  [[nodiscard]] std::size_t in_flight() const { return operations_.size() - free_.size() - again_.size(); }
   [[nodiscard]] bool finished() const { return schedule_.exhausted() && free_.size() == operations_.size(); }
 
-  /// Closed loop: starts what can be started, and is not content with nothing in flight.
+  /// Starts what can be started, and is not content with nothing in flight.
   coro::task<void> start_or_connect() {
     start_due();
-    while (free_.size() == operations_.size() && !schedule_.exhausted()) {
+    while (in_flight() == 0 && !finished()) {
       co_await connect();
       start_due();
     }
@@ -129,11 +131,12 @@ class bench_driver {
   }
 
   void start_due() {
+    for (const std::uint64_t slot : std::exchange(again_, {})) start(operations_[slot].number, slot);
     bench_schedule::start next;
     while (!free_.empty() && client_.connected() && schedule_.take(now_ns(), next)) {
       const std::uint64_t slot = free_.back();
       free_.pop_back();
-      operations_[slot] = {next.number, next.intended_ns};
+      operations_[slot] = {next.number, next.intended_ns, run_.with->deadline()};
       if (next.number == run_.warmup) run_.counted_from_ns = next.intended_ns;
       start(next.number, slot);
     }
@@ -148,7 +151,7 @@ class bench_driver {
     const bool put = run_.loading || run_.options.op == bench_op::put ||
                      (run_.options.op == bench_op::mixed && (dice >> 40 & 1) == 0);
     bool sent = false;
-    const coro::time_point deadline = run_.with->deadline();
+    const coro::time_point deadline = operations_[slot].deadline;
     if (put) {
       std::memcpy(value_.data(), &dice, std::min(sizeof dice, value_.size()));
       sent = client_.submit(kv::command(kv::put{.key = key_view, .value = value_}), deadline, slot);
@@ -160,9 +163,13 @@ class bench_driver {
     if (!sent) take({slot, wire::request_errc::not_applied});
   }
 
-  /// Whether the server refused for the moment.
+  /// Whether the server refused for the moment: what was certainly not done is begun anew, and its time goes on.
   bool take(const client::client::completion& c) {
     const operation& done = operations_[c.tag];
+    if (wire::worth_retrying(c.code) && run_.with->loop.now() < done.deadline) {
+      again_.push_back(c.tag);
+      return true;
+    }
     free_.push_back(c.tag);
     ++run_.completed;
     const std::uint64_t now = now_ns();
@@ -188,6 +195,7 @@ class bench_driver {
   std::string value_;
   std::vector<operation> operations_;
   std::vector<std::uint64_t> free_;
+  std::vector<std::uint64_t> again_; ///< to be begun anew
 };
 
 coro::task<void> execute(bench_run* run, const clients_list* clients) {
@@ -303,8 +311,9 @@ command_spec bench_command() {
       .details =
           "Each client has one operation in flight and starts the next when that ends (closed loop), or operations\n"
           "start at the given rate and wait for a free client (open loop); latency then counts from when the\n"
-          "operation was meant to start. Throughput counts successes. 'get' and 'mixed' (half and half) load\n"
-          "their keys first. Of several endpoints the leader's is used. Writes keys under bench/.",
+          "operation was meant to start. What a member refuses and has not done is begun anew, and its time goes\n"
+          "on. Throughput counts successes. 'get' and 'mixed' (half and half) load their keys first. Of several "
+          "endpoints the leader's is used. Writes keys under bench/.",
       .examples = {"quorumd bench put --clients 256 --connections 4 --total 500000 --value-size 256",
                    "quorumd bench mixed --clients 64 --total 100000 --warmup 5000 --output json",
                    "quorumd bench put --clients 256 --rate 10000 --total 100000"},

@@ -292,6 +292,12 @@ void client::wake_ready() {
       if (client_call* const c = calls_.find(id); c != nullptr) c->done.fire();
     waking_.clear();
   }
+  if (const auto leader = std::exchange(sent_away_, std::nullopt)) {
+    if (leader->empty())
+      move_on();
+    else
+      follow(*leader);
+  }
   if (!completions_.empty()) completed_.fire();
   waking_now_ = false;
   if (stream_ != nullptr && !out_.empty() && !flush(*stream_)) output_.set();

@@ -123,7 +123,8 @@ class client {
   /// Makes sure of a connection.
   [[nodiscard]] coro::task<boost::system::result<void, call_error>> connect(coro::time_point deadline);
   [[nodiscard]] bool connected() const { return up_ && !moving_; }
-  /// Sends a request whose end take_completions() tells by its tag; false, and nothing done, without a connection.
+  /// Sends a request whose end take_completions() tells by its tag; false, and nothing done, without a connection. It
+  /// is not sent again, but another endpoint is dialed where this one says that it cannot serve it.
   [[nodiscard]] bool submit(const client_body& body, coro::time_point deadline, std::uint64_t tag);
   /// Waits until requests have ended and adds them to `out`. `out` outlives the wait; one waiter at a time.
   [[nodiscard]] coro::task<void> take_completions(std::vector<completion>& out);
@@ -211,8 +212,9 @@ class client {
   // Where to dial next.
   std::size_t next_ = 0;
   std::optional<client_endpoint> redirect_;
-  unsigned redirects_ = 0; ///< followed since the last answer that was none
-  unsigned rounds_ = 0;    ///< of dialing in vain
+  std::optional<std::string> sent_away_; ///< by an answer to what was submitted: to that leader, or just away
+  unsigned redirects_ = 0;               ///< followed since the last answer that was none
+  unsigned rounds_ = 0;                  ///< of dialing in vain
   std::size_t failed_in_round_ = 0;
   std::string failures_; ///< of this round
   std::string last_failure_;

@@ -175,7 +175,10 @@ void client::take_reply(client_reply reply) {
   client_call* const c = calls_.find(reply.id);
   if (c == nullptr || !c->encoded || c->end != call_end::none) return; // its call was given up
   if (c->direct) {
-    if (const auto* e = std::get_if<client_error>(&reply.body)) c->code = e->code;
+    if (const auto* e = std::get_if<client_error>(&reply.body)) {
+      c->code = e->code;
+      if (wire::worth_retrying(e->code) && e->code != request_errc::overloaded) sent_away_ = std::string(e->leader);
+    }
   } else {
     if (has_views(reply)) c->bytes = reader_.share();
     c->reply = std::move(reply);

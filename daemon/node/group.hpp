@@ -201,6 +201,7 @@ class group final : public storage::completion {
   void compact_some();
   void follow(const raft::soft_state& s);
   void judged(const std::string& why);
+  void refuse_all(request_errc why, const std::string& detail);
   /// This node cannot go on.
   void stop(coro::fatal_cause cause, const std::string& why);
 
@@ -285,6 +286,7 @@ class group final : public storage::completion {
   void follow_members();
   void tell_members();
   void leave_if_removed();
+  [[nodiscard]] std::string removed_text() const;
 
   const group_options options_;
   const seams seams_;

@@ -233,13 +233,20 @@ void group::leave_if_removed() {
     removed_at_ = 0;
     return;
   }
-  if (removed_at_ == 0) removed_at_ = std::max<std::uint64_t>(ticks_, 1);
+  if (removed_at_ == 0) {
+    removed_at_ = std::max<std::uint64_t>(ticks_, 1);
+    refuse_all(request_errc::not_leader, removed_text());
+  }
   if (ticks_ - removed_at_ < goodbye_timeouts * options_.raft.election_ticks) return;
-  stop(coro::fatal_cause::identity, options_.self.name + " was removed from cluster " + options_.self.cluster_name +
-                                        " (by entry " + std::to_string(applied.index.value()) +
-                                        " of the log), and stops. To have it back as a new member, empty its data "
+  stop(coro::fatal_cause::identity, removed_text() +
+                                        ", and stops. To have it back as a new member, empty its data "
                                         "directory, run 'quorumd member add " +
                                         options_.self.name + "=HOST:PORT' and start it with --join");
+}
+
+std::string group::removed_text() const {
+  return options_.self.name + " was removed from cluster " + options_.self.cluster_name + " (by entry " +
+         std::to_string(applier_.members().roster().index.value()) + " of the log)";
 }
 
 void group::record_members() {

@@ -36,6 +36,8 @@ void group::admit(write_request r) {
     fail_write(r.to, request_errc::shutting_down);
   else if (!corrupt_.empty())
     fail_write(r.to, request_errc::corrupt, corrupt_);
+  else if (removed_at_ != 0)
+    fail_write(r.to, request_errc::not_leader, removed_text());
   else if (writes_.size() >= options_.waiting_max && !may_take_writes())
     sinks_.failed(r.to, request_errc::overloaded);
   else
@@ -232,6 +234,8 @@ void group::accept(read_request r) {
     sinks_.failed(r.to, request_errc::shutting_down);
   else if (!corrupt_.empty())
     sinks_.failed(r.to, request_errc::corrupt, corrupt_);
+  else if (removed_at_ != 0)
+    sinks_.failed(r.to, request_errc::not_leader, removed_text());
   else if (options_.raft.witness && r.needs_data)
     sinks_.failed(r.to, request_errc::not_leader, witness_refusal);
   else if (r.stale && applier_.applied() < recovered_)

@@ -22,14 +22,19 @@ void group::judged(const std::string& why) {
   if (why.empty()) return;
   // What this node said by itself is not to be relied on, and what it is about to say is not said.
   pending_.clear();
-  reads_.clear(request_errc::corrupt);
-  ready_reads_.clear(request_errc::corrupt);
-  for (const read_request& r : std::exchange(lease_waits_, {})) sinks_.failed(r.to, request_errc::corrupt);
-  writes_.erase_if([this](const write_request& r) {
-    fail_write(r.to, request_errc::corrupt, corrupt_);
+  refuse_all(request_errc::corrupt, corrupt_);
+  watching_.state_lost();
+}
+
+/// What waits, and certainly was not done.
+void group::refuse_all(request_errc why, const std::string& detail) {
+  reads_.clear(why);
+  ready_reads_.clear(why);
+  for (const read_request& r : std::exchange(lease_waits_, {})) sinks_.failed(r.to, why, detail);
+  writes_.erase_if([&](const write_request& r) {
+    fail_write(r.to, why, detail);
     return true;
   });
-  watching_.state_lost();
 }
 
 coro::task<void> group::drain(coro::duration at_most) {

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 // Members come, go and are replaced while the cluster is at work.
@@ -112,6 +113,25 @@ TEST_CASE("every member is replaced by another under load, and nothing is lost")
   const std::string verified = c.run({"status", "--verify", "--endpoint", c.endpoint(4)}).output;
   REQUIRE_MESSAGE(verified.find("n4") != std::string::npos, verified);
   REQUIRE_MESSAGE(verified.find("n1 ") == std::string::npos, verified);
+}
+
+// Whoever wrote through it goes on at another member, and nobody is left without an answer.
+TEST_CASE("removing the leader fails no request") {
+  cluster c("members_leader_leaves");
+  c.start_all();
+  c.wait_all_healthy();
+  const std::size_t leader = c.wait_leader();
+  const std::string name = c.node_name(leader);
+  process load(c.beside("bench", {quorumd_program(), "bench", "put", "--clients", "32", "--connections", "4", "--rate",
+                                  "1000", "--total", "5000", "--endpoint", c.endpoints()}));
+  std::this_thread::sleep_for(seconds(2));
+  done(c.at((leader + 1) % 3, {"member", "remove", name}));
+  const command_result late = c.run({"put", "a", "b", "--endpoint", c.endpoint(leader), "--timeout", "300ms"});
+  CHECK(late.code != 0);
+  REQUIRE(load.wait(seconds(30)).has_value());
+  const std::string report = read_file(c.folder() + "/bench.out");
+  CHECK_MESSAGE(report.find("\n  0 errors\n") != std::string::npos, report);
+  REQUIRE(c.node(leader).wait(seconds(20)) == 70);
 }
 
 // Its disk is lost: it is told which command replaces it, and comes back empty under the same name.

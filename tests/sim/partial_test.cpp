@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-// Five nodes of which not all reach each other, for long: some leader has a majority, keeps it, and serves (the cases are
-// those of the Omni-Paxos paper, §2: a leader without its quorum, a quorum that only one can lead, and a chain).
+// Five nodes of which not all reach each other, for long: some leader has a majority, keeps it, and serves (the cases
+// are those of the Omni-Paxos paper, §2: a leader without its quorum, a quorum that only one can lead, and a chain).
 namespace quorumd::sim {
 namespace {
 
@@ -33,14 +33,13 @@ class partial_world final : public test_cluster {
   }
 
   /// The nodes counted from the leader: 0 is the leader, 1 to 4 the others.
-  [[nodiscard]] node_id from_leader(std::uint64_t n) {
-    return node_id((first_.value() - 1 + n) % nodes + 1);
-  }
+  [[nodiscard]] node_id from_leader(std::uint64_t n) { return node_id((first_.value() - 1 + n) % nodes + 1); }
   /// Only these pairs reach each other from now on, as from_leader() counts them.
   void leave_only(const std::vector<std::pair<std::uint64_t, std::uint64_t>>& pairs) {
     for (std::uint64_t a = 0; a < nodes; ++a)
       for (std::uint64_t b = 0; b < nodes; ++b) {
-        const bool left = std::find(pairs.begin(), pairs.end(), std::pair(std::min(a, b), std::max(a, b))) != pairs.end();
+        const bool left =
+            std::find(pairs.begin(), pairs.end(), std::pair(std::min(a, b), std::max(a, b))) != pairs.end();
         if (a != b && !left) cluster().network().block(from_leader(a).value(), from_leader(b).value());
       }
   }

@@ -277,6 +277,29 @@ TEST_CASE("case 68: a removed leader does not count itself, then steps down") {
   CHECK(c.at(2).commands == c.at(3).commands);
 }
 
+// It would be committed by others, and whoever asked would not learn so.
+TEST_CASE("case 68: behind the configuration that leaves it out a leader takes nothing") {
+  subject s(options_of(1), state_with(3));
+  s.win(3);
+  s.c.step(id(2), accepted(1, 1));
+  s.settle();
+  const auto propose = [&s] {
+    std::vector<proposal> batch;
+    batch.push_back(make_proposal("a"));
+    const auto placed = s.c.propose(batch);
+    return placed ? propose_error::none : placed.error();
+  };
+  REQUIRE(s.c.change_members(these({2, 3}), {}).has_value());
+  s.settle();
+  CHECK(propose() == propose_error::none); // joint: it counts still
+  s.settle();
+  for (const std::uint64_t n : {2, 3}) s.c.step(id(n), accepted(1, 3));
+  s.settle();
+  REQUIRE(s.c.members() == these({2, 3}));
+  REQUIRE(s.c.soft().role == role::leader);
+  CHECK(propose() == propose_error::transferring);
+}
+
 TEST_CASE("case 68: a leader that becomes a learner steps down, and learns on") {
   cluster c(3);
   c.elect(1);
