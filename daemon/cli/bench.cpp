@@ -312,7 +312,7 @@ command_spec bench_command() {
           "Each client has one operation in flight and starts the next when that ends (closed loop), or operations\n"
           "start at the given rate and wait for a free client (open loop); latency then counts from when the\n"
           "operation was meant to start. What a member refuses and has not done is begun anew, and its time goes\n"
-          "on. Throughput counts successes. 'get' and 'mixed' (half and half) load their keys first. Of several "
+          "on. Throughput counts successes. 'get' and 'mixed' (half and half) load their keys first. Of several\n"
           "endpoints the leader's is used. Writes keys under bench/.",
       .examples = {"quorumd bench put --clients 256 --connections 4 --total 500000 --value-size 256",
                    "quorumd bench mixed --clients 64 --total 100000 --warmup 5000 --output json",
