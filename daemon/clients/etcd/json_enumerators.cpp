@@ -1,12 +1,13 @@
 #include "daemon/clients/etcd/json_enumerators.hpp"
 
-#include <boost/json/parse.hpp>
-#include <boost/json/value.hpp>
+#include <boost/json/basic_parser_impl.hpp>
 #include <google/protobuf/descriptor.h>
 
 #include <algorithm>
 #include <charconv>
+#include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace quorumd::clients::etcd {
 namespace {
@@ -45,41 +46,90 @@ std::string gos_name_of(const gp::EnumDescriptor& e) {
   return name;
 }
 
-std::string unknown_in(const gp::Descriptor& message, const json::value& v);
+/// Boost.JSON's handler: goes through the text with the messages at hand, and makes nothing of it.
+class enumerator_finder {
+ public:
+  explicit enumerator_finder(const gp::Descriptor& outermost)
+      : outermost_(outermost) {}
+  [[nodiscard]] const std::string& unknown() const { return unknown_; }
 
-std::string unknown_in(const gp::FieldDescriptor& field, const json::value& v) {
-  if (v.is_array()) {
-    for (const json::value& one : v.get_array())
-      if (std::string why = unknown_in(field, one); !why.empty()) return why;
-    return {};
+  static constexpr std::size_t max_object_size = static_cast<std::size_t>(-1);
+  static constexpr std::size_t max_array_size = max_object_size;
+  static constexpr std::size_t max_key_size = max_object_size;
+  static constexpr std::size_t max_string_size = max_object_size;
+  using failure = boost::system::error_code;
+
+  bool on_object_begin(failure&) {
+    const gp::FieldDescriptor* const f = field();
+    levels_.push_back({levels_.empty() ? &outermost_ : f != nullptr ? f->message_type() : nullptr, nullptr});
+    return true;
   }
-  if (const gp::Descriptor* const message = field.message_type()) return unknown_in(*message, v);
-  const gp::EnumDescriptor* const e = field.enum_type();
-  if (e == nullptr || !v.is_string()) return {};
-  const std::string name(v.get_string().data(), v.get_string().size());
-  if (is_name_in(*e, name)) return {};
-  return "unknown value \"" + name + "\" for enum " + gos_name_of(*e);
-}
+  bool on_object_end(std::size_t, failure&) {
+    levels_.pop_back();
+    return true;
+  }
+  bool on_key_part(json::string_view part, std::size_t, failure&) {
+    text_.append(part.data(), part.size());
+    return true;
+  }
+  bool on_key(json::string_view part, std::size_t, failure&) {
+    text_.append(part.data(), part.size());
+    const gp::Descriptor* const message = levels_.back().message;
+    levels_.back().field = message != nullptr ? field_of(*message, text_) : nullptr;
+    text_.clear();
+    return true;
+  }
+  bool on_string_part(json::string_view part, std::size_t, failure&) {
+    if (is_enumerated()) text_.append(part.data(), part.size());
+    return true;
+  }
+  bool on_string(json::string_view part, std::size_t, failure&) {
+    if (!is_enumerated()) return true;
+    text_.append(part.data(), part.size());
+    const gp::EnumDescriptor& e = *field()->enum_type();
+    if (unknown_.empty() && !is_name_in(e, text_))
+      unknown_ = "unknown value \"" + text_ + "\" for enum " + gos_name_of(e);
+    text_.clear();
+    return true;
+  }
+  bool on_document_begin(failure&) { return true; }
+  bool on_document_end(failure&) { return true; }
+  bool on_array_begin(failure&) { return true; }
+  bool on_array_end(std::size_t, failure&) { return true; }
+  bool on_number_part(json::string_view, failure&) { return true; }
+  bool on_int64(std::int64_t, json::string_view, failure&) { return true; }
+  bool on_uint64(std::uint64_t, json::string_view, failure&) { return true; }
+  bool on_double(double, json::string_view, failure&) { return true; }
+  bool on_bool(bool, failure&) { return true; }
+  bool on_null(failure&) { return true; }
+  bool on_comment_part(json::string_view, failure&) { return true; }
+  bool on_comment(json::string_view, failure&) { return true; }
 
-std::string unknown_in(const gp::Descriptor& message, const json::value& v) {
-  if (!v.is_object()) return {};
-  for (const auto& [key, value] : v.get_object())
-    if (const gp::FieldDescriptor* const field = field_of(message, {key.data(), key.size()}))
-      if (std::string why = unknown_in(*field, value); !why.empty()) return why;
-  return {};
-}
+ private:
+  struct level {
+    const gp::Descriptor* message;    ///< none: nothing of it is known
+    const gp::FieldDescriptor* field; ///< whose value is read, or one of its values
+  };
+  [[nodiscard]] const gp::FieldDescriptor* field() const { return levels_.empty() ? nullptr : levels_.back().field; }
+  [[nodiscard]] bool is_enumerated() const { return field() != nullptr && field()->enum_type() != nullptr; }
+
+  const gp::Descriptor& outermost_;
+  std::vector<level> levels_;
+  std::string text_;
+  std::string unknown_;
+};
 
 } // namespace
 
 std::string unknown_enumerator(std::string_view message, std::string_view object) {
-  const gp::Descriptor* const type =
-      gp::DescriptorPool::generated_pool()->FindMessageTypeByName(std::string(message));
+  const gp::Descriptor* const type = gp::DescriptorPool::generated_pool()->FindMessageTypeByName(std::string(message));
   if (type == nullptr) return {};
   json::parse_options how;
   how.max_depth = json_depth_max;
-  boost::system::error_code none;
-  const json::value read = json::parse({object.data(), object.size()}, none, {}, how);
-  return none ? std::string() : unknown_in(*type, read);
+  json::basic_parser<enumerator_finder> parser(how, *type);
+  boost::system::error_code none; // it is JSON to protobuf: what is not to this one is nobody's concern
+  parser.write_some(false, object.data(), object.size(), none);
+  return parser.handler().unknown();
 }
 
 } // namespace quorumd::clients::etcd

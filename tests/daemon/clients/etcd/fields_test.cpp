@@ -264,7 +264,8 @@ TEST_CASE("fields: a compaction's revision") {
     CHECK(f.client.call("/etcdserverpb.KV/Compact", c).code == "11"); // etcd takes it, once
     c.set_revision(3);
     CHECK(f.ask<pb::CompactionResponse>("/etcdserverpb.KV/Compact", c).header().revision() == 4);
-    CHECK(f.client.call("/etcdserverpb.KV/Compact", c).text == "etcdserver: mvcc: required revision has been compacted");
+    CHECK(f.client.call("/etcdserverpb.KV/Compact", c).text ==
+          "etcdserver: mvcc: required revision has been compacted");
     pb::RangeRequest old;
     old.set_key("k");
     old.set_revision(3);
@@ -272,7 +273,8 @@ TEST_CASE("fields: a compaction's revision") {
     old.set_revision(2);
     CHECK(f.client.call("/etcdserverpb.KV/Range", old).code == "11");
     c.set_revision(9);
-    CHECK(f.client.call("/etcdserverpb.KV/Compact", c).text == "etcdserver: mvcc: required revision is a future revision");
+    CHECK(f.client.call("/etcdserverpb.KV/Compact", c).text ==
+          "etcdserver: mvcc: required revision is a future revision");
   }
 }
 
@@ -351,10 +353,9 @@ TEST_CASE("auth: it is off, and what would turn it on is refused") {
   const auto nobody = f.client.call("/etcdserverpb.Auth/Authenticate", who);
   CHECK(nobody.code == "9");
   CHECK(nobody.text == "etcdserver: authentication is not enabled");
-  for (const std::string_view name :
-       {"AuthEnable", "UserAdd", "UserGet", "UserList", "UserDelete", "UserChangePassword", "UserGrantRole",
-        "UserRevokeRole", "RoleAdd", "RoleGet", "RoleList", "RoleDelete", "RoleGrantPermission",
-        "RoleRevokePermission"}) {
+  for (const std::string_view name : {"AuthEnable", "UserAdd", "UserGet", "UserList", "UserDelete",
+                                      "UserChangePassword", "UserGrantRole", "UserRevokeRole", "RoleAdd", "RoleGet",
+                                      "RoleList", "RoleDelete", "RoleGrantPermission", "RoleRevokePermission"}) {
     CAPTURE(name);
     const auto a = f.client.call("/etcdserverpb.Auth/" + std::string(name), pb::AlarmRequest());
     CHECK(a.code == "12");

@@ -120,8 +120,7 @@ TEST_CASE("json: what is enumerated") {
   for (const char* other : {R"("sortTarget":"SIZE")", R"("sort_order":"")", R"("unknown":1,"sort_order":"UP")"})
     CHECK(ranged(c, other).http == "400");
   const auto nested =
-      ask("/v3/kv/txn",
-          R"({"success":[{"request_txn":{"compare":[{"key":"YQ=="},{"key":"YQ==","result":"LIKE"}]}}]})");
+      ask("/v3/kv/txn", R"({"success":[{"request_txn":{"compare":[{"key":"YQ=="},{"key":"YQ==","result":"LIKE"}]}}]})");
   CHECK(nested.http == "400");
   CHECK(nested.body.find(R"(\"LIKE\" for enum etcdserverpb.Compare_CompareResult)") != std::string::npos);
   const auto filtered = ask("/v3/watch", R"({"create_request":{"key":"YQ==","filters":["NOPUT","NOTHING"]}})");

@@ -75,7 +75,7 @@ TEST_CASE("transport: pings are answered") {
   for (int i = 0; i < 50; ++i) all += ping(0, i);
   REQUIRE(c.send(all));
   std::string said;
-  for (int i = 0; i < 50; ++i) CHECK(c.says(ping(1, i), said));
+  for (int i = 0; i < 50; ++i) REQUIRE(c.says(ping(1, i), said));
   CHECK_FALSE(c.closed_within(300ms));
 }
 
