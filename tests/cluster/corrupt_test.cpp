@@ -93,6 +93,11 @@ TEST_CASE("a member whose state differs serves nothing") {
            write.code != 0 && write.errors.find("its state differs from that of ") != std::string::npos;
   };
   REQUIRE(refused());
+  raw_connection asks(c.client_place(odd));
+  REQUIRE(asks.send("GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
+  std::string health;
+  REQUIRE(asks.closed_within(seconds(10), &health));
+  REQUIRE_MESSAGE(health.ends_with("{\"health\":\"false\",\"reason\":\"ALARM CORRUPT\"}"), health);
   const command_result verified = c.at(leader, {"status", "--verify"});
   REQUIRE(verified.code == 71);
   REQUIRE_MESSAGE(verified.errors.find("the state of " + c.node_name(odd) + " differs from that of ") !=

@@ -177,7 +177,8 @@ void calls::change_members(node::group& g, const node::reply_to& to, service::ti
                            const client::member_change& change) {
   g.change_members(change, until.deadline, [this, to, &g, what = change](const node::member_answer& a) {
     using client::member_action;
-    if (a.error == wire::request_errc::refused && what.action == member_action::promote)
+    const bool unfit = a.error == wire::request_errc::refused || a.error == wire::request_errc::invalid;
+    if (unfit && what.action == member_action::promote)
       return reply_status(g, to,
                           {grpc_code::failed_precondition,
                            "etcdserver: can only promote a learner member which is in sync with leader"});

@@ -1,6 +1,7 @@
 #include "daemon/clients/etcd/json.hpp"
 
 #include "daemon/clients/etcd/grpc_text.hpp"
+#include "daemon/clients/etcd/json_enumerators.hpp"
 
 #include <boost/beast/http/status.hpp>
 #include <boost/json/serialize.hpp>
@@ -197,14 +198,19 @@ bool json_call::take_objects(std::string& messages) {
 }
 
 bool json_call::take_object(std::string_view text, std::string& messages) {
-  pbu::JsonParseOptions how;
-  how.ignore_unknown_fields = true;
   std::string message;
-  const auto made = pbu::JsonToBinaryString(&resolver(), type_url(request_of(what_)),
-                                            google::protobuf::StringPiece(text.data(), text.size()), &message, how);
-  if (!made.ok()) {
-    wrong_ = made.message().as_string();
-    return false;
+  const auto read = [&](bool ignore_unknown) {
+    pbu::JsonParseOptions how;
+    how.ignore_unknown_fields = ignore_unknown;
+    message.clear();
+    return pbu::JsonToBinaryString(&resolver(), type_url(request_of(what_)),
+                                   google::protobuf::StringPiece(text.data(), text.size()), &message, how);
+  };
+  auto made = read(false);
+  if (!made.ok()) { // unknown fields are good, and unknown names of what is enumerated are not
+    made = read(true);
+    wrong_ = made.ok() ? unknown_enumerator(request_of(what_), text) : made.message().as_string();
+    if (!wrong_.empty()) return false;
   }
   const std::size_t before = messages.size();
   messages.resize(before + prefix_bytes);

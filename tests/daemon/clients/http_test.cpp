@@ -209,6 +209,7 @@ TEST_CASE("http: a node without a leader, and one that is full") {
   const std::string health = get(alone, "/health");
   CHECK(health.starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
   CHECK(has(health, "{\"health\":\"false\",\"reason\":\""));
+  CHECK(get(alone, "/health?serializable=true").starts_with("HTTP/1.1 200 OK\r\n"));
   CHECK(get(alone, "/readyz").starts_with("HTTP/1.1 503 "));
   CHECK(get(alone, "/livez").ends_with("\r\n\r\nok"));
   CHECK(has(get(alone, "/metrics"), "\nquorumd_raft_has_leader 0\n"));

@@ -54,6 +54,7 @@ struct grpc_client::callbacks {
   }
   static int frame(nghttp2_session*, const nghttp2_frame* f, void* user) {
     if (f->hd.type == NGHTTP2_GOAWAY) of(user).told_to_go_ = true;
+    if (f->hd.type == NGHTTP2_HEADERS) ++of(user).answers_[f->hd.stream_id].blocks;
     return 0;
   }
   static ssize_t read(nghttp2_session*, std::int32_t id, std::uint8_t* into, std::size_t most, std::uint32_t* flags,

@@ -26,6 +26,7 @@ class grpc_client {
   struct answer {
     bool closed = false;     ///< the stream is over
     std::uint32_t reset = 0; ///< HTTP/2's code, if it was reset
+    int blocks = 0;          ///< of headers, with the trailers
     std::string http;        ///< :status
     std::string code;        ///< grpc-status
     std::string text;        ///< grpc-message

@@ -204,7 +204,9 @@ TEST_CASE("etcd election: campaign, proclaim, observe, resign") {
     CHECK(r.client.silent(second, still));
     CHECK(r.leader("e").as<election::LeaderResponse>().kv().value() == "changed");
     REQUIRE(r.proclaim(key, "anew").ok());
-    CHECK(sees().value() == "anew");
+    const auto anew = sees();
+    CHECK(anew.value() == "anew");
+    CHECK(anew.lease() == 0x4d);
 
     election::LeaderKey stale = key;
     stale.set_rev(1);
