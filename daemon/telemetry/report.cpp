@@ -95,6 +95,20 @@ void name_machinery(namer& n, const raw_report& r, const wire::local_identity& s
   for (const auto& p : r.peers) n.bytes("peer.bytes", p.write_bytes, name_of(self, p.id));
 }
 
+void name_calls(namer& n, const clients::etcd::call_counts& all) {
+  using clients::etcd::call_counts;
+  for (std::size_t i = 0; i < all.methods.size(); ++i) {
+    const call_counts::of_method& m = all.methods[i];
+    const std::string path(clients::etcd::path_of(static_cast<clients::etcd::method>(i)));
+    if (m.started == 0 || path.empty()) continue;
+    n.now("grpc.started", m.started, path);
+    n.now("grpc.received", m.received, path);
+    n.now("grpc.sent", m.sent, path);
+    for (std::size_t c = 0; c < m.ended.size(); ++c)
+      if (m.ended[c] != 0) n.now("grpc.handled", m.ended[c], path + " " + clients::etcd::code_name(c));
+  }
+}
+
 void name_readings(namer& n, const raw_report& r, const wire::local_identity& self) {
   n.now("raft.leads", r.row.leader == self.id ? 1 : 0);
   n.now("raft.has_leader", r.row.leader ? 1 : 0);
@@ -111,6 +125,7 @@ void name_readings(namer& n, const raw_report& r, const wire::local_identity& se
   n.now("store.corrupt", r.corrupt ? 1 : 0);
   n.now("store.nearly_full", r.nearly_full ? 1 : 0);
   n.now("store.leases", r.leases);
+  name_calls(n, r.sessions.calls);
   n.now("client.watches", r.watches);
   n.now("client.connections", r.connections);
   n.now("client.requests", r.requests);

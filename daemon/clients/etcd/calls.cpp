@@ -11,6 +11,7 @@ std::size_t message_bytes_max(const session_options& o) {
 }
 
 calls::~calls() {
+  for (auto& [id, c] : calls_) count_end(c, counts_of(c), grpc_code::canceled);
   asks().memory().requests.give(body_bytes_);
 }
 
@@ -89,9 +90,29 @@ void calls::take_left() {
   end_of_read();
 }
 
+void calls::count_start(call& c) {
+  if (std::exchange(c.counted, true)) return;
+  ++counts_of(c).started;
+}
+
+void calls::count_sent(std::int32_t id) {
+  if (const auto found = calls_.find(id); found != calls_.end()) ++counts_of(found->second).sent;
+}
+
+void calls::count_end(std::int32_t id, grpc_code code) {
+  if (const auto found = calls_.find(id); found != calls_.end())
+    count_end(found->second, counts_of(found->second), code);
+}
+
+void calls::count_end(call& c, call_counts::of_method& counts, grpc_code code) {
+  if (!std::exchange(c.counted, false)) return;
+  ++counts.ended[std::min(static_cast<std::size_t>(code), call_counts::codes - 1)];
+}
+
 void calls::closed(std::int32_t id) {
   const auto found = calls_.find(id);
   if (found == calls_.end()) return;
+  count_end(found->second, counts_of(found->second), grpc_code::canceled); // unless it had ended
   drop_body(found->second);
   drop_pages(found->second);
   if (found->second.watches) found->second.watches->close();
@@ -136,6 +157,8 @@ bool calls::refuse_call(std::int32_t id, const call& c) {
 
 void calls::answer_or_ask(std::int32_t id, call& c) {
   if (refuse_call(id, c)) return;
+  count_start(c);
+  ++counts_of(c).received;
   if (c.body.size() < prefix_bytes) return finish(id, {grpc_code::internal, "grpc: the call ended without a message"});
   if (c.body[0] != 0)
     return finish(id, {grpc_code::internal, "grpc: compressed flag set with identity or empty encoding"});

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "daemon/clients/etcd/call_counts.hpp"
 #include "daemon/clients/etcd/carrier.hpp"
 #include "daemon/clients/etcd/event_encoder.hpp"
 #include "daemon/clients/etcd/grpc_text.hpp"
@@ -52,7 +53,7 @@ class calls {
   /// The encoder is all connections'.
   calls(service& asks, carrier& by, event_encoder& events)
       : asks_(asks)
-      , carrier_(by)
+      , carrier_(*this, by)
       , events_(events) {}
   ~calls();
   calls(const calls&) = delete;
@@ -111,6 +112,7 @@ class calls {
     bool whole = false;                    ///< nothing more of the request comes
     bool asked = false;                    ///< handed on, or answered
     bool over = false;                     ///< its end was said
+    bool counted = false;                  ///< as started, and not as ended
     std::size_t unanswered = 0;            ///< messages of one that goes on and is answered message by message
     bool waits = false;                    ///< among waiting_
     std::shared_ptr<watch_stream> watches; ///< of a call of Watch, once it is begun
@@ -119,7 +121,36 @@ class calls {
     service::time_limits until{};          ///< of that
   };
 
+  /// Counts what passes.
+  class counting final : public carrier {
+   public:
+    counting(calls& of, carrier& to)
+        : of_(of)
+        , to_(to) {}
+    [[nodiscard]] bool is_open(std::int32_t id) const override { return to_.is_open(id); }
+    void answer(std::int32_t id, std::span<const std::byte> message) override {
+      of_.count_sent(id);
+      to_.answer(id, message);
+    }
+    void end(std::int32_t id, const grpc_status& s) override {
+      of_.count_end(id, s.code);
+      to_.end(id, s);
+    }
+    void no_place() override { to_.no_place(); }
+    void run(coro::task<void> t) override { to_.run(std::move(t)); }
+    void said() override { to_.said(); }
+
+   private:
+    calls& of_;
+    carrier& to_;
+  };
+
   [[nodiscard]] service& asks() { return asks_; }
+  [[nodiscard]] call_counts::of_method& counts_of(const call& c) { return asks_.metrics().calls[c.head.what]; }
+  void count_start(call& c);
+  void count_sent(std::int32_t id);
+  void count_end(std::int32_t id, grpc_code code);
+  static void count_end(call& c, call_counts::of_method& counts, grpc_code code);
   void take_call(std::int32_t id, call& c);
   void answer_or_ask(std::int32_t id, call& c);
   [[nodiscard]] bool refuse_call(std::int32_t id, const call& c);
@@ -166,7 +197,7 @@ class calls {
   void drop_body(call& c);
 
   service& asks_;
-  carrier& carrier_;
+  counting carrier_;
   event_encoder& events_;
   std::map<std::int32_t, call> calls_;
   std::deque<std::int32_t> waiting_; ///< whole, and not handed on for want of room

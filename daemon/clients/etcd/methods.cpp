@@ -134,6 +134,13 @@ std::string_view response_of(method m) {
   return c != nullptr ? c->response : std::string_view();
 }
 
+std::string_view path_of(method m) {
+  const auto is = [m](const call_of_api& c) { return c.what == m; };
+  const auto found = std::find_if(all_calls.begin(), all_calls.end(), is);
+  if (found == all_calls.end() || std::any_of(found + 1, all_calls.end(), is)) return {};
+  return found->path.substr(1);
+}
+
 std::string_view unknown_of(std::string_view path) {
   const std::size_t slash = path.rfind('/');
   const std::string_view service = slash == std::string_view::npos ? path : path.substr(0, slash + 1);

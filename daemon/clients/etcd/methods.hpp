@@ -2,6 +2,7 @@
 
 #include "daemon/clients/emulated.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -50,6 +51,7 @@ enum class method : std::uint8_t {
   health_watch,
   snapshot,
 };
+inline constexpr std::size_t methods_known = static_cast<std::size_t>(method::snapshot) + 1;
 
 /// What a reply_to's slot says of a call: which it is, and of a range how many keys were asked for at most, as far as
 /// there is room for that; 0: all.
@@ -90,6 +92,8 @@ enum class method : std::uint8_t {
 
 /// By its path: `/etcdserverpb.KV/Range`.
 [[nodiscard]] method find_method(std::string_view path);
+/// The path, without the slash in front; empty for what is no call of its own, or stands for several.
+[[nodiscard]] std::string_view path_of(method m);
 /// What is said of a path that names no call: whether the service or the method is unknown.
 [[nodiscard]] std::string_view unknown_of(std::string_view path);
 

@@ -1,5 +1,9 @@
 #include "daemon/clients/etcd/status.hpp"
 
+#include "daemon/clients/etcd/call_counts.hpp"
+
+#include <array>
+
 namespace quorumd::clients::etcd {
 namespace {
 
@@ -86,6 +90,15 @@ grpc_status range_too_large(std::size_t most) {
 
 grpc_status lease_too_large() {
   return {grpc_code::resource_exhausted, "etcdserver: there are more keys or leases than fit into an answer"};
+}
+
+const char* code_name(std::size_t code) {
+  static constexpr std::array<const char*, call_counts::codes> names{
+      "OK",       "Canceled",       "Unknown",          "InvalidArgument",   "DeadlineExceeded",
+      "NotFound", "AlreadyExists",  "PermissionDenied", "ResourceExhausted", "FailedPrecondition",
+      "Aborted",  "OutOfRange",     "Unimplemented",    "Internal",          "Unavailable",
+      "DataLoss", "Unauthenticated"};
+  return code < names.size() ? names[code] : "Unknown";
 }
 
 std::string percent_encoded(std::string_view text) {

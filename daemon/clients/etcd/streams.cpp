@@ -63,6 +63,7 @@ void calls::begin_stream(std::int32_t id, call& c) {
     c.over = true;
     return;
   }
+  count_start(c);
   if (c.head.what == method::watch) begin_watches(id, c);
 }
 
@@ -78,6 +79,7 @@ void calls::begin_watches(std::int32_t id, call& c) {
 }
 
 void calls::take_message(std::int32_t id, call& c, std::string_view message) {
+  ++counts_of(c).received;
   if (c.head.what == method::watch)
     take_watch_message(id, c, message);
   else

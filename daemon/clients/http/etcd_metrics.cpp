@@ -1,8 +1,10 @@
 #include "daemon/clients/http/etcd_metrics.hpp"
 
 #include "consensus/types/hex.hpp"
+#include "daemon/clients/etcd/methods.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstdio>
 #include <optional>
@@ -34,6 +36,7 @@ class page {
     begin("etcd_disk_wal_fsync_duration_seconds", "histogram", "Syncs of the log.");
     distribution("etcd_disk_wal_fsync_duration_seconds", "log.sync", {}, {}, fsync_buckets);
     round_trips();
+    calls();
     return std::move(out_);
   }
   std::string take_process() {
@@ -83,6 +86,42 @@ class page {
       first = false;
       distribution(name, "peer.wire", d.of, "To=\"" + hex(who->id) + "\"", round_trip_buckets);
     }
+  }
+
+  void calls() {
+    struct counter {
+      std::string_view name;
+      std::string_view reading;
+      std::string_view help;
+    };
+    static constexpr std::array counters{
+        counter{"grpc_server_started_total", "grpc.started", "Calls that began."},
+        counter{"grpc_server_handled_total", "grpc.handled", "Calls that ended, by their code."},
+        counter{"grpc_server_msg_received_total", "grpc.received", "Messages that came."},
+        counter{"grpc_server_msg_sent_total", "grpc.sent", "Messages that were answered with."},
+    };
+    for (const counter& c : counters) {
+      bool first = true;
+      for (const client::reading& r : m_.readings) {
+        if (r.name != c.reading) continue;
+        if (first) begin(c.name, "counter", c.help);
+        first = false;
+        ((((out_ += c.name) += call_labels(r.of)) += ' ') += std::to_string(r.value)) += '\n';
+      }
+    }
+  }
+  /// Of `etcdserverpb.KV/Put OK`, with the code or without.
+  static std::string call_labels(std::string_view of) {
+    const std::size_t slash = std::min(of.find('/'), of.size());
+    const std::size_t blank = std::min(of.find(' '), of.size());
+    const std::string path = "/" + std::string(of.substr(0, blank));
+    const etcd::method m = etcd::find_method(path);
+    const char* const type = etcd::goes_on(m) ? "bidi_stream" : etcd::answers_go_on(m) ? "server_stream" : "unary";
+    std::string out = "{";
+    if (blank != of.size()) out += "grpc_code=\"" + std::string(of.substr(blank + 1)) + "\",";
+    const std::string_view method = slash == of.size() ? std::string_view() : of.substr(slash + 1, blank - slash - 1);
+    return out + "grpc_method=\"" + std::string(method) + "\",grpc_service=\"" + std::string(of.substr(0, slash)) +
+           "\",grpc_type=\"" + type + "\"}";
   }
 
   void process() {

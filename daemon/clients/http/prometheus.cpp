@@ -22,10 +22,12 @@ constexpr std::array<std::uint64_t, 10> byte_bounds{256,     1024,      4096,   
                                                     262'144, 1'048'576, 4'194'304, 16'777'216, 67'108'864};
 
 /// Those that only grow.
-constexpr std::array<std::string_view, 9> growing{
+constexpr std::array<std::string_view, 13> growing{
     "log.segments_prepared", "log.segments_recycled", "log.segments_removed",
     "log.moved_bytes",       "snapshot.sent_bytes",   "snapshot.sent_wire_bytes",
-    "process.cpu_ns",        "raft.leader_changes",   "client.writes_failed"};
+    "process.cpu_ns",        "raft.leader_changes",   "client.writes_failed",
+    "grpc.started",          "grpc.received",         "grpc.sent",
+    "grpc.handled"};
 
 std::string plain(std::uint64_t v) {
   return std::to_string(v);

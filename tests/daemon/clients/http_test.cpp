@@ -178,6 +178,31 @@ TEST_CASE("http: writes that fail are counted") {
   CHECK(has(page, "\netcd_server_leader_changes_seen_total 0\n"));
 }
 
+// By call and code, whatever carried them; a call that nobody knows is none.
+TEST_CASE("http: calls of etcd's API are counted") {
+  node_rig rig(with(2));
+  REQUIRE(served(rig.call(client::health_request{})));
+  const auto post = [&](const std::string& path, const std::string& body) {
+    return said_to(rig, "POST " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: " +
+                            std::to_string(body.size()) + "\r\n\r\n" + body);
+  };
+  CHECK_FALSE(has(get(rig, "/metrics?compat=etcd"), "grpc_server_"));
+  for (int i = 0; i < 3; ++i) CHECK(has(post("/v3/kv/put", R"({"key": "YQ==", "value": "Yg=="})"), "200 OK"));
+  CHECK(has(post("/v3/kv/range", R"({"key": "YQ==", "revision": "99"})"), "future revision"));
+  (void)post("/v3/kv/nothing", "{}");
+  const std::string page = get(rig, "/metrics?compat=etcd");
+  const std::string put = R"(grpc_method="Put",grpc_service="etcdserverpb.KV",grpc_type="unary"} 3)";
+  const std::string range = R"(grpc_method="Range",grpc_service="etcdserverpb.KV",grpc_type="unary"} )";
+  CHECK(has(page, "\ngrpc_server_started_total{" + put + "\n"));
+  CHECK(has(page, "\ngrpc_server_handled_total{grpc_code=\"OK\"," + put + "\n"));
+  CHECK(has(page, "\ngrpc_server_msg_received_total{" + put + "\n"));
+  CHECK(has(page, "\ngrpc_server_msg_sent_total{" + put + "\n"));
+  CHECK(has(page, "\ngrpc_server_handled_total{grpc_code=\"OutOfRange\"," + range + "1\n"));
+  CHECK(has(page, "\ngrpc_server_msg_sent_total{" + range + "0\n"));
+  CHECK_FALSE(has(page, "nothing"));
+  CHECK(has(page, "\nquorumd_grpc_handled_total{of=\"etcdserverpb.KV/Put OK\"} 3\n"));
+}
+
 TEST_CASE("http: one connection, many requests") {
   node_rig rig(with(2));
   REQUIRE(served(rig.call(client::health_request{})));
