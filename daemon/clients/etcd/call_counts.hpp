@@ -8,8 +8,8 @@
 
 namespace quorumd::clients::etcd {
 
-/// How many calls of etcd's API there were, and how they ended. What is refused before it is looked at (an unknown call,
-/// one for which there is no place) is none.
+/// How many calls of etcd's API there were, and how they ended. What is refused before it is looked at (an unknown
+/// call, one for which there is no place) is none.
 struct call_counts {
   static constexpr std::size_t codes = 17; ///< of gRPC
 

@@ -37,6 +37,19 @@ std::string json_text(std::string_view text) {
   return out;
 }
 
+constexpr std::string_view corrupt_trouble = "ALARM CORRUPT";
+
+/// A line a check, in etcd's form; what was not come to is left out.
+std::string checks_text(bool live, std::string_view trouble) {
+  const std::string_view read = live ? "serializable_read" : "linearizable_read";
+  const auto passed = [](std::string_view check) { return "[+]" + std::string(check) + " ok\n"; };
+  const auto failed = [&](std::string_view check) {
+    return "[-]" + std::string(check) + " failed: " + std::string(trouble) + "\n";
+  };
+  if (trouble == corrupt_trouble) return failed("data_corruption");
+  return (live ? std::string() : passed("data_corruption")) + (trouble.empty() ? passed(read) + "ok\n" : failed(read));
+}
+
 } // namespace
 
 http_connection::http_connection(const service::parts& p, std::unique_ptr<coro::stream> s, const session_options& o,
@@ -212,7 +225,12 @@ void http_connection::take(const parser::value_type& request) {
   if (request.method() != http::verb::get) return answer(405, "text/plain", "only GET is answered here\n");
   if (path == "/version") return answer(200, "application/json", version_text(*asks().options().etcd));
   if (path == "/metrics") return ask_metrics(has_parameter(query, "compat=etcd"));
-  if (path != "/health") return ask_health(asked::ready, path == "/livez");
+  if (path != "/health") {
+    const bool live = path == "/livez";
+    if (has_parameter(query, "verbose") || parameter_of(query, "verbose"))
+      return ask_health(live ? asked::live_verbose : asked::ready_verbose, live);
+    return ask_health(live ? asked::live : asked::ready, live);
+  }
   const bool but_space = has_parameter(query, "exclude=NOSPACE");
   ask_health(but_space ? asked::health_but_for_space : asked::health, has_parameter(query, "serializable=true"));
 }
@@ -259,7 +277,10 @@ void http_connection::answered() {
 void http_connection::say_health(asked how, std::string_view trouble) {
   const bool healthy = trouble.empty();
   const unsigned status = healthy ? 200 : 503;
-  if (how == asked::ready) return answer(status, "text/plain", healthy ? "ok" : std::string(trouble) + "\n");
+  if (how == asked::live || how == asked::ready)
+    return answer(status, "text/plain", healthy ? "ok" : std::string(trouble) + "\n");
+  if (how == asked::live_verbose || how == asked::ready_verbose)
+    return answer(status, "text/plain", checks_text(how == asked::live_verbose, trouble));
   std::string body = std::string(R"({"health":")") + (healthy ? "true" : "false") + '"';
   if (!asks().options().etcd->before_3_5) body += R"(,"reason":")" + json_text(trouble) + '"';
   answer(status, "application/json", body + '}');
@@ -269,7 +290,7 @@ void http_connection::say_health(asked how, std::string_view trouble) {
 void http_connection::stage_health(wire::byte_buffer& out, const node::reply_to& to, std::string_view trouble) {
   node::group& g = asks().node().the_group();
   const auto how = static_cast<asked>(to.slot);
-  if (!g.corrupt().empty() && how != asked::ready) trouble = "ALARM CORRUPT";
+  if (!g.corrupt().empty()) trouble = corrupt_trouble;
   if (trouble.empty() && how == asked::health && g.is_full()) trouble = "ALARM NOSPACE";
   etcd::stage_message(out, etcd::staged_kind::answer, health_id, [&](wire::byte_buffer& b) {
     const auto first = static_cast<std::byte>(to.slot);

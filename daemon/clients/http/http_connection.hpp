@@ -38,7 +38,7 @@ class http_connection final : public connection, private etcd::carrier {
 
  private:
   /// What an answer from the group is to look like.
-  enum class asked : std::uint32_t { health, health_but_for_space, ready };
+  enum class asked : std::uint32_t { health, health_but_for_space, live, ready, live_verbose, ready_verbose };
   /// Such a question among the calls.
   static constexpr std::int32_t health_id = 0;
 

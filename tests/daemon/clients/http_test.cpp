@@ -89,7 +89,9 @@ TEST_CASE("http: health, version and metrics") {
     CHECK(health.ends_with("\r\n\r\n{\"health\":\"true\",\"reason\":\"\"}"));
     CHECK(get(rig, "/health?serializable=true").ends_with("{\"health\":\"true\",\"reason\":\"\"}"));
     CHECK(get(rig, "/livez").ends_with("\r\n\r\nok"));
-    CHECK(get(rig, "/readyz?verbose").ends_with("\r\n\r\nok"));
+    CHECK(get(rig, "/readyz").ends_with("\r\n\r\nok"));
+    CHECK(get(rig, "/readyz?verbose").ends_with("\r\n\r\n[+]data_corruption ok\n[+]linearizable_read ok\nok\n"));
+    CHECK(get(rig, "/livez?verbose").ends_with("\r\n\r\n[+]serializable_read ok\nok\n"));
     CHECK(get(rig, "/version").ends_with("{\"etcdserver\":\"3.5.21\",\"etcdcluster\":\"3.5.0\"}"));
     const std::string metrics = get(rig, "/metrics");
     CHECK(has(metrics, "Content-Type: text/plain; version=0.0.4"));
@@ -236,6 +238,7 @@ TEST_CASE("http: a node without a leader, and one that is full") {
   CHECK(has(health, "{\"health\":\"false\",\"reason\":\""));
   CHECK(get(alone, "/health?serializable=true").starts_with("HTTP/1.1 200 OK\r\n"));
   CHECK(get(alone, "/readyz").starts_with("HTTP/1.1 503 "));
+  CHECK(has(get(alone, "/readyz?verbose"), "\r\n\r\n[+]data_corruption ok\n[-]linearizable_read failed: "));
   CHECK(get(alone, "/livez").ends_with("\r\n\r\nok"));
   CHECK(has(get(alone, "/metrics"), "\nquorumd_raft_has_leader 0\n"));
 
