@@ -44,7 +44,14 @@ std::string consistency::describe(const client::verification& v, const std::stri
   return text;
 }
 
-void consistency::compare(const std::vector<client::status_row>& rows) {
+std::vector<client::status_row> comparable(std::vector<client::status_row> rows) {
+  for (client::status_row& r : rows)
+    if (r.error.empty() && r.speaks != client::protocol_level) r.error = "it runs another version";
+  return rows;
+}
+
+void consistency::compare(const std::vector<client::status_row>& answers) {
+  const std::vector<client::status_row> rows = comparable(answers);
   const client::verification v = client::verify(rows);
   if (v.differ.empty() && v.same.size() > 1)
     for (const client::status_row& r : rows)

@@ -10,7 +10,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-struct rig {
+struct pins_rig {
   kv::store store{kv::options{}};
   log_index index;
 
@@ -38,7 +38,7 @@ coro::time_point at(std::chrono::milliseconds t) {
 
 // A revision that is kept is read through compactions, until nobody has read it for as long as was asked.
 TEST_CASE("a pinned revision outlives its compaction for as long as it is read") {
-  rig r;
+  pins_rig r;
   node::revision_pins pins({});
   r.put("old");
   const revision old = r.store.current();
@@ -62,7 +62,7 @@ TEST_CASE("a pinned revision outlives its compaction for as long as it is read")
 
 // What is kept costs more history than allowed: it is given up, and only then freed.
 TEST_CASE("a pin that holds too much history is given up") {
-  rig r;
+  pins_rig r;
   node::revision_pins pins({.history_bytes_max = 10'000});
   r.put("old");
   const revision old = r.store.current();
@@ -79,7 +79,7 @@ TEST_CASE("a pin that holds too much history is given up") {
 
 // There is a bound on the revisions kept at a time, and on the time that a client may ask for.
 TEST_CASE("pins are bounded in number and in time") {
-  rig r;
+  pins_rig r;
   node::revision_pins pins({.pins_max = 2, .keep_max = 5s});
   for (int i = 0; i < 3; ++i) {
     r.put("v");
