@@ -109,7 +109,7 @@ void cluster::tell_of_failure() const {
 std::vector<std::string> cluster::member_lines() const {
   std::vector<std::string> lines;
   for (std::size_t i = 0; i < options_.nodes; ++i)
-    lines.push_back(node_name(i) + ": " + ip_ + ":" + std::to_string(port(i, options_.proxied ? 3 : 2)));
+    lines.push_back(node_name(i) + ": " + ip(i) + ":" + std::to_string(port(i, options_.proxied ? 3 : 2)));
   return lines;
 }
 
@@ -119,7 +119,7 @@ std::string cluster::config_text(std::size_t i, const std::vector<std::string>& 
       "node:\n  name: " + node_name(i) + "\n  data_dir: " + data(i) + "\ncluster:\n  name: " + cluster_name + "\n";
   text += lines.empty() ? "  join: " + endpoint(0) + "\n" : "  members:\n";
   for (const std::string& line : lines) text += "    " + line + "\n";
-  text += "listen:\n  peer: " + ip_ + ":" + std::to_string(port(i, 2)) + "\n  client: " + endpoint(i) +
+  text += "listen:\n  peer: " + ip(i) + ":" + std::to_string(port(i, 2)) + "\n  client: " + endpoint(i) +
           "\n  admin: " + socket(i) + "\n";
   if (options_.proxied) text += "advertise:\n  peer: " + ip_ + ":" + std::to_string(port(i, 3)) + "\n";
   return text;
@@ -131,7 +131,7 @@ std::string cluster::write_file(const std::string& name, const std::string& cont
 }
 
 std::string cluster::endpoint(std::size_t i) const {
-  return ip_ + ":" + std::to_string(port(i, 1));
+  return ip(i) + ":" + std::to_string(port(i, 1));
 }
 
 std::string cluster::endpoints() const {
@@ -159,6 +159,7 @@ void cluster::start(std::size_t i, const std::vector<std::string>& set) {
   l.output = l.errors = folder_ + "/" + node_name(i) + ".log";
   l.files_max = options_.files_max;
   l.file_bytes = options_.file_bytes;
+  if (!options_.hosts.empty()) l.network = options_.hosts[i].network;
 #ifdef QUORUMD_POWER_SHIM
   if (options_.lose_unsynced) {
     std::filesystem::remove_all(side(i));

@@ -32,6 +32,12 @@ struct command_result {
   std::string errors;
 };
 
+/// Where a node runs, if not with the others.
+struct host {
+  std::string ip;
+  int network = -1; ///< a descriptor of its network namespace
+};
+
 struct cluster_options {
   std::size_t nodes = 3;        ///< that the cluster begins with
   std::size_t spares = 0;       ///< more nodes, which join by the first one when they are started
@@ -41,6 +47,7 @@ struct cluster_options {
   std::string data_root;        ///< where the data directories lie, if not with the rest
   std::optional<unsigned> files_max;
   std::optional<unsigned> file_bytes; ///< no file of a node can be larger
+  std::vector<host> hosts;            ///< one a node; none: all on one address of this machine
 };
 
 /// Real daemons, on an address and in a folder of their own: of what the test is called and of this process. Everything
@@ -82,9 +89,12 @@ class cluster {
 
   // --- where things are ---
   [[nodiscard]] const std::string& ip() const { return ip_; }
+  [[nodiscard]] const std::string& ip(std::size_t i) const {
+    return options_.hosts.empty() ? ip_ : options_.hosts[i].ip;
+  }
   [[nodiscard]] std::string node_name(std::size_t i) const { return "n" + std::to_string(i + 1); }
-  [[nodiscard]] place client_place(std::size_t i) const { return {ip_, port(i, 1)}; }
-  [[nodiscard]] place peer_place(std::size_t i) const { return {ip_, port(i, 2)}; }
+  [[nodiscard]] place client_place(std::size_t i) const { return {ip(i), port(i, 1)}; }
+  [[nodiscard]] place peer_place(std::size_t i) const { return {ip(i), port(i, 2)}; }
   [[nodiscard]] std::string endpoint(std::size_t i) const;
   [[nodiscard]] std::string endpoints() const;
   [[nodiscard]] std::string socket(std::size_t i) const { return sockets_ + "/" + node_name(i) + ".sock"; }

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -47,6 +48,7 @@ bool redirect(const char* path, int flags, int to) {
     const rlimit limit{*l.files_max, *l.files_max};
     good = ::setrlimit(RLIMIT_NOFILE, &limit) == 0;
   }
+  if (good && l.network) good = ::setns(*l.network, CLONE_NEWNET) == 0;
   if (good && l.user) {
     const auto group = static_cast<gid_t>(*l.user);
     good = ::setgroups(0, nullptr) == 0 && ::setresgid(group, group, group) == 0 &&
