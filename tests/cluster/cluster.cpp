@@ -81,6 +81,8 @@ cluster::cluster(const std::string& name, cluster_options o)
   for (std::size_t i = 0; i < size(); ++i)
     write_file(node_name(i) + ".yaml",
                config_text(i, i < options_.nodes ? member_lines() : std::vector<std::string>(), cluster_name_));
+  if (options_.moved_clocks)
+    for (std::size_t i = 0; i < size(); ++i) nodes_[i].clock = std::make_unique<moved_clock>(clock_file(i));
   if (!options_.proxied) return;
   std::vector<proxy::member> members;
   for (std::size_t i = 0; i < size(); ++i)
@@ -169,6 +171,9 @@ void cluster::start(std::size_t i, const std::vector<std::string>& set) {
     if (lie_) l.environment.push_back(std::string(shim::variable_lie) + "=1");
     if (!nodes_[i].moment.empty()) l.environment.push_back(std::string(shim::variable_moment) + "=" + nodes_[i].moment);
   }
+#endif
+#ifdef QUORUMD_CLOCK_SHIM
+  if (options_.moved_clocks) l.environment = moved_clock::environment(clock_file(i));
 #endif
   nodes_[i].daemon = std::make_unique<process>(l);
   nodes_[i].paused = false;

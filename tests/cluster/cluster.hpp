@@ -1,5 +1,6 @@
 #pragma once
 
+#include "tests/cluster/moved_clock.hpp"
 #include "tests/cluster/process.hpp"
 #include "tests/cluster/proxy.hpp"
 #include "tests/cluster/raw_client.hpp"
@@ -48,6 +49,7 @@ struct cluster_options {
   std::optional<unsigned> files_max;
   std::optional<unsigned> file_bytes; ///< no file of a node can be larger
   std::vector<host> hosts;            ///< one a node; none: all on one address of this machine
+  bool moved_clocks = false;          ///< each node has clocks of its own; not together with `lose_unsynced`
 };
 
 /// Real daemons, on an address and in a folder of their own: of what the test is called and of this process. Everything
@@ -86,6 +88,9 @@ class cluster {
   [[nodiscard]] bool running(std::size_t i);
   /// From the next start on syncs make nothing durable, and say that they did.
   void lie_about_syncs(bool lie) { lie_ = lie; }
+
+  /// Under `moved_clocks`.
+  [[nodiscard]] moved_clock& clock(std::size_t i) { return *nodes_[i].clock; }
 
   // --- where things are ---
   [[nodiscard]] const std::string& ip() const { return ip_; }
@@ -141,12 +146,14 @@ class cluster {
     std::unique_ptr<process> daemon;
     std::string program = quorumd_program();
     std::string moment; ///< at which it dies; empty: none
+    std::unique_ptr<moved_clock> clock;
     bool paused = false;
   };
   [[nodiscard]] std::uint16_t port(std::size_t i, unsigned purpose) const {
     return static_cast<std::uint16_t>(20000 + 10 * i + purpose);
   }
   [[nodiscard]] std::string side(std::size_t i) const { return data(i) + ".side"; }
+  [[nodiscard]] std::string clock_file(std::size_t i) const { return folder_ + "/" + node_name(i) + ".clock"; }
   void lose(std::size_t i, std::uint64_t seed);
   void tell_of_failure() const;
 
