@@ -161,6 +161,7 @@ void cluster::start(std::size_t i, const std::vector<std::string>& set) {
   l.output = l.errors = folder_ + "/" + node_name(i) + ".log";
   l.files_max = options_.files_max;
   l.file_bytes = options_.file_bytes;
+  if (!options_.groups.empty()) l.control_group = options_.groups[i];
   if (!options_.hosts.empty()) l.network = options_.hosts[i].network;
 #ifdef QUORUMD_POWER_SHIM
   if (options_.lose_unsynced) {

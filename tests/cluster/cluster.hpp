@@ -49,6 +49,7 @@ struct cluster_options {
   std::optional<unsigned> files_max;
   std::optional<unsigned> file_bytes; ///< no file of a node can be larger
   std::vector<host> hosts;            ///< one a node; none: all on one address of this machine
+  std::vector<std::string> groups;    ///< each node's control group, as for a launch
   bool moved_clocks = false;          ///< each node has clocks of its own; not together with `lose_unsynced`
 };
 

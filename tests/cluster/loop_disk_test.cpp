@@ -3,7 +3,10 @@
 
 #include <doctest/doctest.h>
 
+#include <deque>
 #include <thread>
+#include <utility>
+#include <vector>
 
 // Each node's data directory is on a disk of its own that can be frozen, slow, or read-only. Full ones are in
 // disk_test.cpp.
@@ -14,10 +17,11 @@ namespace {
 
 using clock_type = std::chrono::steady_clock;
 
-cluster_options on(const loop_disks& disks) {
+cluster_options on(const loop_disks& disks, std::vector<std::string> groups = {}) {
   return {.nodes = 3,
           .set = {"storage.segment_bytes=8MiB", "storage.snapshot_every_bytes=32MiB", "storage.reserve_bytes=16MiB"},
-          .data_root = disks.root()};
+          .data_root = disks.root(),
+          .groups = std::move(groups)};
 }
 
 } // namespace
@@ -91,6 +95,7 @@ TEST_CASE("loop disk: a disk that becomes read-only") {
   const auto again = c.node(leader).wait(seconds(10));
   REQUIRE(again.has_value());
   CHECK(again == 74);
+  CHECK(c.logged(leader, c.data(leader) + "/LOCK: disk error: open: Read-only file system"));
 
   run.feed(words, 4000, 6000);
   REQUIRE(disks.repair(leader));
@@ -104,7 +109,13 @@ TEST_CASE("loop disk: a disk that becomes read-only") {
 TEST_CASE("loop disk: a slow disk") {
   const loop_disks disks("slow", 3, 256);
   if (!disks.mounted()) return;
-  cluster c("loop_slow", on(disks));
+  std::deque<disk_group> groups;
+  std::vector<std::string> processes;
+  for (std::size_t i = 0; i < 3; ++i) {
+    if (!groups.emplace_back("slow" + std::to_string(i), disks, i).made()) return;
+    processes.push_back(groups.back().processes());
+  }
+  cluster c("loop_slow", on(disks, processes));
   c.start_all();
   c.wait_all_healthy();
   const auto words = make_words(6000);
@@ -112,9 +123,7 @@ TEST_CASE("loop disk: a slow disk") {
   run.feed(words, 0, 2000);
   const std::size_t slow = c.wait_leader();
   {
-    throttle limit(disks.device(slow), 2, std::uint64_t{64} << 10);
-    if (!limit.made()) return;
-    limit.take(c.node(slow).pid());
+    const slowed limited(groups[slow], 2);
     run.feed(words, 2000, 4000);
     const std::size_t next = c.wait_leader(seconds(20), slow);
     REQUIRE(next != slow);

@@ -170,57 +170,73 @@ frozen_disk::~frozen_disk() {
   (void)holder_.wait(seconds(10));
 }
 
-throttle::throttle(dev_t device, std::uint64_t writes_per_s, std::uint64_t bytes_per_s) {
+disk_group::disk_group(const std::string& name, const loop_disks& disks, std::size_t i)
+    : device_(numbers_of(disks.device(i))) {
   try {
-    make(device, writes_per_s, bytes_per_s);
+    make("/quorumd-" + name + "-" + std::to_string(::getpid()));
+    if (!holds(disks.path(i))) throw std::runtime_error("the limit of " + group_ + " does not hold");
   } catch (const std::exception& e) {
     why_not_ = e.what();
   }
 }
 
-void throttle::make(dev_t device, std::uint64_t writes_per_s, std::uint64_t bytes_per_s) {
-  const std::string numbers = numbers_of(device);
-  const std::string name = "/quorumd-test-" + std::to_string(::getpid());
+void disk_group::make(const std::string& name) {
   const std::string unified = hierarchy("cgroup2", "");
   const std::string blkio = hierarchy("cgroup", "blkio");
-  const auto create = [&](const std::string& path) {
-    std::error_code e;
-    std::filesystem::create_directory(path, e);
-    if (e) throw std::runtime_error("cannot create " + path + ": " + e.message());
-    group_ = path;
-  };
-  std::vector<std::pair<std::string, std::string>> limits;
+  std::string path;
   if (!unified.empty() && has_word(read_file(unified + "/cgroup.subtree_control"), "io")) {
-    home_ = unified + own_group("");
-    create(unified + name);
-    limits = {{"/io.max", numbers + " wiops=" + std::to_string(writes_per_s) + " wbps=" + std::to_string(bytes_per_s)}};
+    unified_ = true;
+    path = unified + name; // beside this process's: a group with processes has none below it that has limits
   } else if (!blkio.empty()) {
-    home_ = blkio + own_group("blkio");
-    create(home_ + name);
-    limits = {{"/blkio.throttle.write_iops_device", numbers + " " + std::to_string(writes_per_s)},
-              {"/blkio.throttle.write_bps_device", numbers + " " + std::to_string(bytes_per_s)}};
+    path = blkio + own_group("blkio") + name;
   } else {
-    throw std::runtime_error("there is neither cgroup2's io controller below its root nor cgroup's blkio");
+    throw std::runtime_error("there is neither cgroup2's io controller nor cgroup's blkio");
   }
-  for (const auto& [file, line] : limits)
-    if (!write_line(group_ + file, line)) throw std::runtime_error("cannot write " + group_ + file);
+  std::error_code e;
+  std::filesystem::create_directory(path, e);
+  if (e) throw std::runtime_error("cannot create " + path + ": " + e.message());
+  group_ = path;
 }
 
-throttle::~throttle() {
-  if (group_.empty()) return;
-  std::istringstream members(read_file(group_ + "/cgroup.procs"));
-  for (std::string pid; members >> pid;) write_line(home_ + "/cgroup.procs", pid);
-  // What is held back goes on when the group is gone.
-  (void)eventually([&] { return ::rmdir(group_.c_str()) == 0; }, seconds(10));
+disk_group::~disk_group() {
+  if (!group_.empty()) (void)eventually([&] { return ::rmdir(group_.c_str()) == 0; }, seconds(10));
 }
 
-bool throttle::made() const {
+bool disk_group::made() const {
   if (!why_not_.empty()) MESSAGE("skipped: a slow disk takes a control group with a limit for it: " << why_not_);
   return why_not_.empty();
 }
 
-void throttle::take(pid_t pid) {
-  REQUIRE(write_line(group_ + "/cgroup.procs", std::to_string(pid)));
+bool disk_group::limit(std::optional<unsigned> writes_per_s) const {
+  if (unified_) {
+    const std::string most = writes_per_s ? std::to_string(*writes_per_s) : "max";
+    return write_line(group_ + "/io.max", device_ + " wiops=" + most);
+  }
+  return write_line(group_ + "/blkio.throttle.write_iops_device",
+                    device_ + " " + std::to_string(writes_per_s.value_or(0)));
+}
+
+bool disk_group::holds(const std::string& folder) const {
+  if (!limit(2)) return false;
+  const std::string file = folder + "/probe";
+  launch l;
+  l.arguments = {"/bin/dd", "if=/dev/zero", "of=" + file, "bs=4k", "count=4", "oflag=sync"};
+  l.control_group = processes();
+  const auto began = std::chrono::steady_clock::now();
+  process p(l);
+  const bool written = p.wait(seconds(20)) == 0;
+  const bool waited = std::chrono::steady_clock::now() - began > seconds(1);
+  std::filesystem::remove(file);
+  return limit(std::nullopt) && written && waited;
+}
+
+slowed::slowed(const disk_group& g, unsigned writes_per_s)
+    : group_(g) {
+  REQUIRE(g.limit(writes_per_s));
+}
+
+slowed::~slowed() {
+  group_.limit(std::nullopt);
 }
 
 } // namespace quorumd::testing

@@ -5,13 +5,13 @@
 #include <sys/types.h>
 
 #include <cstddef>
-#include <cstdint>
+#include <optional>
 #include <string>
 
 namespace quorumd::testing {
 
 /// An ext4 of its own for each node, on loop devices: root()/n1 and so on, which only this process and its children
-/// see. What has these file systems open, and frozen_disk and throttle, end before this object. The kernel takes file
+/// see. What has these file systems open, and frozen_disk, end before this object. The kernel takes file
 /// systems and devices back also when this process is killed.
 class loop_disks {
  public:
@@ -53,24 +53,42 @@ class frozen_disk {
   process holder_;
 };
 
-/// While this object lives, what some processes write to a device is slow: a control group's limit.
-class throttle {
+/// A control group in which what processes write to a device can be slowed. They end before this object.
+class disk_group {
  public:
-  throttle(dev_t device, std::uint64_t writes_per_s, std::uint64_t bytes_per_s);
-  throttle(const throttle&) = delete;
-  throttle& operator=(const throttle&) = delete;
-  ~throttle();
+  disk_group(const std::string& name, const loop_disks& disks, std::size_t i);
+  disk_group(const disk_group&) = delete;
+  disk_group& operator=(const disk_group&) = delete;
+  ~disk_group();
 
-  /// False where the machine does not permit it, and the reason is printed.
+  /// False where the machine does not permit it, or such a limit does not hold there, and the reason is printed.
   [[nodiscard]] bool made() const;
-  void take(pid_t pid);
+  /// For a launch.
+  [[nodiscard]] std::string processes() const { return group_ + "/cgroup.procs"; }
+  /// At most so many writes a second; none: as many as there are. False if the kernel does not take that.
+  bool limit(std::optional<unsigned> writes_per_s) const;
 
  private:
-  void make(dev_t device, std::uint64_t writes_per_s, std::uint64_t bytes_per_s);
+  void make(const std::string& name);
+  /// Whether writes wait.
+  [[nodiscard]] bool holds(const std::string& folder) const;
 
-  std::string home_;  ///< the group of this process, to which the others go back
+  std::string device_;
   std::string group_; ///< empty: none was made
+  bool unified_ = false;
   std::string why_not_;
+};
+
+/// While this object lives, the group has that limit.
+class slowed {
+ public:
+  slowed(const disk_group& g, unsigned writes_per_s);
+  slowed(const slowed&) = delete;
+  slowed& operator=(const slowed&) = delete;
+  ~slowed();
+
+ private:
+  const disk_group& group_;
 };
 
 } // namespace quorumd::testing
