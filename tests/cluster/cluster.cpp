@@ -81,6 +81,8 @@ cluster::cluster(const std::string& name, cluster_options o)
   for (std::size_t i = 0; i < size(); ++i)
     write_file(node_name(i) + ".yaml",
                config_text(i, i < options_.nodes ? member_lines() : std::vector<std::string>(), cluster_name_));
+  if (options_.moved_clocks)
+    for (std::size_t i = 0; i < size(); ++i) nodes_[i].clock = std::make_unique<moved_clock>(clock_file(i));
   if (!options_.proxied) return;
   std::vector<proxy::member> members;
   for (std::size_t i = 0; i < size(); ++i)
@@ -109,7 +111,7 @@ void cluster::tell_of_failure() const {
 std::vector<std::string> cluster::member_lines() const {
   std::vector<std::string> lines;
   for (std::size_t i = 0; i < options_.nodes; ++i)
-    lines.push_back(node_name(i) + ": " + ip_ + ":" + std::to_string(port(i, options_.proxied ? 3 : 2)));
+    lines.push_back(node_name(i) + ": " + ip(i) + ":" + std::to_string(port(i, options_.proxied ? 3 : 2)));
   return lines;
 }
 
@@ -119,7 +121,7 @@ std::string cluster::config_text(std::size_t i, const std::vector<std::string>& 
       "node:\n  name: " + node_name(i) + "\n  data_dir: " + data(i) + "\ncluster:\n  name: " + cluster_name + "\n";
   text += lines.empty() ? "  join: " + endpoint(0) + "\n" : "  members:\n";
   for (const std::string& line : lines) text += "    " + line + "\n";
-  text += "listen:\n  peer: " + ip_ + ":" + std::to_string(port(i, 2)) + "\n  client: " + endpoint(i) +
+  text += "listen:\n  peer: " + ip(i) + ":" + std::to_string(port(i, 2)) + "\n  client: " + endpoint(i) +
           "\n  admin: " + socket(i) + "\n";
   if (options_.proxied) text += "advertise:\n  peer: " + ip_ + ":" + std::to_string(port(i, 3)) + "\n";
   return text;
@@ -131,7 +133,7 @@ std::string cluster::write_file(const std::string& name, const std::string& cont
 }
 
 std::string cluster::endpoint(std::size_t i) const {
-  return ip_ + ":" + std::to_string(port(i, 1));
+  return ip(i) + ":" + std::to_string(port(i, 1));
 }
 
 std::string cluster::endpoints() const {
@@ -159,6 +161,8 @@ void cluster::start(std::size_t i, const std::vector<std::string>& set) {
   l.output = l.errors = folder_ + "/" + node_name(i) + ".log";
   l.files_max = options_.files_max;
   l.file_bytes = options_.file_bytes;
+  if (!options_.groups.empty()) l.control_group = options_.groups[i];
+  if (!options_.hosts.empty()) l.network = options_.hosts[i].network;
 #ifdef QUORUMD_POWER_SHIM
   if (options_.lose_unsynced) {
     std::filesystem::remove_all(side(i));
@@ -168,6 +172,9 @@ void cluster::start(std::size_t i, const std::vector<std::string>& set) {
     if (lie_) l.environment.push_back(std::string(shim::variable_lie) + "=1");
     if (!nodes_[i].moment.empty()) l.environment.push_back(std::string(shim::variable_moment) + "=" + nodes_[i].moment);
   }
+#endif
+#ifdef QUORUMD_CLOCK_SHIM
+  if (options_.moved_clocks) l.environment = moved_clock::environment(clock_file(i));
 #endif
   nodes_[i].daemon = std::make_unique<process>(l);
   nodes_[i].paused = false;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "tests/cluster/moved_clock.hpp"
 #include "tests/cluster/process.hpp"
 #include "tests/cluster/proxy.hpp"
 #include "tests/cluster/raw_client.hpp"
@@ -32,6 +33,12 @@ struct command_result {
   std::string errors;
 };
 
+/// Where a node runs, if not with the others.
+struct host {
+  std::string ip;
+  int network = -1; ///< a descriptor of its network namespace
+};
+
 struct cluster_options {
   std::size_t nodes = 3;        ///< that the cluster begins with
   std::size_t spares = 0;       ///< more nodes, which join by the first one when they are started
@@ -41,6 +48,9 @@ struct cluster_options {
   std::string data_root;        ///< where the data directories lie, if not with the rest
   std::optional<unsigned> files_max;
   std::optional<unsigned> file_bytes; ///< no file of a node can be larger
+  std::vector<host> hosts;            ///< one a node; none: all on one address of this machine
+  std::vector<std::string> groups;    ///< each node's control group, as for a launch
+  bool moved_clocks = false;          ///< each node has clocks of its own; not together with `lose_unsynced`
 };
 
 /// Real daemons, on an address and in a folder of their own: of what the test is called and of this process. Everything
@@ -80,11 +90,17 @@ class cluster {
   /// From the next start on syncs make nothing durable, and say that they did.
   void lie_about_syncs(bool lie) { lie_ = lie; }
 
+  /// Under `moved_clocks`.
+  [[nodiscard]] moved_clock& clock(std::size_t i) { return *nodes_[i].clock; }
+
   // --- where things are ---
   [[nodiscard]] const std::string& ip() const { return ip_; }
+  [[nodiscard]] const std::string& ip(std::size_t i) const {
+    return options_.hosts.empty() ? ip_ : options_.hosts[i].ip;
+  }
   [[nodiscard]] std::string node_name(std::size_t i) const { return "n" + std::to_string(i + 1); }
-  [[nodiscard]] place client_place(std::size_t i) const { return {ip_, port(i, 1)}; }
-  [[nodiscard]] place peer_place(std::size_t i) const { return {ip_, port(i, 2)}; }
+  [[nodiscard]] place client_place(std::size_t i) const { return {ip(i), port(i, 1)}; }
+  [[nodiscard]] place peer_place(std::size_t i) const { return {ip(i), port(i, 2)}; }
   [[nodiscard]] std::string endpoint(std::size_t i) const;
   [[nodiscard]] std::string endpoints() const;
   [[nodiscard]] std::string socket(std::size_t i) const { return sockets_ + "/" + node_name(i) + ".sock"; }
@@ -131,12 +147,14 @@ class cluster {
     std::unique_ptr<process> daemon;
     std::string program = quorumd_program();
     std::string moment; ///< at which it dies; empty: none
+    std::unique_ptr<moved_clock> clock;
     bool paused = false;
   };
   [[nodiscard]] std::uint16_t port(std::size_t i, unsigned purpose) const {
     return static_cast<std::uint16_t>(20000 + 10 * i + purpose);
   }
   [[nodiscard]] std::string side(std::size_t i) const { return data(i) + ".side"; }
+  [[nodiscard]] std::string clock_file(std::size_t i) const { return folder_ + "/" + node_name(i) + ".clock"; }
   void lose(std::size_t i, std::uint64_t seed);
   void tell_of_failure() const;
 

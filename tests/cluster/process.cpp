@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -29,6 +30,11 @@ bool redirect(const char* path, int flags, int to) {
   return fd >= 0 && ::dup2(fd, to) == to && ::close(fd) == 0;
 }
 
+bool join(const char* control_group) {
+  const int fd = ::open(control_group, O_WRONLY | O_CLOEXEC);
+  return fd >= 0 && ::write(fd, "0", 1) == 1 && ::close(fd) == 0;
+}
+
 /// In the child, between fork and exec: only what a signal handler could call, since the parent may have threads.
 [[noreturn]] void become(const launch& l, char* const* arguments, char* const* environment, int input, pid_t parent) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -47,6 +53,8 @@ bool redirect(const char* path, int flags, int to) {
     const rlimit limit{*l.files_max, *l.files_max};
     good = ::setrlimit(RLIMIT_NOFILE, &limit) == 0;
   }
+  if (good && !l.control_group.empty()) good = join(l.control_group.c_str());
+  if (good && l.network) good = ::setns(*l.network, CLONE_NEWNET) == 0;
   if (good && l.user) {
     const auto group = static_cast<gid_t>(*l.user);
     good = ::setgroups(0, nullptr) == 0 && ::setresgid(group, group, group) == 0 &&

@@ -19,6 +19,8 @@ struct launch {
   std::optional<uid_t> user;            ///< runs as that user, with a group of the same number and no others
   std::optional<unsigned> files_max;    ///< RLIMIT_NOFILE
   std::optional<unsigned> file_bytes;   ///< RLIMIT_FSIZE
+  std::string control_group;            ///< the file cgroup.procs of the control group that it runs in, if another one
+  std::optional<int> network;           ///< a descriptor of the network namespace that it runs in, if another one
 };
 
 /// A child process. It does not outlive this object, nor this process, whatever ends either. The thread that starts it
