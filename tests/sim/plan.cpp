@@ -209,6 +209,7 @@ void become_narrow(plan& o, prng p) {
   o.group.raft.append_bytes_max = std::min<std::size_t>(o.group.raft.append_bytes_max, 1024);
   o.group.transfers.chunk_bytes = 1024;
   o.group.transfers.window_bytes = std::size_t{64} * 1024;
+  o.group.transfers.delegate = false; // on the line of the leader's heartbeats
   const std::size_t entry = values_of_a_command * o.load.value_bytes_max + frame_overhead;
   const std::size_t ahead = o.network.buffer_bytes + std::max(entry, o.transport.block_bytes) + o.transport.block_bytes;
   const coro::duration timeout = o.group.tick * o.group.raft.election_ticks;
